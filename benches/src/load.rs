@@ -1,0 +1,99 @@
+//! The load generator: many keep-alive connections on one thread, each sending its next request when it has its answer.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+use crate::stopwatch::Stopwatch;
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Answers with status 202 per second.
+    pub rate: f64,
+    /// Number of answers with status 202.
+    pub accepted: u64,
+    /// Number of other answers.
+    pub refused: u64,
+    /// Every hundredth part of the latencies, ascending, in milliseconds.
+    pub percentiles_ms: Vec<f64>,
+}
+
+/// Sends events to `server` over `connections` connections for `time`.
+pub fn run(server: SocketAddr, connections: usize, time: Duration) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    LocalSet::new().block_on(&runtime, async move {
+        let watch = Rc::new(Stopwatch::start());
+        let tasks: Vec<_> = (0..connections)
+            .map(|client| tokio::task::spawn_local(client_loop(server, client, time, Rc::clone(&watch))))
+            .collect();
+        let (mut refused, mut latencies) = (0, Vec::new());
+        for task in tasks {
+            let (times, others) = task.await.expect("a client");
+            latencies.extend(times);
+            refused += others;
+        }
+        summarise(latencies, refused, watch.seconds())
+    })
+}
+
+fn summarise(mut latencies: Vec<f64>, refused: u64, seconds: f64) -> Outcome {
+    latencies.sort_by(f64::total_cmp);
+    let at = |part: usize| latencies.get((latencies.len() * part / 100).min(latencies.len().saturating_sub(1)));
+    let accepted = latencies.len() as u64;
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below 2^52")]
+    let rate = accepted as f64 / seconds;
+    let percentiles_ms = (0..=100).filter_map(|part| at(part).copied()).collect();
+    Outcome { rate, accepted, refused, percentiles_ms }
+}
+
+async fn client_loop(server: SocketAddr, client: usize, time: Duration, watch: Rc<Stopwatch>) -> (Vec<f64>, u64) {
+    let mut stream = TcpStream::connect(server).await.expect("a connection");
+    stream.set_nodelay(true).expect("TCP_NODELAY");
+    let (mut latencies, mut refused, mut buffer) = (Vec::new(), 0, vec![0; 4096]);
+    for number in 0_u64.. {
+        if watch.elapsed() >= time {
+            break;
+        }
+        let sent_at = watch.seconds();
+        stream.write_all(&request(client, number)).await.expect("a request is sent");
+        if answer(&mut stream, &mut buffer).await == Some(202) {
+            latencies.push((watch.seconds() - sent_at) * 1e3);
+        } else {
+            refused += 1;
+        }
+    }
+    (latencies, refused)
+}
+
+/// An event as the tracker sends it.
+fn request(client: usize, number: u64) -> Vec<u8> {
+    let body = format!(
+        r#"{{"n":"pageview","u":"https://bench.example/page/{}?utm_source=load","d":"bench.example","r":"https://www.google.com/","w":1440,"id":"{client:016x}{number:016x}"}}"#,
+        number % 50
+    );
+    format!(
+        "POST /api/event HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n\
+         user-agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 c{client}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Reads one answer without a body; its status.
+async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Option<u16> {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(buffer.get_mut(filled..)?).await.ok().filter(|read| *read > 0)?;
+        filled += read;
+        let text = std::str::from_utf8(buffer.get(..filled)?).ok()?;
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            return head.get(9..12)?.parse().ok();
+        }
+    }
+}

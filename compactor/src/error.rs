@@ -1,0 +1,169 @@
+//! [`Error`], why a job, the manifest log or a file failed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow::error::ArrowError;
+use mallard_wal::Lsn;
+use mallard_wal::segment::HeaderError;
+use parquet::errors::ParquetError;
+use thiserror::Error;
+
+use crate::manifest::{ManifestError, ReplayError};
+
+/// Why something of this crate failed. Whatever failed has committed nothing.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The disk refused. After a failed write or sync the process must stop: what is on the disk is unknown.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The disk's answer.
+        source: io::Error,
+    },
+    /// The log could not hand over a sealed segment.
+    #[error("cannot read a sealed segment: {0}")]
+    Segment(#[from] mallard_wal::Error),
+    /// A Parquet file could not be written or read.
+    #[error("parquet file {}: {source}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The library's answer.
+        source: ParquetError,
+    },
+    /// A live file is not the one that was published.
+    #[error(
+        "{} is damaged: expected {} bytes with crc {:08x}, found {} bytes with crc {:08x}; restore it from a backup",
+        path.display(), expected.0, expected.1, found.0, found.1
+    )]
+    FileDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Length and CRC-32 of the manifest.
+        expected: (u64, u32),
+        /// Length and CRC-32 on the disk.
+        found: (u64, u32),
+    },
+    /// The newest manifest file cannot be believed. An older one would bring removed files back, so none is used.
+    #[error("manifest {} cannot be used: {source}; restore it from a backup, the older files beside it are out of date", path.display())]
+    ManifestUnusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ReplayError,
+    },
+    /// The newest manifest file is damaged in its first page, of another store or of a newer program.
+    #[error("manifest {} is refused: {source}", path.display())]
+    ManifestHeader {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: HeaderError,
+    },
+    /// A manifest file does not have the name it was made with.
+    #[error("manifest {} was made as number {number}; someone has renamed it", path.display())]
+    ManifestMisnamed {
+        /// The file.
+        path: PathBuf,
+        /// Its own number.
+        number: u64,
+    },
+    /// There is no manifest, and yet there are files that only a manifest could have named.
+    #[error("{} has files under events/ and no manifest; restore manifest/ from a backup", root.display())]
+    ManifestMissing {
+        /// The data directory.
+        root: PathBuf,
+    },
+    /// An edit does not fit the state.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// An earlier commit failed half-way. What the disk holds is known only after a restart.
+    #[error("the manifest log is closed: an earlier commit failed; restart the process")]
+    Poisoned,
+    /// The segments of a compaction do not begin where the checkpoint ends, or do not follow each other.
+    #[error("a segment begins at LSN {found}, but the next record to compact is LSN {expected}; the log and the manifest disagree")]
+    SegmentOutOfLine {
+        /// The LSN after the checkpoint or the segment before.
+        expected: Lsn,
+        /// The first LSN of the segment.
+        found: Lsn,
+    },
+    /// A segment's records are not the dense run that its seal names.
+    #[error("a sealed segment has LSN {found} where LSN {expected} must follow")]
+    NotDense {
+        /// The LSN that must follow.
+        expected: Lsn,
+        /// The LSN that follows.
+        found: Lsn,
+    },
+    /// A record that was an event in the first pass over its segment is none in the second.
+    #[error("a record of a sealed segment changed while it was compacted; nothing was committed")]
+    Changed,
+    /// The records of a compaction and what became of them do not add up.
+    #[error(
+        "compaction of LSNs {first}..={last} does not add up: {rows} rows, {quarantined} quarantined, {gaps} lost; nothing was committed"
+    )]
+    Audit {
+        /// First LSN of the segments.
+        first: Lsn,
+        /// Last LSN of the segments.
+        last: Lsn,
+        /// Rows written.
+        rows: u64,
+        /// Records moved to quarantine.
+        quarantined: u64,
+        /// LSNs the log has lost.
+        gaps: u64,
+    },
+    /// A file does not have the rows it must have.
+    #[error("{path} has {found} rows instead of {expected}; nothing was committed")]
+    RowCount {
+        /// The file.
+        path: String,
+        /// Rows it must have.
+        expected: u64,
+        /// Rows it has.
+        found: u64,
+    },
+    /// Two inputs of a merge hold the same record.
+    #[error("the inputs of {path} hold LSN {lsn} twice; nothing was committed")]
+    Duplicate {
+        /// The file that was to be written.
+        path: String,
+        /// The record.
+        lsn: u64,
+    },
+    /// An input of a merge lacks a column, or has it in another type.
+    #[error("column {column} of {} is missing or of another type", path.display())]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+    },
+    /// Rows could not be put in order.
+    #[error("cannot gather rows: {0}")]
+    Rows(#[from] ArrowError),
+    /// A job would write over a live file.
+    #[error("{path} is live and must not be written again")]
+    Live {
+        /// The file.
+        path: String,
+    },
+}
+
+/// Says what was attempted on `path` when the disk refuses; for `map_err`.
+pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::Io { action, path: path.to_owned(), source }
+}
+
+impl Error {
+    /// Says which Parquet file failed; for `map_err`.
+    pub(crate) fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+        move |source| Self::Parquet { path: path.to_owned(), source }
+    }
+}

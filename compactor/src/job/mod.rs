@@ -1,0 +1,100 @@
+//! Doing what the plan says: a job turns inputs into published files and an edit that would make them live.
+//!
+//! ```text
+//!  Compact   sealed segments           -> one file per (site, day), level 0, by time     + checkpoint
+//!  Merge     files of one (site, day)  -> one file, one level higher
+//!  Expire    files of days past retention                                                -> nothing
+//! ```
+//!
+//! - [`run`] never commits. It may be cut off anywhere and run again: the same names are written again, and what is left
+//!   behind is an orphan until then.
+//! - Every record of the inputs is accounted for, or the job fails with the numbers.
+//! - One job at a time: all of them work in the same `tmp/`.
+
+mod compact;
+mod index;
+mod merge;
+
+use std::path::Path;
+
+use mallard_event::{Date, SiteId};
+use mallard_wal::disk::{Disk, Env, durable};
+use mallard_wal::segment::SealedSegment;
+
+use crate::error::at;
+use crate::manifest::{Edit, FileEntry, Manifest};
+use crate::parquet::Order;
+use crate::{Error, Limits, layout};
+
+/// Something to do, as [`plan`](crate::plan) found it.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Put the records of these segments, the oldest ones, into files.
+    Compact {
+        /// In LSN order, from the checkpoint on.
+        segments: Vec<SealedSegment>,
+    },
+    /// Replace some files of one site and day by one.
+    Merge {
+        /// The site.
+        site: SiteId,
+        /// The UTC day.
+        date: Date,
+        /// At least two live files, in the order of their first LSN.
+        inputs: Vec<FileEntry>,
+        /// The level of the result.
+        level: u8,
+        /// The order of the result.
+        order: Order,
+    },
+    /// Drop files whose day is past retention.
+    Expire {
+        /// Live files.
+        files: Vec<FileEntry>,
+    },
+}
+
+/// What every job works with.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Disk, clock, randomness.
+    pub env: &'a Env,
+    /// The data directory.
+    pub root: &'a Path,
+    /// The store that the files say they belong to.
+    pub store_id: u128,
+    /// The bounds of the work.
+    pub limits: &'a Limits,
+}
+
+impl Context<'_> {
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        self.env.disk.as_ref()
+    }
+}
+
+/// Does a job of `manifest`'s plan and returns the edit that commits it; nothing is live before that is committed.
+pub fn run(context: &Context<'_>, manifest: &Manifest, job: &Job) -> Result<Edit, Error> {
+    let tmp = context.root.join(layout::TMP);
+    durable::create_dirs(context.disk(), context.root, layout::TMP.as_ref()).map_err(at("create", &tmp))?;
+    match job {
+        Job::Compact { segments } => compact::compact(context, manifest, segments),
+        Job::Merge { site, date, inputs, level, order } => {
+            merge::Merge { site, date: *date, inputs, level: *level, order: *order }.run(context, manifest)
+        }
+        Job::Expire { files } => Ok(expire(files)),
+    }
+}
+
+fn expire(files: &[FileEntry]) -> Edit {
+    Edit {
+        remove: files.iter().map(|entry| entry.path.to_string()).collect(),
+        expired_rows: files.iter().map(|entry| entry.rows).sum(),
+        ..Edit::default()
+    }
+}
+
+/// A job's file may not replace a live one; names are made so that it cannot happen.
+fn check_not_live(manifest: &Manifest, path: String) -> Result<(), Error> {
+    if manifest.contains(&path) { Err(Error::Live { path }) } else { Ok(()) }
+}

@@ -1,0 +1,117 @@
+//! Files that no manifest names: what a crash leaves behind, and what a commit has just replaced.
+//!
+//! A listing of folders serves to delete, and for nothing else. It follows no symbolic link, and it touches `*.parquet`
+//! two folders below `events/` and the files in `tmp/`. Folders that become empty go too. Not to be used beside a job.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use mallard_wal::disk::{Disk, Entry, Env};
+
+use crate::error::{Error, at};
+use crate::layout;
+use crate::manifest::{Edit, Manifest};
+
+/// What [`remove_orphans`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orphans {
+    /// Paths, relative to the data directory, of the files it removed.
+    pub removed: Vec<String>,
+    /// Live files that are not there in their full length. If there is any, nothing below `events/` was removed: what
+    /// looks like an orphan may be what is left of the data.
+    pub missing: Vec<String>,
+}
+
+/// Empties `tmp/` and removes the Parquet files that `manifest` does not name. For the opening of a store.
+pub fn remove_orphans(env: &Env, root: &Path, manifest: &Manifest) -> Result<Orphans, Error> {
+    let disk = env.disk.as_ref();
+    let mut removed = files_in(disk, root, layout::TMP)?;
+    let found = parquet_files(disk, root)?;
+    let is_missing = |path: &str, bytes: u64| found.get(path) != Some(&bytes);
+    let live = manifest.files().filter(|entry| is_missing(&entry.path, entry.bytes));
+    let missing: Vec<String> = live.map(|entry| entry.path.to_string()).collect();
+    if missing.is_empty() {
+        removed.extend(found.into_keys().filter(|path| !manifest.contains(path)));
+    }
+    remove_all(disk, root, &removed)?;
+    Ok(Orphans { removed, missing })
+}
+
+/// Removes the files that a committed edit has taken out of the manifest, and the folders that they leave empty.
+///
+/// Called when no query reads them any more. Files that are gone already are fine.
+pub fn unlink(env: &Env, root: &Path, edit: &Edit) -> Result<(), Error> {
+    remove_all(env.disk.as_ref(), root, &edit.remove)
+}
+
+/// All Parquet files below `events/`, with their lengths.
+fn parquet_files(disk: &dyn Disk, root: &Path) -> Result<BTreeMap<String, u64>, Error> {
+    let mut files = BTreeMap::new();
+    for site in folders_in(disk, root, layout::EVENTS)? {
+        for date in folders_in(disk, root, &site)? {
+            let entries = list(disk, root, &date)?.into_iter();
+            let parquet = entries.filter(|entry| !entry.is_dir && entry.name.ends_with(layout::PARQUET));
+            files.extend(parquet.map(|entry| (format!("{date}/{}", entry.name), entry.bytes)));
+        }
+    }
+    Ok(files)
+}
+
+fn files_in(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<String>, Error> {
+    let entries = list(disk, root, folder)?.into_iter().filter(|entry| !entry.is_dir);
+    Ok(entries.map(|entry| format!("{folder}/{}", entry.name)).collect())
+}
+
+fn folders_in(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<String>, Error> {
+    let entries = list(disk, root, folder)?.into_iter().filter(|entry| entry.is_dir);
+    Ok(entries.map(|entry| format!("{folder}/{}", entry.name)).collect())
+}
+
+/// The entries of a folder; none if it does not exist.
+fn list(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<Entry>, Error> {
+    let folder = root.join(folder);
+    match disk.list(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        result => result.map_err(at("list", &folder)),
+    }
+}
+
+/// Removes files, then the folders that this leaves empty, and syncs every other folder that has lost a name, once.
+fn remove_all(disk: &dyn Disk, root: &Path, paths: &[String]) -> Result<(), Error> {
+    for path in paths {
+        let path = root.join(path);
+        absent_is_fine(disk.remove_file(&path)).map_err(at("remove", &path))?;
+    }
+    let mut folders: BTreeSet<&str> = paths.iter().filter_map(|path| parent(path)).collect();
+    while !folders.is_empty() {
+        for folder in &folders {
+            settle(disk, root, folder)?;
+        }
+        folders = folders.into_iter().filter_map(parent).collect();
+    }
+    Ok(())
+}
+
+/// Removes a partition's or a site's folder if it is empty, else makes durable what it has lost.
+fn settle(disk: &dyn Disk, root: &Path, folder: &str) -> Result<(), Error> {
+    let path = root.join(folder);
+    let is_removable = parent(folder).is_some() && list(disk, root, folder)?.is_empty();
+    if is_removable {
+        absent_is_fine(disk.remove_dir(&path)).map_err(at("remove", &path))
+    } else {
+        disk.sync_dir(&path).map_err(at("sync", &path))
+    }
+}
+
+/// The folder of a path inside the data directory; `None` for the folders directly in it.
+fn parent(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,99 @@
+//! Reading a live Parquet file: its length and checksum are verified before a byte of it is believed.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use mallard_wal::disk::{self, Disk, Env};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::ProjectionMask;
+
+use crate::error::{Error, at};
+use crate::manifest::FileEntry;
+
+/// A file whose bytes are the ones that the manifest names.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    path: PathBuf,
+    bytes: bytes::Bytes,
+    metadata: ArrowReaderMetadata,
+}
+
+/// Gives the file's bytes, mapped or owned, to the Parquet reader without copying them.
+struct Shared(disk::Bytes);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Verified {
+    /// Opens a live file and verifies all of it.
+    pub(crate) fn open(disk: &dyn Disk, root: &Path, entry: &FileEntry) -> Result<Self, Error> {
+        let path = root.join(&*entry.path);
+        let file = disk.open(&path).map_err(at("open", &path))?;
+        let bytes = file.bytes().map_err(at("read", &path))?;
+        let found = (bytes.len() as u64, crc32fast::hash(&bytes));
+        if found != (entry.bytes, entry.crc32) {
+            return Err(Error::FileDamaged { path, expected: (entry.bytes, entry.crc32), found });
+        }
+        let bytes = bytes::Bytes::from_owner(Shared(bytes));
+        let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).map_err(Error::parquet(&path))?;
+        Ok(Self { path, bytes, metadata })
+    }
+
+    /// Reads some columns, by name, or all of them, in batches of at most `batch_rows` rows.
+    pub(crate) fn batches(&self, columns: Option<&[&str]>, batch_rows: usize) -> Result<Batches<'_>, Error> {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
+        let mask = match columns {
+            Some(columns) => ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
+            None => ProjectionMask::all(),
+        };
+        let reader = builder.with_projection(mask).with_batch_size(batch_rows).build();
+        Ok(Batches { path: &self.path, reader: reader.map_err(Error::parquet(&self.path))? })
+    }
+
+    /// One column of a batch of this file.
+    pub(crate) fn column(&self, batch: &RecordBatch, column: &'static str) -> Result<ArrayRef, Error> {
+        batch.column_by_name(column).cloned().ok_or_else(|| self.bad_column(column))
+    }
+
+    /// A column is not what the schema says.
+    pub(crate) fn bad_column(&self, column: &'static str) -> Error {
+        Error::Column { path: self.path.clone(), column }
+    }
+}
+
+/// The batches of one file, in the order of its rows.
+pub(crate) struct Batches<'a> {
+    path: &'a Path,
+    reader: ParquetRecordBatchReader,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(batch.map_err(|error| Error::parquet(self.path)(error.into())))
+    }
+}
+
+/// Reads a live file, row by row group, after verifying its length and checksum.
+///
+/// This is the reference reader: queries go through `DuckDB`, which does not know the checksum.
+pub fn read_file(
+    env: &Env,
+    root: &Path,
+    entry: &FileEntry,
+    on_batch: &mut dyn FnMut(RecordBatch),
+) -> Result<(), Error> {
+    let file = Verified::open(env.disk.as_ref(), root, entry)?;
+    for batch in file.batches(None, READ_BATCH_ROWS)? {
+        on_batch(batch?);
+    }
+    Ok(())
+}
+
+/// Rows that the reference reader hands over at a time.
+const READ_BATCH_ROWS: usize = 8192;

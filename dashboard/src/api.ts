@@ -1,0 +1,175 @@
+// Everything the page asks of the server, typed. The only file that calls `fetch`.
+//
+// A failed call throws an `ApiError` whose `kind` says what the page has to do about it.
+
+export type Dimension = 'pages' | 'sources' | 'browsers' | 'os' | 'devices' | 'countries';
+
+/** What a stats request is about; `period` counts unless both dates are given. */
+export interface Question {
+  site: string;
+  period: string;
+  from: string | null;
+  to: string | null;
+}
+
+export interface Figures {
+  unique_visitors: number;
+  total_pageviews: number;
+  visits: number;
+  views_per_visit: number;
+  bounce_rate: number;
+  /** null: every visit of the range has hour-rounded times. */
+  avg_visit_duration_secs: number | null;
+}
+
+export interface Bucket {
+  /** Local to the site: `2024-01-15 10:00` or `2024-01-15`, the first minute or day of the bucket. */
+  date: string;
+  /** The same instant, RFC 3339 in UTC. */
+  start: string;
+  visitors: number;
+  pageviews: number;
+}
+
+export interface Row {
+  value: string;
+  visitors: number;
+  pageviews: number;
+}
+
+export interface Site {
+  site_id: string;
+  timezone: string | null;
+  events_total: number;
+}
+
+/** An answer, and the days it had to leave out because their data is damaged. */
+export interface Answer<T> {
+  value: T;
+  incomplete: string | null;
+}
+
+/**
+ * - `unreachable`: no answer at all
+ * - `starting`: the server is up, but cannot answer questions yet
+ * - `unauthorised`: log in first
+ * - `refused`: anything else; `message` is the server's own sentence
+ */
+export type ErrorKind = 'unreachable' | 'starting' | 'unauthorised' | 'refused';
+
+export class ApiError extends Error {
+  constructor(
+    readonly kind: ErrorKind,
+    readonly status: number,
+    message: string,
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/** The server answers 429 when too many queries run at once; it says itself when to come back. */
+const BUSY_RETRIES_MAX = 4;
+const BUSY_WAIT_S_MAX = 5;
+
+export const auth = {
+  status: () => json<{ setup_required: boolean; authenticated: boolean }>('/api/auth/status'),
+  setUp: (password: string, token: string) =>
+    post('/api/auth/setup', token ? { password, setup_token: token } : { password }),
+  logIn: (password: string) => post('/api/auth/login', { password }),
+  logOut: () => post('/api/auth/logout'),
+};
+
+/** Whether questions can be answered. Never throws. */
+export async function isReady(): Promise<boolean> {
+  return fetch('/health/ready').then(
+    (response) => response.ok,
+    () => false,
+  );
+}
+
+export const sites = (signal: AbortSignal) => json<Site[]>('/api/sites', { signal });
+
+export const figures = (question: Question, signal: AbortSignal) =>
+  stats<Figures>('main', question, {}, signal);
+
+export const timeseries = (question: Question, signal: AbortSignal) =>
+  stats<Bucket[]>('timeseries', question, {}, signal);
+
+export const breakdown = (question: Question, of: Dimension, limit: number, signal: AbortSignal) =>
+  stats<Row[]>(`breakdown/${of}`, question, { limit: String(limit) }, signal);
+
+async function stats<T>(
+  report: string,
+  { site, period, from, to }: Question,
+  extra: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Answer<T>> {
+  const range = from && to ? { start_date: from, end_date: to } : { period };
+  const query = new URLSearchParams({ site_id: site, ...range, ...extra });
+  const response = await patient(`/api/stats/${report}?${query}`, { signal });
+  return { value: (await response.json()) as T, incomplete: response.headers.get('x-mallard-incomplete') };
+}
+
+async function json<T>(path: string, init: RequestInit = {}): Promise<T> {
+  return (await (await patient(path, init)).json()) as T;
+}
+
+async function post(path: string, body?: object): Promise<void> {
+  const json = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  await call(path, { method: 'POST', ...json });
+}
+
+/** A call that waits its turn when the server is busy. Only for requests that change nothing. */
+async function patient(path: string, init: RequestInit): Promise<Response> {
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await call(path, init);
+    } catch (error) {
+      const busy = error instanceof ApiError && error.status === 429;
+      if (!busy || retries >= BUSY_RETRIES_MAX) throw error;
+      await pause(Math.min(error.retryAfterS ?? 1, BUSY_WAIT_S_MAX) * 1000, init.signal);
+    }
+  }
+}
+
+async function call(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new ApiError('unreachable', 0, 'The server cannot be reached.');
+  }
+  if (!response.ok) throw await refusal(path, response);
+  return response;
+}
+
+async function refusal(path: string, response: Response): Promise<ApiError> {
+  const { status } = response;
+  const message = await response.json().then(
+    (body: { error?: string }) => body.error,
+    () => undefined,
+  );
+  const retryAfterS = Number(response.headers.get('retry-after')) || null;
+  const kind = await kindOf(path, status);
+  return new ApiError(kind, status, message ?? `The server answered with status ${status}.`, retryAfterS);
+}
+
+async function kindOf(path: string, status: number): Promise<ErrorKind> {
+  // A wrong password is 401 too, and is no reason to leave the form.
+  if (status === 401 && !path.startsWith('/api/auth/')) return 'unauthorised';
+  // A query that ran out of time is 503 too, from a server that is ready.
+  if (status === 503 && !(await isReady())) return 'starting';
+  return 'refused';
+}
+
+function pause(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    });
+  });
+}

@@ -1,0 +1,99 @@
+// The full list of one breakdown, up to the server's limit.
+import { useState } from 'preact/hooks';
+import { breakdown, type Dimension, type Question, type Row } from '../api';
+import { useQuery } from '../state/query';
+import { exact, percent } from '../text/numbers';
+import { nameOf, TITLES } from '../text/values';
+import { Dialog } from './dialog';
+import { Failure } from './failure';
+import { Value } from './panel';
+
+interface Props {
+  dimension: Dimension;
+  question: Question;
+  questionKey: string;
+  visitors: number | null;
+  onClose: () => void;
+}
+
+/** The most rows that the server gives. */
+const LIMITS = [100, 1000] as const;
+
+export function Details({ dimension, question, questionKey, visitors, onClose }: Props) {
+  const [limit, setLimit] = useState<number>(LIMITS[0]);
+  const [wanted, setWanted] = useState('');
+  const { data, error, retry } = useQuery(
+    `${question.site} ${dimension}`,
+    `all ${limit} ${questionKey}`,
+    (signal) => breakdown(question, dimension, limit, signal),
+  );
+  const rows = data?.value;
+  const text = wanted.trim().toLowerCase();
+  const shown = rows?.filter((row) => nameOf(dimension, row.value).toLowerCase().includes(text));
+  const next = LIMITS.find((one) => one > limit);
+
+  return (
+    <Dialog title={TITLES[dimension]} onClose={onClose}>
+      <input
+        class="find"
+        type="search"
+        placeholder="Find"
+        aria-label={`Find in ${TITLES[dimension].toLowerCase()}`}
+        value={wanted}
+        onInput={(event) => setWanted(event.currentTarget.value)}
+      />
+      <div class="table-scroll">
+        {error && <Failure error={error} retry={retry} />}
+        {!error && !rows && <div class="skeleton skeleton-chart" />}
+        {shown && <RowTable rows={shown} dimension={dimension} visitors={visitors} />}
+        {shown?.length === 0 && <p class="panel-empty">Nothing found.</p>}
+        {rows?.length === limit && next && (
+          <button class="more" type="button" onClick={() => setLimit(next)}>
+            Show more
+          </button>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+interface TableProps {
+  rows: readonly Row[];
+  dimension: Dimension;
+  visitors: number | null;
+}
+
+function RowTable({ rows, dimension, visitors }: TableProps) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">{TITLES[dimension]}</th>
+          <th scope="col" class="number">
+            Visitors
+          </th>
+          <th scope="col" class="number share">
+            Share
+          </th>
+          <th scope="col" class="number">
+            Pageviews
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={row.value}>
+            <th scope="row">
+              <Value dimension={dimension} value={row.value} />
+            </th>
+            <td class="number">{exact(row.visitors)}</td>
+            <td class="number share muted">
+              {visitors ? percent(Math.min(row.visitors / visitors, 1)) : ''}
+            </td>
+            <td class="number">{exact(row.pageviews)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,40 @@
+// A labelled input with room for a hint or for what is wrong with it.
+import { useId } from 'preact/hooks';
+import type { ComponentChildren, InputHTMLAttributes } from 'preact';
+
+type Passed =
+  'name' | 'autocomplete' | 'autofocus' | 'autocapitalize' | 'inputMode' | 'placeholder' | 'spellcheck';
+
+interface Props extends Pick<InputHTMLAttributes<HTMLInputElement>, Passed> {
+  label: string;
+  type?: 'text' | 'password';
+  required?: boolean;
+  value: string;
+  onValue: (value: string) => void;
+  hint?: ComponentChildren;
+  problem?: string | null;
+}
+
+export function Field({ label, type = 'text', onValue, hint, problem, ...input }: Props) {
+  const id = useId();
+  const note = problem ?? hint;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        {...input}
+        // Preact types an input by its kind; what is passed here fits both kinds.
+        type={type as 'text'}
+        id={id}
+        aria-invalid={problem ? true : undefined}
+        aria-describedby={note ? `${id}-note` : undefined}
+        onInput={(event) => onValue(event.currentTarget.value)}
+      />
+      {note && (
+        <p id={`${id}-note`} class={problem ? 'note problem' : 'note'}>
+          {note}
+        </p>
+      )}
+    </div>
+  );
+}

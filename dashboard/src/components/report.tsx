@@ -1,0 +1,57 @@
+// The figures of one site: the overview, six panels, and what one must know to read them.
+import { figures as askFigures, type Site } from '../api';
+import { useQuery } from '../state/query';
+import type { Scheme } from '../state/theme';
+import { DIMENSIONS, questionOf, type Navigation } from '../state/url';
+import { Details } from './details';
+import { Notice } from './notice';
+import { Overview } from './overview';
+import { Panel } from './panel';
+
+interface Props extends Navigation {
+  site: Site;
+  scheme: Scheme;
+}
+
+export function Report({ site, scheme, view, go }: Props) {
+  const question = questionOf(view, site.site_id);
+  const key = [view.period, view.from, view.to].join(' ');
+  const figures = useQuery(site.site_id, key, (signal) => askFigures(question, signal));
+  const visitors = figures.stale ? null : (figures.data?.value.unique_visitors ?? null);
+  const shared = { question, questionKey: key, visitors };
+
+  return (
+    <>
+      {/* All answers of a range miss the same days; the first one speaks for them. */}
+      {figures.data?.incomplete && (
+        <Notice>
+          Some stored data is damaged, and these figures go without it: {figures.data.incomplete}. The
+          server's health page names the files.
+        </Notice>
+      )}
+      <Overview
+        question={question}
+        questionKey={key}
+        figures={figures}
+        metric={view.metric}
+        onMetric={(metric) => go({ metric }, 'replace')}
+        scheme={scheme}
+      />
+      <div class="panels">
+        {DIMENSIONS.map((dimension) => (
+          <Panel
+            key={dimension}
+            dimension={dimension}
+            {...shared}
+            onDetails={() => go({ details: dimension })}
+          />
+        ))}
+      </div>
+      {view.details && <Details dimension={view.details} {...shared} onClose={() => go({ details: null })} />}
+      <footer class="footnote">
+        Visitors of more than one day are the sum of each day's visitors: their ids change at 00:00 UTC, so
+        that nobody can be followed from one day to the next. Times are in {site.timezone ?? 'UTC'}.
+      </footer>
+    </>
+  );
+}

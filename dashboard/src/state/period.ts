@@ -1,0 +1,46 @@
+// The periods a person can choose, in the order of the menu, with their keyboard shortcuts.
+
+export interface Period {
+  /** The server's name for it. */
+  id: PeriodId;
+  label: string;
+  key: string;
+}
+
+export type PeriodId =
+  'realtime' | 'day' | '7d' | '30d' | '90d' | 'month' | 'year' | '12mo' | 'all' | 'custom';
+
+export const PERIODS: readonly Period[] = [
+  { id: 'realtime', label: 'Realtime', key: 'r' },
+  { id: 'day', label: 'Today', key: 'd' },
+  { id: '7d', label: 'Last 7 days', key: 'w' },
+  { id: '30d', label: 'Last 30 days', key: 't' },
+  { id: '90d', label: 'Last 90 days', key: 'n' },
+  { id: 'month', label: 'Month to date', key: 'm' },
+  { id: 'year', label: 'Year to date', key: 'y' },
+  { id: '12mo', label: 'Last 12 months', key: 'l' },
+  { id: 'all', label: 'All time', key: 'a' },
+  { id: 'custom', label: 'Custom range', key: 'c' },
+];
+
+export const DEFAULT_PERIOD: PeriodId = '30d';
+
+export const isPeriod = (id: string | null): id is PeriodId => PERIODS.some((period) => period.id === id);
+
+/** The longest range that the server answers. */
+export const RANGE_DAYS_MAX = 3653;
+
+/** Why the two dates of a custom range cannot be asked for; null if they can. */
+export function rangeProblem(from: string, to: string): string | null {
+  if (!isDate(from) || !isDate(to)) return 'Choose both dates.';
+  if (to < from) return 'The range ends before it starts.';
+  const days = (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+  return days > RANGE_DAYS_MAX ? 'A range can have at most ten years.' : null;
+}
+
+/** `YYYY-MM-DD`, and a day that exists. */
+export function isDate(text: string | null): text is string {
+  if (!text || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const date = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
+}

@@ -1,0 +1,97 @@
+// What the page shows is in its address and nowhere else, so that every view can be linked, reloaded and gone back to.
+//
+//   ?site=example.com&period=custom&from=2026-01-01&to=2026-01-31&metric=pageviews&details=pages
+//
+// Defaults are left out. What does not parse counts as absent.
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Dimension, Question } from '../api';
+import { DEFAULT_PERIOD, isPeriod, rangeProblem, type PeriodId } from './period';
+
+export type Metric = 'visitors' | 'pageviews';
+
+export interface View {
+  site: string | null;
+  period: PeriodId;
+  /** The two dates are set exactly if the period is `custom`. */
+  from: string | null;
+  to: string | null;
+  metric: Metric;
+  /** The panel whose full list is open. */
+  details: Dimension | null;
+  /** The form for a new site is open. */
+  adding: boolean;
+}
+
+export const DIMENSIONS: readonly Dimension[] = [
+  'pages',
+  'sources',
+  'countries',
+  'devices',
+  'browsers',
+  'os',
+];
+
+export function parseView(search: string): View {
+  const query = new URLSearchParams(search);
+  const from = query.get('from') ?? '';
+  const to = query.get('to') ?? '';
+  const asked = query.get('period');
+  const period = isPeriod(asked) ? asked : DEFAULT_PERIOD;
+  const custom = period === 'custom' && rangeProblem(from, to) === null;
+  return {
+    site: query.get('site') || null,
+    period: period === 'custom' && !custom ? DEFAULT_PERIOD : period,
+    from: custom ? from : null,
+    to: custom ? to : null,
+    metric: query.get('metric') === 'pageviews' ? 'pageviews' : 'visitors',
+    details: DIMENSIONS.find((dimension) => dimension === query.get('details')) ?? null,
+    adding: query.has('new'),
+  };
+}
+
+export function formatView(view: View): string {
+  const query = new URLSearchParams();
+  if (view.site) query.set('site', view.site);
+  if (view.period !== DEFAULT_PERIOD) query.set('period', view.period);
+  if (view.from && view.to) {
+    query.set('from', view.from);
+    query.set('to', view.to);
+  }
+  if (view.metric !== 'visitors') query.set('metric', view.metric);
+  if (view.details) query.set('details', view.details);
+  if (view.adding) query.set('new', '');
+  const text = query.toString();
+  return text ? `?${text}` : '';
+}
+
+/** The question that a view asks of a site. */
+export function questionOf({ period, from, to }: View, site: string): Question {
+  return { site, period, from, to };
+}
+
+export interface Navigation {
+  view: View;
+  /** Goes to a changed view; `replace` leaves no step to go back to. */
+  go: (change: Partial<View>, how?: 'push' | 'replace') => void;
+}
+
+export function useNavigation(): Navigation {
+  const [search, setSearch] = useState(location.search);
+
+  useEffect(() => {
+    const follow = () => setSearch(location.search);
+    addEventListener('popstate', follow);
+    return () => removeEventListener('popstate', follow);
+  }, []);
+
+  return useMemo(() => {
+    const go: Navigation['go'] = (change, how = 'push') => {
+      const next = formatView({ ...parseView(location.search), ...change });
+      const address = location.pathname + next;
+      if (how === 'replace') history.replaceState(null, '', address);
+      else if (next !== location.search) history.pushState(null, '', address);
+      setSearch(next);
+    };
+    return { view: parseView(search), go };
+  }, [search]);
+}

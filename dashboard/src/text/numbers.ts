@@ -1,0 +1,33 @@
+// Numbers as people read them, in the language of the browser.
+
+const whole = new Intl.NumberFormat();
+const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+const oneDigit = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const percentWhole = new Intl.NumberFormat(undefined, { style: 'percent' });
+const percentOneDigit = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+
+const COMPACT_FROM = 100_000;
+
+/** Every digit: `1,234,567`. */
+export const exact = (n: number) => whole.format(n);
+
+/** Every digit while they are few, `1.2M` from then on. */
+export const short = (n: number) => (n < COMPACT_FROM ? whole : compact).format(n);
+
+/** For an axis, where even thousands are long: `1.2K`. */
+export const shortest = (n: number) => compact.format(n);
+
+export const decimal = (n: number) => oneDigit.format(n);
+
+/** A rate from 0 to 1: `41%`, below ten percent `4.1%`. */
+export const percent = (rate: number) => (rate < 0.1 ? percentOneDigit : percentWhole).format(rate);
+
+/** `45s`, `2m 05s`, `1h 02m`; a dash for a duration that nobody can know. */
+export function duration(seconds: number | null): string {
+  if (seconds === null) return '–';
+  const total = Math.round(seconds);
+  const two = (n: number) => String(n).padStart(2, '0');
+  if (total < 60) return `${total}s`;
+  if (total < 3600) return `${Math.floor(total / 60)}m ${two(total % 60)}s`;
+  return `${Math.floor(total / 3600)}h ${two(Math.floor((total % 3600) / 60))}m`;
+}

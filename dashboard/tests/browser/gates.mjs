@@ -1,0 +1,125 @@
+// What stands before the figures, against the mock server: set-up, log-in, a server that is not ready, a report that fails.
+//
+// The browser itself reports refused requests on its console; here they are expected, breaches of the policy are not.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { launch, noBrowser, openPage } from '../support/browser.mjs';
+import { figures, logIn, rows, setUp } from '../support/dashboard.mjs';
+import { SITES } from '../support/mock-data.mjs';
+import { startMock } from '../support/mock-server.mjs';
+
+describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
+  let browser;
+  let mock;
+  let opened;
+  let page;
+
+  before(async () => {
+    browser = await launch();
+  });
+
+  after(() => browser?.close());
+
+  beforeEach(async () => {
+    mock = await startMock();
+    opened = await openPage(browser);
+    page = opened.page;
+  });
+
+  afterEach(async () => {
+    await opened.close();
+    await mock.close();
+    const unexpected = opened.complaints.filter((text) => !text.startsWith('Failed to load resource'));
+    assert.deepEqual(unexpected, []);
+  });
+
+  test('the first run asks for a password twice, and for the token only where the server wants it', async () => {
+    Object.assign(mock.state, { setupRequired: true, authenticated: false, setupToken: 'a1b2' });
+    await page.goto(mock.url);
+    await page.getByLabel('Password', { exact: true }).fill('short');
+    await page.getByRole('button', { name: 'Set password' }).click();
+    await page.getByText('The two passwords differ.').waitFor();
+
+    await setUp(page, mock.url);
+    await page.getByLabel('Set-up token').fill('wrong');
+    await page.getByRole('button', { name: 'Set password' }).click();
+    await page.getByRole('alert').getByText('Invalid setup token').waitFor();
+    await page.getByLabel('Set-up token').fill('a1b2');
+    await page.getByRole('button', { name: 'Set password' }).click();
+    await figures(page);
+  });
+
+  test('a wrong password is said, and the right one leads to the view that was asked for', async () => {
+    Object.assign(mock.state, { authenticated: false, password: 'another one' });
+    await logIn(page, `${mock.url}/?period=7d`);
+    await page.getByText('Invalid password').waitFor();
+    await page.getByLabel('Password').fill('another one');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('button', { name: /Last 7 days/ }).waitFor();
+  });
+
+  test('a session that ends leads to the log-in, and so does logging out', async () => {
+    await page.goto(mock.url);
+    await figures(page);
+    mock.state.authenticated = false;
+    await page.keyboard.press('u');
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
+
+    mock.state.authenticated = true;
+    await page.reload();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  });
+
+  test('a server that is still starting is waited for', async () => {
+    mock.state.ready = false;
+    await page.goto(mock.url);
+    await page.getByText('Waiting for the server').waitFor();
+    mock.state.ready = true;
+    await figures(page);
+  });
+
+  test('a server that goes away in the middle leaves the figures on screen, and is found again', async () => {
+    await page.goto(mock.url);
+    await figures(page);
+    mock.state.ready = false;
+    await page.keyboard.press('u');
+    await page.getByText('The server does not answer.').waitFor();
+    assert.ok((await rows(page, 'Pages')).length > 0);
+    mock.state.ready = true;
+    await page.getByText('The server does not answer.').waitFor({ state: 'detached' });
+  });
+
+  test('one report that fails says so in its place and can be tried again', async () => {
+    mock.state.failing.add('breakdown/sources');
+    await page.goto(mock.url);
+    const sources = page.getByRole('region', { name: 'Sources' });
+    await sources.getByText('Internal server error').waitFor();
+    assert.equal(await sources.getByText('No visits').count(), 0);
+    assert.ok((await rows(page, 'Pages')).length > 0);
+    mock.state.failing.clear();
+    await sources.getByRole('button', { name: 'Try again' }).click();
+    assert.ok((await rows(page, 'Sources')).length > 0);
+  });
+
+  test('an install without sites asks for a domain, and shows the figures when the first event is there', async () => {
+    mock.state.sites = [];
+    await page.goto(mock.url);
+    await page.getByLabel('Domain').fill('https://Mallard.Example/pricing');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText('Waiting for the first event from mallard.example').waitFor();
+    assert.match(await page.locator('.snippet code').innerText(), /data-domain="mallard\.example"/);
+    mock.state.sites = SITES;
+    await figures(page);
+  });
+
+  test('the snippet can be copied', async () => {
+    mock.state.sites = [];
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.goto(`${mock.url}/?site=mallard.example`);
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(copied, await page.locator('.snippet code').innerText());
+  });
+});

@@ -1,0 +1,132 @@
+// The main job with the real server: what a browser reports is on the dashboard, once, whatever happens in between.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
+import { launch, noBrowser, openPage } from '../support/browser.mjs';
+import { accepted, addSite, figures, logIn, rows, setUp } from '../support/dashboard.mjs';
+import { Install, noServer } from '../support/server.mjs';
+import { startBadRoad, startSite } from '../support/site.mjs';
+
+const DOMAIN = 'shop.example';
+
+describe('the main job', { skip: noBrowser ?? noServer, timeout: 600_000 }, () => {
+  let browser;
+  let install;
+  /** What a test has opened and `afterEach` closes. */
+  let opened = [];
+
+  const keep = async (opening) => {
+    const thing = await opening;
+    opened.push(thing);
+    return thing;
+  };
+  const open = () => keep(openPage(browser));
+  const siteWith = (options) => keep(startSite({ domain: DOMAIN, server: install.url, ...options }));
+  const badRoad = (failures) => keep(startBadRoad({ server: install.url, failures: [...failures] }));
+
+  before(async () => {
+    browser = await launch();
+  });
+
+  after(() => browser?.close());
+
+  beforeEach(async () => {
+    install = await Install.create();
+  });
+
+  afterEach(async () => {
+    await Promise.all(opened.map((thing) => thing.close()));
+    opened = [];
+    await install?.remove();
+  });
+
+  test('three pageviews survive a SIGKILL and are exactly what the dashboard shows', async () => {
+    const owner = await open();
+    await setUp(owner.page, install.url);
+    await owner.page.getByRole('heading', { name: 'Add your first site' }).waitFor();
+
+    const site = await siteWith({});
+    const visitor = await open();
+    await accepted(visitor.page, () => visitor.page.goto(site.url));
+    await accepted(visitor.page, () => visitor.page.getByRole('link').click());
+    await accepted(visitor.page, () => visitor.page.evaluate(() => history.pushState(null, '', '/third')));
+
+    await install.stop('SIGKILL');
+    await install.start();
+
+    const other = await open();
+    await logIn(other.page, install.url);
+    const shown = await figures(other.page);
+    assert.equal(shown['Unique visitors'], '1');
+    assert.equal(shown['Pageviews'], '3');
+    assert.equal(shown['Visits'], '1');
+    assert.deepEqual((await rows(other.page, 'Pages')).sort(), [
+      ['/', '1'],
+      ['/second', '1'],
+      ['/third', '1'],
+    ]);
+    assert.deepEqual(await rows(other.page, 'Sources'), [['Direct or none', '1']]);
+    assert.deepEqual(await rows(other.page, 'Browsers'), [['Chrome', '1']]);
+
+    // The one who was there before the crash finds the page connected again, without a new log-in.
+    assert.equal((await figures(owner.page))['Pageviews'], '3');
+    assert.deepEqual([...visitor.complaints, ...other.complaints], []);
+  });
+
+  test('the screen that waits for the first event turns into data by itself', async () => {
+    const { page, complaints } = await open();
+    await setUp(page, install.url);
+    await addSite(page, DOMAIN);
+    await page.getByText(`Waiting for the first event from ${DOMAIN}`).waitFor();
+
+    const snippet = await page.locator('.snippet code').innerText();
+    assert.equal(snippet, `<script defer data-domain="${DOMAIN}" src="${install.url}/mallard.js"></script>`);
+
+    const site = await siteWith({});
+    const visitor = await open();
+    await accepted(visitor.page, () => visitor.page.goto(site.url));
+
+    assert.equal((await figures(page))['Pageviews'], '1');
+    assert.deepEqual(complaints, []);
+  });
+
+  for (const [failures, story] of [
+    [['refuse'], 'that the server refused with 503'],
+    [['lose'], 'whose answer was lost after it was stored'],
+    [['lose', 'refuse', 'lose'], 'that failed in three ways'],
+  ]) {
+    test(`an event ${story} is sent again and counted once`, async () => {
+      const road = await badRoad(failures);
+      const site = await siteWith({ api: `${road.url}/api/event` });
+      const visitor = await open();
+      const isAccepted = (response) => response.url().startsWith(road.url) && response.status() === 202;
+      const stored = visitor.page.waitForResponse(isAccepted);
+      await visitor.page.goto(site.url);
+      await stored;
+
+      const ids = road.seen.map(({ body }) => JSON.parse(body).id);
+      assert.equal(ids.length, failures.length + 1);
+      assert.equal(new Set(ids).size, 1);
+
+      const owner = await open();
+      await setUp(owner.page, install.url);
+      assert.equal((await figures(owner.page))['Pageviews'], '1');
+    });
+  }
+
+  test('an event that is not settled when the page goes away is brought by a beacon, once', async () => {
+    const road = await badRoad(['refuse']);
+    const site = await siteWith({ api: `${road.url}/api/event` });
+    const visitor = await open();
+    const refused = visitor.page.waitForResponse((response) => response.status() === 503);
+    await visitor.page.goto(site.url);
+    await refused;
+    // Away at once, before the first retry is due.
+    await visitor.page.goto('about:blank');
+
+    const owner = await open();
+    await setUp(owner.page, install.url);
+    assert.equal((await figures(owner.page))['Pageviews'], '1');
+    const ids = road.seen.map(({ body }) => JSON.parse(body).id);
+    assert.equal(new Set(ids).size, 1);
+  });
+});

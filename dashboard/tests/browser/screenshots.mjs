@@ -1,0 +1,53 @@
+// Pictures of the main screens for people to look at, in tests/screenshots (not in the repository).
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { join } from 'node:path';
+import { DESKTOP, PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
+import { rows } from '../support/dashboard.mjs';
+import { startMock } from '../support/mock-server.mjs';
+
+const FOLDER = join(import.meta.dirname, '../screenshots');
+
+const SCREENS = {
+  dashboard: { wait: (page) => rows(page, 'Operating systems') },
+  'first-event': {
+    path: '/?site=example.com',
+    state: { sites: [] },
+    wait: (page) => page.getByText('Waiting for the first event').waitFor(),
+  },
+  'set-up': {
+    state: { setupRequired: true, authenticated: false },
+    wait: (page) => page.getByRole('button', { name: 'Set password' }).waitFor(),
+  },
+};
+
+describe('screenshots', { skip: noBrowser, timeout: 600_000 }, () => {
+  let browser;
+
+  before(async () => {
+    browser = await launch();
+  });
+
+  after(() => browser?.close());
+
+  for (const [name, { path = '/', state, wait }] of Object.entries(SCREENS)) {
+    for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+      for (const scheme of ['light', 'dark']) {
+        test(`${name} on a ${device} in ${scheme} colours`, async (t) => {
+          const mock = await startMock();
+          t.after(mock.close);
+          Object.assign(mock.state, state);
+          const { page, complaints, close } = await openPage(browser, { viewport, scheme });
+          t.after(close);
+          await page.goto(mock.url + path);
+          await wait(page);
+          await page.screenshot({
+            path: join(FOLDER, `${name}-${device}-${scheme}.png`),
+            animations: 'disabled',
+          });
+          assert.deepEqual(complaints, []);
+        });
+      }
+    }
+  }
+});

@@ -1,0 +1,174 @@
+// Believable answers for the mock server: seeded, so that two runs draw the same pictures.
+
+const DAY_MS = 86_400_000;
+const DAYS = { day: 1, '7d': 7, '30d': 30, '90d': 90, month: 22, year: 326, '12mo': 357, all: 700 };
+
+/** Weekdays are busier than weekends, the trend goes up, and one day was on a front page. */
+function visitorsOn(dayNumber, random) {
+  const weekday = dayNumber % 7;
+  const weekend = weekday === 2 || weekday === 3 ? 0.62 : 1;
+  const spike = dayNumber % 41 === 11 ? 2.1 : 1;
+  const trend = 900 + (dayNumber % 700) * 0.7;
+  return Math.round(trend * weekend * spike * (0.88 + random() * 0.24));
+}
+
+function randomFrom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0;
+    const mixed = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
+    return ((mixed ^ (mixed >>> 13)) >>> 0) / 2 ** 32;
+  };
+}
+
+const iso = (ms) => new Date(ms).toISOString();
+const dateOf = (ms) => iso(ms).slice(0, 10);
+
+function spanOf(query, now) {
+  const today = Date.parse(dateOf(now));
+  const from = query.get('start_date');
+  const to = query.get('end_date');
+  if (from && to) return { start: Date.parse(from), days: (Date.parse(to) - Date.parse(from)) / DAY_MS + 1 };
+  const days = DAYS[query.get('period')] ?? 30;
+  return { start: today - (days - 1) * DAY_MS, days };
+}
+
+export function timeseries(query, now) {
+  if (query.get('period') === 'realtime') return minutes(now);
+  const { start, days } = spanOf(query, now);
+  if (days === 1) return hours(start, now);
+  const all = Array.from({ length: days }, (_, i) => dayBucket(start + i * DAY_MS, now));
+  return days > 366 ? months(all) : all;
+}
+
+function bucket(date, start, visitors) {
+  return { date, visitors, pageviews: Math.round(visitors * 2.43), start: iso(start).replace('.000Z', 'Z') };
+}
+
+function dayBucket(ms, now) {
+  const visitors = visitorsOn(ms / DAY_MS, randomFrom(ms / DAY_MS));
+  const part = Math.min(Math.max((now - ms) / DAY_MS, 0), 1);
+  return bucket(dateOf(ms), ms, Math.round(visitors * part));
+}
+
+function hours(start, now) {
+  const random = randomFrom(start / DAY_MS);
+  return Array.from({ length: 24 }, (_, hour) => {
+    const at = start + hour * 3_600_000;
+    const wave = 60 + 55 * Math.sin(((hour - 8) / 24) * 2 * Math.PI);
+    const part = Math.min(Math.max((now - at) / 3_600_000, 0), 1);
+    const label = `${dateOf(at)} ${String(hour).padStart(2, '0')}:00`;
+    return bucket(label, at, Math.round(wave * part * (0.8 + random() * 0.4)));
+  });
+}
+
+function minutes(now) {
+  const last = now - (now % 60_000);
+  return Array.from({ length: 6 }, (_, i) => {
+    const at = last - (5 - i) * 60_000;
+    return bucket(iso(at).slice(0, 16).replace('T', ' '), at, [4, 7, 5, 9, 8, 3][i]);
+  });
+}
+
+function months(days) {
+  const byMonth = new Map();
+  for (const day of days) {
+    const month = day.date.slice(0, 7);
+    const sum = byMonth.get(month) ?? { ...day, date: `${month}-01`, visitors: 0, pageviews: 0 };
+    sum.visitors += day.visitors;
+    sum.pageviews += day.pageviews;
+    byMonth.set(month, sum);
+  }
+  return [...byMonth.values()];
+}
+
+export function main(query, now) {
+  const buckets = timeseries(query, now);
+  const total = (metric) => buckets.reduce((sum, one) => sum + one[metric], 0);
+  const visitors = total('visitors');
+  const visits = Math.round(visitors * 1.18);
+  return {
+    unique_visitors: visitors,
+    total_pageviews: total('pageviews'),
+    bounce_rate: 0.413,
+    avg_visit_duration_secs: 151.3,
+    pages_per_visit: 2.43,
+    visits,
+    views_per_visit: total('pageviews') / Math.max(visits, 1),
+    events: Math.round(visitors * 0.08),
+  };
+}
+
+const SHARES = {
+  pages: {
+    '/': 0.48,
+    '/blog/a-write-ahead-log-in-a-weekend': 0.31,
+    '/pricing': 0.17,
+    '/docs/getting-started': 0.142,
+    '/blog/what-fsync-really-promises-and-what-it-does-not': 0.12,
+    '/docs/api/events': 0.082,
+    '/about': 0.061,
+    '/changelog': 0.052,
+    '/docs/self-hosting/fly-io': 0.031,
+    '/blog': 0.03,
+    '/docs/privacy': 0.017,
+    '/contact': 0.009,
+  },
+  sources: {
+    '(direct)': 0.39,
+    Google: 0.27,
+    'news.ycombinator.com': 0.14,
+    GitHub: 0.082,
+    Twitter: 0.041,
+    DuckDuckGo: 0.034,
+    'lobste.rs': 0.022,
+    Reddit: 0.015,
+    LinkedIn: 0.008,
+    'kagi.com': 0.006,
+  },
+  countries: {
+    US: 0.33,
+    DE: 0.16,
+    GB: 0.09,
+    FR: 0.072,
+    IN: 0.061,
+    NL: 0.045,
+    CA: 0.043,
+    '(unknown)': 0.031,
+    BR: 0.024,
+    JP: 0.02,
+  },
+  devices: { desktop: 0.61, mobile: 0.34, tablet: 0.05 },
+  browsers: { Chrome: 0.52, Safari: 0.21, Firefox: 0.16, Edge: 0.07, Opera: 0.02, 'Samsung Internet': 0.01 },
+  os: { macOS: 0.31, Windows: 0.29, iOS: 0.16, Android: 0.15, Linux: 0.08 },
+};
+
+export function breakdown(dimension, query, now) {
+  const { unique_visitors: visitors } = main(query, now);
+  const limit = Number(query.get('limit') ?? 10);
+  return Object.entries(SHARES[dimension])
+    .map(([value, share]) => ({
+      value,
+      visitors: Math.round(visitors * share),
+      pageviews: Math.round(visitors * share * 1.6),
+    }))
+    .filter((row) => row.visitors > 0)
+    .slice(0, limit);
+}
+
+export const SITES = [
+  site('mallard.example', 'Europe/Berlin', 184_233),
+  site('docs.mallard.example', null, 20_441),
+  site('a-rather-long-name-for-a-little-blog.example', null, 312),
+];
+
+export function site(site_id, timezone, events_total) {
+  return {
+    site_id,
+    timezone,
+    identify_users: false,
+    first_event_at: null,
+    last_event_at: null,
+    events_total,
+  };
+}

@@ -1,0 +1,134 @@
+// A stand-in for the server: the built page with the real response headers, and believable data.
+//
+// `npm run mock` serves it by hand on port 8001. A test changes `state` to make it refuse, fail, wait or be empty.
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as data from './mock-data.mjs';
+
+const DIST = join(import.meta.dirname, '../../dist');
+
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** The policy that CONTRACT §4.7 sets. */
+export const CSP = "default-src 'self'; script-src 'self'; style-src 'self'";
+
+export async function startMock({ port = 0, now = Date.now() } = {}) {
+  const state = {
+    now,
+    setupRequired: false,
+    /** What a set-up must carry; null: none is asked for. */
+    setupToken: null,
+    password: 'correct horse',
+    authenticated: true,
+    ready: true,
+    sites: data.SITES,
+    empty: false,
+    /** Reports that answer 500, as in `breakdown/sources`. */
+    failing: new Set(),
+    incomplete: null,
+    /** Answers that are held back until this promise settles. */
+    hold: Promise.resolve(),
+    /** Requests for reports so far. */
+    asked: [],
+  };
+  const server = createServer((request, response) => void answer(state, request, response));
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const url = `http://localhost:${server.address().port}`;
+  return { url, state, close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) };
+}
+
+async function answer(state, request, response) {
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+  const body = await bodyOf(request);
+  if (pathname === '/health/ready')
+    return text(response, state.ready ? 200 : 503, state.ready ? 'ready' : 'no');
+  if (pathname.startsWith('/api/auth/')) return authenticate(state, pathname, body, response);
+  if (pathname.startsWith('/api/')) return report(state, pathname, searchParams, response);
+  return file(pathname, response);
+}
+
+function authenticate(state, pathname, body, response) {
+  switch (pathname) {
+    case '/api/auth/status':
+      return json(response, 200, { setup_required: state.setupRequired, authenticated: state.authenticated });
+    case '/api/auth/setup':
+      if (state.setupToken && body.setup_token !== state.setupToken)
+        return refuse(response, 403, body.setup_token ? 'Invalid setup token' : 'Setup token required');
+      Object.assign(state, { setupRequired: false, authenticated: true, password: body.password });
+      return json(response, 200, { token: '0'.repeat(64) });
+    case '/api/auth/login':
+      if (body.password !== state.password) return refuse(response, 401, 'Invalid password');
+      state.authenticated = true;
+      return json(response, 200, { token: '0'.repeat(64) });
+    default:
+      state.authenticated = false;
+      return json(response, 200, { status: 'logged_out' });
+  }
+}
+
+async function report(state, pathname, query, response) {
+  const name = pathname.replace(/^\/api\/(stats\/)?/, '');
+  state.asked.push(`${name}?${query}`);
+  await state.hold;
+  if (!state.authenticated) return refuse(response, 401, 'Log in first');
+  if (!state.ready) return refuse(response, 503, 'database not ready');
+  if (state.failing.has(name)) return refuse(response, 500, 'Internal server error');
+  if (state.incomplete) response.setHeader('x-mallard-incomplete', state.incomplete);
+  return json(
+    response,
+    200,
+    state.empty ? emptied(reportOf(state, name, query)) : reportOf(state, name, query),
+  );
+}
+
+function reportOf(state, name, query) {
+  if (name === 'sites') return state.sites;
+  if (name === 'main') return data.main(query, state.now);
+  if (name === 'timeseries') return data.timeseries(query, state.now);
+  return data.breakdown(name.replace('breakdown/', ''), query, state.now);
+}
+
+/** The same report of a range without events. */
+function emptied(answer) {
+  if (!Array.isArray(answer)) return Object.fromEntries(Object.keys(answer).map((key) => [key, 0]));
+  if (!answer[0]?.date) return 'site_id' in (answer[0] ?? {}) ? answer : [];
+  return answer.map((bucket) => ({ ...bucket, visitors: 0, pageviews: 0 }));
+}
+
+async function file(pathname, response) {
+  const name = pathname === '/' ? 'index.html' : pathname.slice(1);
+  const content = await readFile(join(DIST, name)).catch(() => null);
+  if (content === null) return refuse(response, 404, 'Not found');
+  response.writeHead(200, { 'content-type': TYPES[extname(name)], 'content-security-policy': CSP });
+  response.end(content);
+}
+
+async function bodyOf(request) {
+  const chunks = await request.toArray();
+  const whole = Buffer.concat(chunks).toString();
+  return whole ? JSON.parse(whole) : {};
+}
+
+function json(response, status, value) {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(value));
+}
+
+const refuse = (response, status, error) => json(response, status, { error });
+
+function text(response, status, value) {
+  response.writeHead(status, { 'content-type': 'text/plain' });
+  response.end(value);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { url } = await startMock({ port: 8001 });
+  console.log(`Mock server on ${url}`);
+}

@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest';
+import { formatView, parseView, type View } from '../../src/state/url';
+
+describe('the address', () => {
+  test('says everything that is shown, and is read back as it was', () => {
+    const view: View = {
+      site: 'example.com:8080',
+      period: 'custom',
+      from: '2026-01-01',
+      to: '2026-01-31',
+      metric: 'pageviews',
+      details: 'pages',
+      adding: false,
+    };
+    expect(parseView(formatView(view))).toEqual(view);
+  });
+
+  test('is empty for the defaults', () => {
+    expect(formatView(parseView(''))).toBe('');
+  });
+
+  test('falls back to the default where it makes no sense', () => {
+    const fallback = { period: '30d', from: null, to: null, metric: 'visitors', details: null };
+    expect(parseView('?period=fortnight&metric=likes&details=passwords')).toMatchObject(fallback);
+    expect(parseView('?period=custom&from=2026-02-30&to=2026-03-01')).toMatchObject(fallback);
+    expect(parseView('?period=custom&from=2026-03-02&to=2026-03-01')).toMatchObject(fallback);
+    expect(parseView('?period=custom&from=2026-03-02')).toMatchObject(fallback);
+  });
+
+  test('carries dates only with the period custom', () => {
+    expect(parseView('?period=7d&from=2026-01-01&to=2026-01-31')).toMatchObject({ period: '7d', from: null });
+  });
+});

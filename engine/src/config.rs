@@ -1,0 +1,51 @@
+//! Everything about the engine that can be set, with bounds. Units are in the names.
+
+use std::path::PathBuf;
+
+use mallard_compactor::Limits;
+use mallard_wal as wal;
+
+use crate::query::QueryConfig;
+
+/// How a store behaves. [`Config::new`] gives the defaults that the configuration documents.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data directory; created if missing.
+    pub data_dir: PathBuf,
+    /// Seal and compact when this many events wait in the log.
+    pub flush_events: u64,
+    /// Seal and compact when the oldest waiting event is this old.
+    pub flush_interval_us: i64,
+    /// Seal and compact when the hot tail holds this much memory.
+    pub tail_bytes: usize,
+    /// Refuse events ([`crate::AppendError::Busy`]) when the hot tail holds this much: compaction does not keep up.
+    pub tail_bytes_max: usize,
+    /// The write-ahead log.
+    pub wal: wal::Config,
+    /// Compaction, merging, retention.
+    pub limits: Limits,
+    /// DuckDB.
+    pub query: QueryConfig,
+}
+
+/// A quarter of the hot tail's memory budget on the smallest machine stays free for the rows that arrive while the
+/// rest is being compacted.
+const TAIL_BYTES: usize = 18 << 20;
+const TAIL_BYTES_MAX: usize = 64 << 20;
+const _: () = assert!(TAIL_BYTES < TAIL_BYTES_MAX);
+
+impl Config {
+    /// The defaults, for the data directory at `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            flush_events: 50_000,
+            flush_interval_us: 300 * 1_000_000,
+            tail_bytes: TAIL_BYTES,
+            tail_bytes_max: TAIL_BYTES_MAX,
+            wal: wal::Config::default(),
+            limits: Limits::default(),
+            query: QueryConfig::default(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! [`Engine`]: the store and the reports over it, as one thing with a handful of verbs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mallard_compactor::Manifest;
+use mallard_event::{Event, SiteId, Stored, Timestamp};
+use mallard_wal::Drive;
+use mallard_wal::disk::Env;
+
+use crate::config::Config;
+use crate::control::Control;
+use crate::error::{AppendError, Error, IoContext as _};
+use crate::query::{
+    self, Answer, BreakdownRow, Bucket, Deadline, Dimension, Duck, Interval, MainReport, QueryError, Question,
+};
+use crate::receipt::Receipt;
+use crate::status::{Progress, SiteSummary, Status, Totals};
+use crate::store::{Step, Store};
+
+/// An open analytics store. Share it by `Arc`; every method may be called from any thread.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    duck: Duck,
+    control: Control,
+    progress: Arc<Progress>,
+    query_timeout_us: i64,
+}
+
+impl Engine {
+    /// Opens the data directory, recovers every accepted event, and is ready for events and questions.
+    ///
+    /// # Errors
+    /// See [`Store::open`]. DuckDB starts with the first question that needs it.
+    pub fn open(config: Config, env: Env) -> Result<Self, Error> {
+        let progress = Arc::new(Progress::default());
+        let query = config.query.clone();
+        let store = Store::open(config, env.clone(), Drive::Thread, Arc::clone(&progress))?;
+        let layout = store.layout().clone();
+        let duck = Duck::open(&query, &layout, env.clone()).at(layout.root())?;
+        Ok(Self { store, duck, control: Control::new(env, layout), progress, query_timeout_us: query.timeout_us })
+    }
+
+    /// Hands an event to the log and returns at once. The event is durable, and in the answer to every later question,
+    /// when the receipt says so.
+    pub fn append(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
+        self.store.append(event, received_at)
+    }
+
+    /// Hands several events to the log as one unit: all of them become durable, or none. The receipt gives the first
+    /// LSN; the others follow it without a gap.
+    pub fn append_all(&self, events: Vec<(Event, Timestamp)>) -> Result<Receipt, AppendError> {
+        self.store.append_all(events)
+    }
+
+    /// The figures at the top of a dashboard.
+    pub fn main(&self, question: &Question) -> Result<Answer<MainReport>, QueryError> {
+        query::main(&self.duck, &self.store.view(&question.site), question, &self.deadline())
+    }
+
+    /// Visitors and pageviews over time, without gaps.
+    pub fn timeseries(&self, question: &Question, interval: Interval) -> Result<Answer<Vec<Bucket>>, QueryError> {
+        query::timeseries(&self.duck, &self.store.view(&question.site), question, interval, &self.deadline())
+    }
+
+    /// The `limit` most frequent values of a dimension.
+    pub fn breakdown(
+        &self,
+        question: &Question,
+        dimension: Dimension,
+        limit: usize,
+    ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
+        query::breakdown(&self.duck, &self.store.view(&question.site), question, dimension, limit, &self.deadline())
+    }
+
+    /// Does one piece of maintenance, or says when the next one is due. See [`crate::Maintenance`] for a thread.
+    pub fn maintain(&self) -> Result<Step, Error> {
+        let step = self.store.maintain(&|manifest| self.refresh_views(manifest));
+        match &step {
+            Ok(Step::Compacted { events }) => self.progress.compacted(*events),
+            Ok(Step::Expired { events }) => self.progress.expired(*events),
+            Ok(_) => {}
+            Err(_) => self.progress.compaction_failed(),
+        }
+        step
+    }
+
+    /// Brings `mallard.duckdb` up to date. IMPORTANT: runs after the commit and before files are unlinked, so that the
+    /// view never names a file that is gone. Nothing depends on that file, so a failure holds nothing up.
+    fn refresh_views(&self, manifest: &Manifest) {
+        let root = self.store.layout().root();
+        let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        let files: Vec<_> = manifest.files().map(|file| root.join(&*file.path)).collect();
+        if let Err(error) = self.duck.refresh_views(&self.store.layout().duckdb(), &files) {
+            tracing::warn!(%error, "mallard.duckdb could not be refreshed");
+        }
+    }
+
+    /// Waits until there may be work for [`Engine::maintain`], at most `limit`.
+    pub fn wait_for_work(&self, limit: Duration) {
+        self.store.wait_for_work(limit);
+    }
+
+    /// Ends a [`Engine::wait_for_work`] early.
+    pub fn wake(&self) {
+        self.store.wake();
+    }
+
+    /// Every stored event of a site in the order of the log, read without DuckDB. Needs memory for all of them.
+    pub fn events(&self, site: &SiteId) -> Result<Vec<Stored>, Error> {
+        self.store.events(site)
+    }
+
+    /// Whether any event of `site` has been stored.
+    pub fn knows_site(&self, site: &SiteId) -> bool {
+        self.store.knows_site(site)
+    }
+
+    /// Number of sites with a stored event.
+    pub fn site_count(&self) -> usize {
+        self.store.site_count()
+    }
+
+    /// Every site with a stored event, by name.
+    pub fn sites(&self) -> Vec<SiteSummary> {
+        self.store.sites()
+    }
+
+    /// Figures for health pages and metrics. Never waits for a query or a compaction.
+    pub fn status(&self) -> Status {
+        self.store.status()
+    }
+
+    /// Counters since the engine was opened.
+    pub fn totals(&self) -> Totals {
+        self.progress.totals()
+    }
+
+    /// Why nothing more may be written, if so: the process should end with an error, so that its supervisor restarts it.
+    pub fn poisoned(&self) -> Option<String> {
+        self.store.poisoned()
+    }
+
+    /// Small durable documents.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Ends running questions, refuses new events, commits and seals what is queued. Stop [`crate::Maintenance`] first.
+    /// Dropping the engine instead, or killing the process, loses nothing either.
+    pub fn close(&self) -> Result<(), Error> {
+        self.duck.stop();
+        self.store.close()
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(&self.store.env().clock, self.query_timeout_us)
+    }
+}

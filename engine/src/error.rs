@@ -1,0 +1,82 @@
+//! What can go wrong in the engine, by what the caller does about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Opening, maintaining or closing a store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process (or another open store of this one) holds the data directory: wait for it to end.
+    #[error("{} is in use by another process; stop it first", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A file says something this program must not act on; it was left as it is.
+    #[error("{}: {reason}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What it says and what to do.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// The log refused, is damaged, or is poisoned.
+    #[error(transparent)]
+    Wal(#[from] mallard_wal::Error),
+    /// A compaction or the manifest failed.
+    #[error(transparent)]
+    Compactor(#[from] mallard_compactor::Error),
+    /// Stored rows are not what the schema says: a fault of this program.
+    #[error("stored rows cannot be read: {0}")]
+    Rows(String),
+    /// An earlier write or sync failed, so nothing more may be promised: restart the process.
+    #[error("the store is poisoned: {0}; restart the server")]
+    Poisoned(String),
+}
+
+/// An event was not accepted. Nothing of it was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The queue, or the backlog that waits for compaction, is full: try again in a moment.
+    #[error("the log is busy; try again in a moment")]
+    Busy,
+    /// An earlier write or sync failed: the process must be restarted.
+    #[error("the log is poisoned; the server must be restarted")]
+    Poisoned,
+    /// The store is closing.
+    #[error("the server is stopping")]
+    Closed,
+    /// The event, or the batch, does not fit into one record or frame.
+    #[error("the event is too large for the log")]
+    TooLarge,
+}
+
+/// An event was handed to the log and not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The log failed before saying that the event is durable: it may be stored or not.
+    #[error("outcome unknown; retry with the same id")]
+    OutcomeUnknown,
+    /// There is no room for another log segment. The event is not stored; the log goes on when there is room.
+    #[error("not stored: {0}")]
+    NoSpace(String),
+}
+
+/// Adds the path to an I/O error.
+pub(crate) trait IoContext<T> {
+    fn at(self, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Io { path: path.to_owned(), source })
+    }
+}

@@ -1,0 +1,48 @@
+//! The storage engine as a library: open and recover, append, query, maintain, close.
+//!
+//! ```text
+//! Engine
+//!   Store   the log, the manifest and the hot tail as one thing; everything durable        store/
+//!   Duck    DuckDB over explicit file lists, day by day; everything derived                query/
+//! ```
+//!
+//! An event is accepted when its [`Receipt`] says so: it is then durable and in the answer to the next question. What
+//! maintenance does in the meantime changes no answer. The whole story of one event is in `ARCHITECTURE.md`.
+//!
+//! The engine knows neither HTTP nor JSON nor addresses, has no async code (a [`Receipt`] merely can be awaited), and
+//! shows its callers no type of DuckDB or Arrow. The outside world ([`env`]) is an argument.
+
+mod config;
+mod control;
+mod engine;
+mod error;
+mod identity;
+mod layout;
+mod maintenance;
+mod query;
+mod receipt;
+mod snapshot;
+mod status;
+mod store;
+mod tail;
+
+pub use config::Config;
+pub use control::Control;
+pub use engine::Engine;
+pub use error::{AppendError, Error, ReceiptError};
+pub use jiff::tz::TimeZone;
+pub use layout::Layout;
+pub use maintenance::Maintenance;
+pub use mallard_compactor::Limits;
+pub use query::{
+    Answer, BreakdownRow, Bucket, Dimension, Interval, MainReport, QueryConfig, QueryError, Question, Span,
+};
+pub use receipt::Receipt;
+pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};
+pub use store::{Step, Store, View};
+
+/// The outside world as an argument: files, time, randomness.
+pub mod env {
+    pub use mallard_wal::disk::real::env as real;
+    pub use mallard_wal::disk::{Clock, Disk, Entropy, Env};
+}

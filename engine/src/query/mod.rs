@@ -1,0 +1,132 @@
+//! Queries: typed questions over the events of one site, typed answers.
+//!
+//! ```text
+//! question.rs   what can be asked and answered            dimension.rs   the dimensions, one line each
+//! report/       one file per report: plan, merge          span.rs        calendars: buckets of a time zone
+//! cuts.rs       where a UTC day is cut                    partial.rs     one pass over a day: Fold -> DayPartial
+//! cache.rs      partials that are kept                    sessions.rs    the rules of a session
+//! stream.rs     files and hot rows, in order              tally.rs       counting by value
+//! rows.rs       Arrow batches as typed rows               source.rs      what the store shows: Snapshot
+//! pool.rs       DuckDB and its connections                deadline.rs    time limits
+//! views.rs      the derived mallard.duckdb                sql.rs         the only place that writes SQL
+//! ```
+//!
+//! # How a report is computed
+//!
+//! Visitor ids end at 00:00 UTC, and sessions with them. So visitors, sessions, bounces and durations are additive over
+//! UTC days, and every report is a *partial* per (site, UTC day) and a *merge*, exactly, in the memory of one day.
+//! DuckDB reads, projects and sorts the rows of a day; one fold in Rust over that ordered stream, with the hot rows merged
+//! in, computes everything that a dashboard asks about the day. The partial is kept until the day changes, so a dashboard
+//! over years costs days, not events.
+//!
+//! # What holds
+//!
+//! - The answer depends on the events alone: not on which of them are in files, on the number of files, or on the cache.
+//! - A query is bounded in time, DuckDB in memory and spilled bytes, a tally and the cache in memory.
+//! - A failure is an error, never a zero. An answer that misses data says for which days.
+//!
+//! This module never writes events, never lists a folder, and shows its callers no type of DuckDB or Arrow.
+
+mod cache;
+mod config;
+mod cuts;
+mod deadline;
+mod dimension;
+mod partial;
+mod pool;
+mod question;
+mod report;
+mod rows;
+mod sessions;
+mod source;
+mod span;
+mod sql;
+mod stream;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::path::{Path, PathBuf};
+
+use mallard_wal::disk::Env;
+
+use crate::layout::Layout;
+use cache::PartialCache;
+use pool::Pool;
+use report::Asked;
+
+pub use config::QueryConfig;
+pub(crate) use deadline::Deadline;
+pub use dimension::Dimension;
+pub use question::{Answer, BreakdownRow, Bucket, Interval, MainReport, QueryError, Question, Span};
+pub(crate) use source::{Snapshot, Source, SourceFile};
+
+/// How long the derived database may take. It is not a query that somebody waits for.
+const REFRESH_TIMEOUT_US: i64 = 60_000_000;
+
+/// DuckDB over a data directory, and the partials computed with it.
+#[derive(Debug)]
+pub(crate) struct Duck {
+    env: Env,
+    draft: PathBuf,
+    pool: Pool,
+    cache: PartialCache,
+}
+
+impl Duck {
+    /// Makes ready to answer. DuckDB itself starts with the first question that needs it.
+    pub(crate) fn open(config: &QueryConfig, layout: &Layout, env: Env) -> std::io::Result<Self> {
+        let pool = Pool::new(layout.root(), config)?;
+        let draft = std::path::absolute(layout.tmp())?.join("mallard.duckdb");
+        Ok(Self { env, draft, pool, cache: PartialCache::new(config.cache_bytes_max) })
+    }
+
+    /// Replaces the derived database at `path` by one over exactly `files`, which are absolute paths.
+    pub(crate) fn refresh_views(&self, path: &Path, files: &[PathBuf]) -> Result<(), QueryError> {
+        let deadline = Deadline::after(&self.env.clock, REFRESH_TIMEOUT_US);
+        views::refresh(&self.pool.lease(&deadline)?, self.env.disk.as_ref(), path, &self.draft, files)
+    }
+
+    /// Ends running queries with [`QueryError::NotReady`] and refuses new ones: the engine is closing.
+    pub(crate) fn stop(&self) {
+        self.pool.stop();
+    }
+
+    fn asked<'a>(&'a self, snapshot: &'a dyn Snapshot, question: &'a Question, deadline: &'a Deadline) -> Asked<'a> {
+        Asked { pool: &self.pool, cache: &self.cache, snapshot, question, deadline }
+    }
+}
+
+/// The figures at the top of a dashboard.
+pub(crate) fn main(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    deadline: &Deadline,
+) -> Result<Answer<MainReport>, QueryError> {
+    report::main::report(&duck.asked(snapshot, question, deadline))
+}
+
+/// Visitors and pageviews over time, without gaps.
+pub(crate) fn timeseries(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    interval: Interval,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<Bucket>>, QueryError> {
+    report::timeseries::report(&duck.asked(snapshot, question, deadline), interval)
+}
+
+/// The `limit` most frequent values of a dimension.
+pub(crate) fn breakdown(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    dimension: Dimension,
+    limit: usize,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
+    report::breakdown::report(&duck.asked(snapshot, question, deadline), dimension, limit)
+}

@@ -1,0 +1,145 @@
+//! Rows as reports read them: typed views over Arrow batches, whether they come from DuckDB or from the hot tail.
+//!
+//! A batch is found by column names, so both sources only have to agree on names and types: those of the column table.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, BooleanArray, StringArray, TimestampMicrosecondArray, UInt64Array};
+use arrow::record_batch::RecordBatch;
+
+use super::dimension::{Dimension, Facets};
+use super::question::QueryError;
+use super::sessions::Act;
+
+/// The columns that every report reads, beside those of its dimensions.
+const COLUMNS: [&str; 6] = ["visitor_id", "timestamp", "lsn", "event_name", "interactive", "time_rounded"];
+
+const PAGEVIEW: &str = "pageview";
+const ENGAGEMENT: &str = "engagement";
+
+/// What an event counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Named exactly `pageview`.
+    Pageview,
+    /// Named exactly `engagement`: keeps a session alive and counts as nothing else.
+    Engagement,
+    /// Any other name.
+    Custom,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name {
+            PAGEVIEW => Self::Pageview,
+            ENGAGEMENT => Self::Engagement,
+            _ => Self::Custom,
+        }
+    }
+}
+
+/// The names of the columns to read for `facets`, each once.
+pub(super) fn column_names(facets: Facets) -> Vec<&'static str> {
+    let mut names = COLUMNS.to_vec();
+    for column in facets.iter().map(Dimension::column) {
+        if !names.contains(&column) {
+            names.push(column);
+        }
+    }
+    names
+}
+
+/// A batch with the columns of some facets.
+#[derive(Debug)]
+pub(super) struct Rows {
+    visitors: StringArray,
+    timestamps: TimestampMicrosecondArray,
+    lsns: UInt64Array,
+    names: StringArray,
+    interactive: BooleanArray,
+    rounded: BooleanArray,
+    values: Vec<StringArray>,
+}
+
+/// Where a row stands in the order of a day: by visitor, then time, then the log. Rows adopted without an LSN come first.
+type Position<'a> = (&'a str, i64, Option<u64>);
+
+/// One event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    rows: &'a Rows,
+    index: usize,
+}
+
+impl Rows {
+    pub(super) fn new(batch: &RecordBatch, facets: Facets) -> Result<Self, QueryError> {
+        let [visitors, timestamps, lsns, names, interactive, rounded] = COLUMNS;
+        let values = facets.iter().map(|dimension| column(batch, dimension.column()));
+        Ok(Self {
+            visitors: column(batch, visitors)?,
+            timestamps: column(batch, timestamps)?,
+            lsns: column(batch, lsns)?,
+            names: column(batch, names)?,
+            interactive: column(batch, interactive)?,
+            rounded: column(batch, rounded)?,
+            values: values.collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.visitors.len()
+    }
+
+    pub(super) fn row(&self, index: usize) -> Row<'_> {
+        Row { rows: self, index }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn visitor(self) -> &'a str {
+        self.rows.visitors.value(self.index)
+    }
+
+    pub(super) fn position(self) -> Position<'a> {
+        (
+            self.visitor(),
+            self.rows.timestamps.value(self.index),
+            value_of(&self.rows.lsns, self.index, UInt64Array::value),
+        )
+    }
+
+    pub(super) fn compare(self, other: Row<'_>) -> Ordering {
+        self.position().cmp(&other.position())
+    }
+
+    pub(super) fn act(self) -> Act {
+        let is_true = |flags: &BooleanArray| flags.is_valid(self.index) && flags.value(self.index);
+        Act {
+            at_us: self.rows.timestamps.value(self.index),
+            kind: Kind::of(self.rows.names.value(self.index)),
+            is_interactive: is_true(&self.rows.interactive),
+            is_rounded: is_true(&self.rows.rounded),
+        }
+    }
+
+    /// The value of each facet, in the order of [`Facets::iter`].
+    pub(super) fn values(self) -> impl Iterator<Item = Option<&'a str>> {
+        self.rows.values.iter().map(move |values| values.is_valid(self.index).then(|| values.value(self.index)))
+    }
+}
+
+fn value_of<'a, A: Array, T>(array: &'a A, index: usize, value: impl Fn(&'a A, usize) -> T) -> Option<T> {
+    array.is_valid(index).then(|| value(array, index))
+}
+
+fn column<A: Array + Clone + 'static>(batch: &RecordBatch, name: &str) -> Result<A, QueryError> {
+    let array = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref::<A>());
+    let shape = || batch.schema().field_with_name(name).map_or_else(|error| error.to_string(), ToString::to_string);
+    array
+        .cloned()
+        .ok_or_else(|| QueryError::Internal(format!("column {name} has not the type of the column table: {}", shape())))
+}

@@ -1,0 +1,77 @@
+//! Tests of whole reports: through DuckDB, over files and hot rows.
+
+mod behaviour;
+mod fixture;
+mod history;
+mod measure;
+mod oracle;
+mod pool;
+mod views;
+
+use proptest::prelude::*;
+
+use super::{Dimension, Interval, Question, Snapshot, Span};
+use fixture::Fixture;
+use history::histories;
+use oracle::Oracle;
+
+const CASES: u32 = 192;
+const HOUR_US: i64 = 3_600_000_000;
+
+/// Asks everything and compares it with the reference.
+fn check_every_report(fixture: &Fixture, snapshot: &dyn Snapshot, oracle: &Oracle<'_>, question: &Question) {
+    let (duck, deadline) = (&fixture.duck, fixture.deadline());
+    let main = super::main(duck, snapshot, question, &deadline).unwrap();
+    assert_eq!(main.value, oracle.main());
+    for interval in [Interval::Hour, Interval::Day, Interval::Week, Interval::Month] {
+        let series = super::timeseries(duck, snapshot, question, interval, &deadline).unwrap();
+        assert_eq!(series.value, oracle.timeseries(interval), "{interval:?}");
+    }
+    for dimension in Dimension::ALL {
+        for limit in [1000, 2] {
+            let breakdown = super::breakdown(duck, snapshot, question, *dimension, limit, &deadline).unwrap();
+            assert_eq!(breakdown.value, oracle.breakdown(*dimension, limit), "{dimension:?}");
+        }
+    }
+}
+
+#[test]
+fn every_report_equals_the_reference_however_rows_lie_in_files_and_memory() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories())| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        check_every_report(&fixture, &snapshot, &oracle, &history.question);
+    });
+}
+
+#[test]
+fn a_series_by_minute_equals_the_reference() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(), hours in 0..30_i64)| {
+        let span = Span { end_us: history.question.span.start_us + hours * HOUR_US, ..history.question.span };
+        let question = Question { span, ..history.question };
+        let snapshot = fixture.snapshot(&question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &question);
+        let series = super::timeseries(&fixture.duck, &snapshot, &question, Interval::Minute, &fixture.deadline()).unwrap();
+        prop_assert_eq!(series.value, oracle.timeseries(Interval::Minute));
+    });
+}
+
+#[test]
+fn counts_of_two_spans_that_meet_at_midnight_utc_add_up_to_those_of_both() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(), days in 0..4_i64)| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let Span { start_us, end_us } = history.question.span;
+        let midnight_us = (start_us.div_euclid(24 * HOUR_US) + days) * 24 * HOUR_US;
+        let middle_us = midnight_us.clamp(start_us, end_us);
+        let counts = |start_us, end_us| {
+            let question = Question { span: Span { start_us, end_us }, ..history.question.clone() };
+            let report = super::main(&fixture.duck, &snapshot, &question, &fixture.deadline()).unwrap().value;
+            [report.unique_visitors, report.total_pageviews, report.visits, report.events]
+        };
+        let (before, after, both) = (counts(start_us, middle_us), counts(middle_us, end_us), counts(start_us, end_us));
+        prop_assert_eq!([0, 1, 2, 3].map(|count| before[count] + after[count]), both);
+    });
+}

@@ -1,0 +1,235 @@
+//! The reference: what each report must answer, in the plainest way, over a list of all events.
+//!
+//! It shares no code with the reports. Sessions are cut by looking at neighbours, buckets are found by asking every
+//! quarter of an hour what the local clock shows, and sets are sets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Weekday};
+use jiff::tz::TimeZone;
+use mallard_event::{Event, Stored};
+
+use crate::query::{BreakdownRow, Bucket, Dimension, Interval, MainReport, Question};
+
+const MINUTE_US: i64 = 60_000_000;
+const HOUR_US: i64 = 60 * MINUTE_US;
+
+/// A visitor of one UTC day: ids do not outlive a day.
+type Visitor<'a> = (String, &'a str);
+
+/// All events of the question's site in the order (timestamp, lsn), by visitor.
+pub(super) struct Oracle<'a> {
+    question: &'a Question,
+    visitors: BTreeMap<Visitor<'a>, Vec<&'a Event>>,
+}
+
+impl<'a> Oracle<'a> {
+    pub(super) fn new(rows: &'a [Stored], question: &'a Question) -> Self {
+        let mut rows: Vec<&Stored> = rows.iter().filter(|row| row.event.site == question.site).collect();
+        rows.sort_by_key(|row| (row.event.timestamp, row.lsn));
+        let mut visitors = BTreeMap::<Visitor<'_>, Vec<&Event>>::new();
+        for row in rows {
+            let visitor = (row.event.timestamp.date().to_string(), row.event.visitor.as_str());
+            visitors.entry(visitor).or_default().push(&row.event);
+        }
+        Self { question, visitors }
+    }
+
+    /// The events inside the span, with their visitors.
+    fn events(&self) -> impl Iterator<Item = (&Visitor<'a>, &'a Event)> {
+        let all = self.visitors.iter().flat_map(|(visitor, events)| events.iter().map(move |event| (visitor, *event)));
+        all.filter(|(_, event)| self.is_inside(event))
+    }
+
+    /// The sessions that begin inside the span, with their visitors and all their events.
+    fn sessions(&self) -> Vec<(&Visitor<'a>, Vec<&'a Event>)> {
+        let mut sessions = Vec::new();
+        for (visitor, events) in &self.visitors {
+            for session in events.chunk_by(|before, after| is_one_session(before, after)) {
+                if self.is_inside(session[0]) {
+                    sessions.push((visitor, session.to_vec()));
+                }
+            }
+        }
+        sessions
+    }
+
+    fn is_inside(&self, event: &Event) -> bool {
+        let span = self.question.span;
+        (span.start_us..span.end_us).contains(&event.timestamp.micros())
+    }
+
+    pub(super) fn main(&self) -> MainReport {
+        let visitors = self.events().map(|(visitor, _)| visitor).collect::<BTreeSet<_>>().len();
+        let pageviews = self.events().filter(|(_, event)| is_pageview(event)).count();
+        let events = self.events().filter(|(_, event)| is_custom(event)).count();
+        let sessions = self.sessions();
+        let bounces = sessions.iter().filter(|(_, session)| is_bounce(session)).count();
+        let session_pageviews: usize = sessions.iter().map(|(_, session)| pageviews_of(session)).sum();
+        let timed: Vec<i64> = sessions
+            .iter()
+            .filter(|(_, session)| session.iter().all(|event| event.time_rounded != Some(true)))
+            .map(|(_, session)| session[session.len() - 1].timestamp.micros() - session[0].timestamp.micros())
+            .collect();
+        let seconds = mean(timed.iter().sum::<i64>() as f64, timed.len()) / 1e6;
+        MainReport {
+            unique_visitors: visitors as u64,
+            total_pageviews: pageviews as u64,
+            bounce_rate: mean(bounces as f64, sessions.len()),
+            avg_visit_duration_secs: if timed.is_empty() && !sessions.is_empty() { None } else { Some(seconds) },
+            pages_per_visit: mean(pageviews as f64, visitors),
+            visits: sessions.len() as u64,
+            views_per_visit: mean(session_pageviews as f64, sessions.len()),
+            events: events as u64,
+        }
+    }
+
+    pub(super) fn timeseries(&self, interval: Interval) -> Vec<Bucket> {
+        let buckets = buckets(self.question, interval).into_iter().map(|(label, start_us, end_us)| {
+            let inside = |event: &Event| (start_us..end_us).contains(&event.timestamp.micros());
+            let events: Vec<_> = self.events().filter(|(_, event)| inside(event)).collect();
+            let visitors: BTreeSet<_> = events.iter().map(|(visitor, _)| visitor).collect();
+            let pageviews = events.iter().filter(|(_, event)| is_pageview(event)).count();
+            Bucket { label, start_us, visitors: visitors.len() as u64, pageviews: pageviews as u64 }
+        });
+        buckets.collect()
+    }
+
+    pub(super) fn breakdown(&self, dimension: Dimension, limit: usize) -> Vec<BreakdownRow> {
+        let mut values = BTreeMap::<Option<&str>, (BTreeSet<&Visitor<'_>>, usize)>::new();
+        match of_session(dimension) {
+            Some(value) => {
+                for (visitor, session) in self.sessions() {
+                    let first_pageview = session.iter().find(|event| is_pageview(event));
+                    let (visitors, pageviews) = values.entry(value(first_pageview.unwrap_or(&session[0]))).or_default();
+                    visitors.insert(visitor);
+                    *pageviews += pageviews_of(&session);
+                }
+            }
+            None => {
+                for (visitor, event) in self.events() {
+                    let (visitors, pageviews) = values.entry(of_event(dimension, event)).or_default();
+                    visitors.insert(visitor);
+                    *pageviews += usize::from(is_pageview(event));
+                }
+            }
+        }
+        let row = |(value, (visitors, pageviews)): (Option<&str>, (BTreeSet<_>, usize))| BreakdownRow {
+            value: value.map(str::to_owned),
+            visitors: visitors.len() as u64,
+            pageviews: pageviews as u64,
+        };
+        let mut rows: Vec<BreakdownRow> = values.into_iter().map(row).collect();
+        let null = if dimension == Dimension::Sources { "(direct)" } else { "(unknown)" };
+        rows.sort_by(|row, other| {
+            let figures = (other.visitors, other.pageviews).cmp(&(row.visitors, row.pageviews));
+            let shown = |row: &BreakdownRow| row.value.clone().unwrap_or_else(|| null.to_owned());
+            figures.then(shown(row).cmp(&shown(other))).then(row.value.cmp(&other.value))
+        });
+        rows.truncate(limit);
+        rows
+    }
+}
+
+fn is_one_session(before: &Event, after: &Event) -> bool {
+    let (before_us, after_us) = (before.timestamp.micros(), after.timestamp.micros());
+    if before.time_rounded == Some(true) || after.time_rounded == Some(true) {
+        after_us.div_euclid(HOUR_US) <= before_us.div_euclid(HOUR_US) + 1
+    } else {
+        after_us <= before_us + 30 * MINUTE_US
+    }
+}
+
+fn is_pageview(event: &Event) -> bool {
+    event.name.as_str() == "pageview"
+}
+
+fn is_custom(event: &Event) -> bool {
+    !["pageview", "engagement"].contains(&event.name.as_str())
+}
+
+fn pageviews_of(session: &[&Event]) -> usize {
+    session.iter().filter(|event| is_pageview(event)).count()
+}
+
+fn is_bounce(session: &[&Event]) -> bool {
+    let is_interaction = |event: &&&Event| is_custom(event) && event.interactive == Some(true);
+    pageviews_of(session) == 1 && session.iter().filter(is_interaction).count() == 0
+}
+
+fn mean(sum: f64, count: usize) -> f64 {
+    if count == 0 { 0.0 } else { sum / count as f64 }
+}
+
+/// The value that a session is counted under, for the dimensions that sessions have.
+fn of_session(dimension: Dimension) -> Option<fn(&Event) -> Option<&str>> {
+    Some(match dimension {
+        Dimension::Sources => |event| event.referrer_source.as_deref(),
+        Dimension::Referrers => |event| event.referrer.as_deref(),
+        Dimension::Channels => |event| event.channel.as_deref(),
+        Dimension::UtmSources => |event| event.utm_source.as_deref(),
+        Dimension::UtmMediums => |event| event.utm_medium.as_deref(),
+        Dimension::UtmCampaigns => |event| event.utm_campaign.as_deref(),
+        Dimension::UtmContents => |event| event.utm_content.as_deref(),
+        Dimension::UtmTerms => |event| event.utm_term.as_deref(),
+        _ => return None,
+    })
+}
+
+fn of_event(dimension: Dimension, event: &Event) -> Option<&str> {
+    match dimension {
+        Dimension::Pages => Some(&event.pathname),
+        Dimension::Browsers => event.browser.as_deref(),
+        Dimension::Os => event.os.as_deref(),
+        Dimension::Devices => event.device_type.as_deref(),
+        Dimension::Countries => event.country_code.as_deref(),
+        Dimension::BrowserVersions => event.browser_version.as_deref(),
+        Dimension::OsVersions => event.os_version.as_deref(),
+        Dimension::ScreenSizes => event.screen_size.as_deref(),
+        Dimension::Regions => event.region.as_deref(),
+        Dimension::Cities => event.city.as_deref(),
+        Dimension::Hostnames => event.hostname.as_deref(),
+        other => panic!("{other:?} is counted by session"),
+    }
+}
+
+/// Label, start and end of every bucket that overlaps the span, found by looking at the local clock step by step.
+fn buckets(question: &Question, interval: Interval) -> Vec<(String, i64, i64)> {
+    let span = question.span;
+    // No clock has ever been changed at another moment in the years of these tests.
+    let step_us = if interval == Interval::Minute { MINUTE_US } else { 15 * MINUTE_US };
+    let reach_us = match interval {
+        Interval::Minute => MINUTE_US,
+        Interval::Hour => 2 * HOUR_US,
+        Interval::Day | Interval::Week | Interval::Month => 32 * 24 * HOUR_US,
+    };
+    let mut buckets = Vec::<(String, i64, i64)>::new();
+    let mut shown = None;
+    let mut at_us = (span.start_us - reach_us).div_euclid(step_us) * step_us;
+    while at_us < span.end_us {
+        let clock = clock(&question.zone, at_us, interval);
+        match buckets.last_mut() {
+            Some((_, _, end_us)) if shown.as_ref() == Some(&clock) => *end_us = at_us + step_us,
+            _ => buckets.push((clock.0.clone(), at_us, at_us + step_us)),
+        }
+        shown = Some(clock);
+        at_us += step_us;
+    }
+    buckets.retain(|(_, _, end_us)| *end_us > span.start_us);
+    buckets
+}
+
+/// What the local clock shows, as coarse as the interval; with the offset where a clock change begins a new bucket.
+fn clock(zone: &TimeZone, at_us: i64, interval: Interval) -> (String, i32) {
+    let at = Timestamp::from_microsecond(at_us).unwrap();
+    let (local, offset): (DateTime, i32) = (zone.to_datetime(at), zone.to_offset(at).seconds());
+    match interval {
+        Interval::Minute => (local.strftime("%Y-%m-%d %H:%M").to_string(), offset),
+        Interval::Hour => (local.strftime("%Y-%m-%d %H:00").to_string(), offset),
+        Interval::Day => (local.date().to_string(), 0),
+        Interval::Week if local.weekday() == Weekday::Monday => (local.date().to_string(), 0),
+        Interval::Week => (local.date().nth_weekday(-1, Weekday::Monday).unwrap().to_string(), 0),
+        Interval::Month => (local.strftime("%Y-%m-01").to_string(), 0),
+    }
+}

@@ -1,0 +1,37 @@
+//! What the store shows to queries: a [`View`] as a [`Snapshot`], one UTC day at a time.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::RangeInclusive;
+
+use mallard_event::Date;
+
+use crate::query::{QueryError, Snapshot, Source, SourceFile};
+use crate::store::View;
+
+impl Snapshot for View {
+    fn as_of(&self) -> u64 {
+        self.high_water().get()
+    }
+
+    fn days_with_data(&self, range: RangeInclusive<Date>) -> Vec<Date> {
+        self.days(range)
+    }
+
+    fn day(&self, date: Date) -> Result<Source, QueryError> {
+        let files = self
+            .files(date)
+            .map(|file| SourceFile { path: self.root().join(&*file.path), crc32: file.crc32 })
+            .collect();
+        let tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
+        Ok(Source { files, tail, damaged: Vec::new() })
+    }
+
+    fn day_version(&self, date: Date) -> u64 {
+        let mut hash = DefaultHasher::new();
+        for file in self.files(date) {
+            (&file.path, file.crc32).hash(&mut hash);
+        }
+        self.hot_version(date).hash(&mut hash);
+        hash.finish()
+    }
+}

@@ -1,0 +1,212 @@
+//! Maintenance: one step per call, each small, each safe to lose.
+//!
+//! A step that has written files but not committed leaves orphans; a step that has committed but not cleaned up leaves
+//! segments and files that nothing names. Both are found again by the next steps or the next open.
+//!
+//! IMPORTANT: the order inside [`Store::commit`] is the product. Manifest first (the only commit point), then the swap
+//! of the state, then the caller's derived views, and only then may anything be unlinked.
+
+use std::io::ErrorKind;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use mallard_compactor::{Context, Edit, Job, Manifest, ManifestLog};
+
+use super::Store;
+use crate::error::Error;
+
+/// How long maintenance rests when nothing is due: commits wake it earlier.
+const REST_US: i64 = 60 * 1_000_000;
+const REST_US_MIN: i64 = 1_000;
+
+/// What one call of [`Store::maintain`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Removed files that no manifest names.
+    Cleaned {
+        /// How many.
+        files: usize,
+    },
+    /// Sealed the active segment.
+    Sealed,
+    /// Moved sealed segments into Parquet files.
+    Compacted {
+        /// Events moved.
+        events: u64,
+    },
+    /// Replaced small Parquet files by a larger one.
+    Merged {
+        /// Files replaced.
+        files: usize,
+    },
+    /// Removed days beyond retention.
+    Expired {
+        /// Events removed.
+        events: u64,
+    },
+    /// Unlinked segments or replaced files that nothing needs any more.
+    Trimmed {
+        /// How many.
+        files: usize,
+    },
+    /// Nothing is due.
+    Idle {
+        /// When something will be, in microseconds from now, unless a commit wakes maintenance earlier.
+        next_in_us: i64,
+    },
+}
+
+/// What only maintenance touches.
+#[derive(Debug)]
+pub(super) struct Maintenance {
+    manifest_log: ManifestLog,
+    /// Edits whose removed files may still be read by views of an older manifest, oldest first.
+    retired: Vec<Retired>,
+    orphans_checked: bool,
+}
+
+#[derive(Debug)]
+struct Retired {
+    /// The last version that named the files. Every older version had an entry before this one.
+    last_reader: Weak<Manifest>,
+    edit: Edit,
+}
+
+impl Maintenance {
+    pub(super) fn new(manifest_log: ManifestLog) -> Self {
+        Self { manifest_log, retired: Vec::new(), orphans_checked: false }
+    }
+}
+
+impl Store {
+    /// Does the most urgent piece of work there is, or says when to come again. `published` is called after a commit
+    /// and before any file is unlinked, with the manifest that is now live.
+    ///
+    /// # Errors
+    /// A failed write or sync of a job or of the manifest poisons the store. Any other failure leaves everything as it was
+    /// and may be retried.
+    pub fn maintain(&self, published: &dyn Fn(&Manifest)) -> Result<Step, Error> {
+        let mut maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cause) = self.poisoned() {
+            return Err(Error::Poisoned(cause));
+        }
+        if !maintenance.orphans_checked {
+            return self.clean(&mut maintenance, published);
+        }
+        let unlinked = self.unlink_retired(&mut maintenance)?;
+        if unlinked > 0 {
+            return Ok(Step::Trimmed { files: unlinked });
+        }
+        let manifest = self.manifest();
+        let trimmed = self.log.trim(manifest.checkpoint())?;
+        if trimmed > 0 {
+            return Ok(Step::Trimmed { files: trimmed });
+        }
+        if self.seal_is_due() && self.log.seal()?.is_some() {
+            return Ok(Step::Sealed);
+        }
+        let now_us = self.env.clock.now_us();
+        match mallard_compactor::plan(&manifest, &self.log.sealed(), now_us, &self.config.limits) {
+            Some(job) => self.run(&mut maintenance, &manifest, &job, published),
+            None => {
+                Ok(Step::Idle { next_in_us: self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US) })
+            }
+        }
+    }
+
+    /// Waits until there may be work for [`Store::maintain`], at most `limit`.
+    pub fn wait_for_work(&self, limit: Duration) {
+        self.shared.wait_for_work(limit);
+    }
+
+    /// Ends a [`Store::wait_for_work`] early.
+    pub fn wake(&self) {
+        self.shared.wake();
+    }
+
+    /// The manifest that is live now.
+    pub fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.shared.state().manifest)
+    }
+
+    /// First step of a life: derived views are refreshed from the manifest, then leftovers of the last life go.
+    fn clean(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Step, Error> {
+        let manifest = self.manifest();
+        published(&manifest);
+        let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest)?;
+        let missing = orphans.missing.iter().map(|path| format!("missing or cut: {path}"));
+        self.shared.state().damage.extend(missing);
+        maintenance.orphans_checked = true;
+        Ok(Step::Cleaned { files: orphans.removed.len() })
+    }
+
+    fn run(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        manifest: &Arc<Manifest>,
+        job: &Job,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Step, Error> {
+        let context = Context {
+            env: &self.env,
+            root: self.layout.root(),
+            store_id: self.identity.store_id,
+            limits: &self.config.limits,
+        };
+        let edit = mallard_compactor::run(&context, manifest, job).inspect_err(|error| self.stop_if_final(error))?;
+        let step = match job {
+            Job::Compact { .. } => Step::Compacted { events: edit.add.iter().map(|file| file.rows).sum() },
+            Job::Merge { inputs, .. } => Step::Merged { files: inputs.len() },
+            Job::Expire { .. } => Step::Expired { events: edit.expired_rows },
+        };
+        self.commit(maintenance, manifest, edit)?;
+        published(&self.manifest());
+        Ok(step)
+    }
+
+    /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
+    /// reports a failed sync once and forgets it; the second attempt would succeed over folders and bytes that never
+    /// reached the disk, and the manifest would name them. A full disk is different: it fails the write, before any sync.
+    fn stop_if_final(&self, error: &mallard_compactor::Error) {
+        if let mallard_compactor::Error::Io { source, action, .. } = error
+            && !matches!(*action, "open" | "read" | "list")
+            && source.kind() != ErrorKind::StorageFull
+        {
+            self.shared.poison(&error.to_string());
+        }
+    }
+
+    /// Makes `edit` true. After the manifest's sync it is, whatever happens next; before, nothing has happened.
+    fn commit(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        manifest: &Arc<Manifest>,
+        edit: Edit,
+    ) -> Result<(), Error> {
+        let next =
+            maintenance.manifest_log.commit(&edit).inspect_err(|error| self.shared.poison(&error.to_string()))?;
+        self.shared.publish(next);
+        maintenance.retired.push(Retired { last_reader: Arc::downgrade(manifest), edit });
+        Ok(())
+    }
+
+    /// Unlinks what removed files no view can name any more.
+    fn unlink_retired(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<usize, Error> {
+        let mut unlinked = 0;
+        while maintenance.retired.first().is_some_and(|retired| retired.last_reader.strong_count() == 0) {
+            let retired = maintenance.retired.remove(0);
+            mallard_compactor::unlink(&self.env, self.layout.root(), &retired.edit)?;
+            unlinked += retired.edit.remove.len();
+        }
+        Ok(unlinked)
+    }
+
+    /// Whether the active segment has events that should be in files by now.
+    fn seal_is_due(&self) -> bool {
+        self.shared.due_in_us() == Some(0) && self.log.status().active_records > 0
+    }
+}

@@ -1,0 +1,182 @@
+//! The store: the log, the manifest and the hot tail as one thing, without DuckDB.
+//!
+//! ```text
+//! append ── encode ── wal queue ── commit thread: frame, fdatasync ──> tail.push, then the receipts
+//!                                                                          │
+//! maintain (one step a call)                                               ▼
+//!   seal ── plan ── run ── manifest commit ──────────> State { manifest, tail } swapped under one lock
+//!                          the only commit point       │
+//!                                                      └── then trim the log, unlink replaced files
+//! view ── State cloned under that lock: files (lsn <= checkpoint) + tail (lsn > checkpoint)
+//! ```
+//!
+//! Invariants (DESIGN §5): an event is visible only after it is durable, and before its receipt says so; in every
+//! [`View`] an LSN is in a file or in the tail, never in both; files that a living view names are not unlinked.
+//!
+//! The store does not answer reports (see [`crate::query`]), has no thread of its own except the log's, and never asks
+//! the operating system for the time, randomness or a file except through [`Env`], so that simulations replay.
+
+mod maintain;
+mod open;
+mod state;
+mod view;
+
+use std::sync::{Arc, Mutex};
+
+use mallard_event::{Event, SiteId, Timestamp, codec};
+use mallard_wal::disk::{Env, Lock};
+use mallard_wal::{Draft, Kind, Log, Lsn, Refused};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::error::{AppendError, Error};
+use crate::identity::Identity;
+use crate::layout::Layout;
+use crate::receipt::Receipt;
+use crate::status::{Ingest, SiteSummary, Status};
+use crate::tail::Pending;
+
+pub use maintain::Step;
+pub use view::View;
+
+use maintain::Maintenance;
+use state::Shared;
+
+/// An open data directory.
+#[derive(Debug)]
+pub struct Store {
+    config: Config,
+    env: Env,
+    layout: Layout,
+    identity: Identity,
+    log: Log<Pending>,
+    shared: Arc<Shared>,
+    maintenance: Mutex<Maintenance>,
+    _lock: Box<dyn Lock>,
+}
+
+impl Store {
+    /// Hands an event to the log. Returns at once; the event is durable and visible when the receipt says so.
+    pub fn append(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
+        self.admit()?;
+        let (draft, pending) = prepare(event, received_at)?;
+        self.log.append(draft, pending).map(Receipt::new).map_err(refusal)
+    }
+
+    /// Hands several events to the log as one unit: all of them become durable, or none.
+    pub fn append_all(&self, events: Vec<(Event, Timestamp)>) -> Result<Receipt, AppendError> {
+        self.admit()?;
+        let batch =
+            events.into_iter().map(|(event, received_at)| prepare(event, received_at)).collect::<Result<_, _>>()?;
+        self.log.append_all(batch).map(Receipt::new).map_err(refusal)
+    }
+
+    /// Compaction that does not keep up must not become unbounded memory.
+    fn admit(&self) -> Result<(), AppendError> {
+        match self.shared.tail_bytes() >= self.config.tail_bytes_max {
+            true => Err(AppendError::Busy),
+            false => Ok(()),
+        }
+    }
+
+    /// Drive::Manual only: performs one group commit; false if nothing was queued.
+    pub fn pump(&self) -> Result<bool, Error> {
+        Ok(self.log.pump()?)
+    }
+
+    /// Whether any event of `site` has been stored.
+    pub fn knows_site(&self, site: &SiteId) -> bool {
+        self.shared.state().knows_site(site)
+    }
+
+    /// Every site with a stored event.
+    pub fn sites(&self) -> Vec<SiteSummary> {
+        self.shared.state().sites()
+    }
+
+    /// Number of sites with a stored event.
+    pub fn site_count(&self) -> usize {
+        self.shared.state().site_count()
+    }
+
+    /// The newest LSN through which everything is committed and visible.
+    pub fn high_water(&self) -> Lsn {
+        self.shared.state().high_water
+    }
+
+    /// The figures that health and metrics show.
+    pub fn status(&self) -> Status {
+        let log = self.log.status();
+        let disk_free_bytes = self.env.disk.free_bytes(self.layout.root()).ok();
+        let poisoned = self.poisoned();
+        let state = self.shared.state();
+        Status {
+            durable_lsn: state.high_water.get(),
+            compacted_lsn: state.manifest.checkpoint().get(),
+            buffered_events: state.tail.events(),
+            buffered_bytes: state.tail.bytes() as u64,
+            ingest: if poisoned.is_some() { Ingest::Poisoned } else { Ingest::Accepting },
+            parquet_files: state.manifest.totals().files,
+            sites: state.site_count() as u64,
+            wal_bytes: log.wal_bytes,
+            queue_bytes: log.queue_bytes as u64,
+            disk_free_bytes,
+            quarantined: state.quarantined(),
+            lost_lsns: state.lost_lsns(),
+            degraded_reasons: state.degraded_reasons(poisoned.as_deref()),
+        }
+    }
+
+    /// Why nothing more may be written, if so.
+    pub fn poisoned(&self) -> Option<String> {
+        self.shared.poisoned()
+    }
+
+    /// The paths of this data directory.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The outside world this store was opened with.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// The random id of this store.
+    pub fn store_id(&self) -> u128 {
+        self.identity.store_id
+    }
+
+    /// Refuses new events, commits what is queued, seals the log. A crash instead of this loses nothing either.
+    pub fn close(&self) -> Result<(), Error> {
+        Ok(self.log.close()?)
+    }
+}
+
+/// The log's form of an event, and what travels beside it to the tail. The record's key is the fingerprint by which a
+/// retry will be recognised.
+fn prepare(event: Event, received_at: Timestamp) -> Result<(Draft, Pending), AppendError> {
+    let body = codec::encode(&event);
+    let key = fingerprint(&event.site, event.event_id.as_str());
+    let draft = Draft::new(Kind::EVENT, codec::BODY_VERSION, 0, received_at.micros(), key, &body)
+        .map_err(|_| AppendError::TooLarge)?;
+    Ok((draft, Pending { event, received_at, body_bytes: body.len() }))
+}
+
+/// 128 bits of SHA-256 over the site and the event's id: what is kept of an id for recognising retries.
+fn fingerprint(site: &SiteId, event_id: &str) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(site.as_str());
+    hash.update([0]);
+    hash.update(event_id);
+    hash.finalize().first_chunk().copied().unwrap_or_default()
+}
+
+fn refusal(refused: Refused) -> AppendError {
+    match refused {
+        Refused::Busy => AppendError::Busy,
+        Refused::Poisoned => AppendError::Poisoned,
+        Refused::Closed => AppendError::Closed,
+        Refused::TooLarge { .. } => AppendError::TooLarge,
+    }
+}

@@ -1,0 +1,97 @@
+//! Opening a data directory: the order of DESIGN §6.
+//!
+//! ```text
+//! 1 folders, LOCK, STORE
+//! 2 manifest: the newest must verify
+//! 3 log: replay everything above the checkpoint into the hot tail; the last life's active segment becomes a sealed one
+//! 4 a new active segment: events can be accepted
+//! ```
+//! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
+//! steps of maintenance, so that a cold start costs the backlog and not the history.
+
+use std::sync::{Arc, Mutex};
+
+use mallard_compactor::{Manifest, ManifestLog};
+use mallard_event::{Timestamp, codec};
+use mallard_wal::disk::{Env, Lock};
+use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
+
+use super::Store;
+use super::maintain::Maintenance;
+use super::state::{Due, Shared, State};
+use crate::config::Config;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::layout::Layout;
+use crate::status::Progress;
+use crate::tail::{Pending, Tail};
+
+impl Store {
+    /// Opens the data directory of `config`, creating it if it is missing, and recovers everything that was accepted.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it open; [`Error::Refused`], [`Error::Wal`] or [`Error::Compactor`] if
+    /// it holds something that must not be guessed at; [`Error::Io`] if the operating system refuses.
+    pub fn open(config: Config, env: Env, drive: Drive, progress: Arc<Progress>) -> Result<Self, Error> {
+        let layout = Layout::new(&config.data_dir);
+        layout.create(env.disk.as_ref())?;
+        let lock = lock(&env, &layout)?;
+        let identity = Identity::load_or_create(&env, &layout)?;
+        let manifest_log = ManifestLog::open(&env, layout.root(), identity.store_id)?;
+        let manifest = Arc::clone(manifest_log.manifest());
+        let (recovery, tail) = replay(&env, &layout, &config, &identity, &manifest)?;
+        let high_water = recovery.report().next_lsn.previous();
+        let state = State::new(manifest, tail, high_water, damage_of(&recovery), env.clock.now_us());
+        let due = Due { events: config.flush_events, bytes: config.tail_bytes, age_us: config.flush_interval_us };
+        let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
+        let log = recovery.start(Arc::clone(&shared) as _, drive)?;
+        let maintenance = Mutex::new(Maintenance::new(manifest_log));
+        Ok(Self { config, env, layout, identity, log, shared, maintenance, _lock: lock })
+    }
+}
+
+fn lock(env: &Env, layout: &Layout) -> Result<Box<dyn Lock>, Error> {
+    let path = layout.lock();
+    env.disk.lock(&path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked { path },
+        _ => Error::Io { path, source },
+    })
+}
+
+/// Reads the log above the checkpoint into a new hot tail.
+fn replay(
+    env: &Env,
+    layout: &Layout,
+    config: &Config,
+    identity: &Identity,
+    manifest: &Manifest,
+) -> Result<(Recovery, Tail), Error> {
+    let mut tail = Tail::default();
+    let origin = Origin { store_id: identity.store_id, checkpoint: manifest.checkpoint() };
+    let recovery =
+        mallard_wal::recover(env, &layout.wal(), &layout.quarantine(), &config.wal, origin, &mut |record| {
+            if let Some(pending) = event_of(&record) {
+                tail.push_replayed(record.lsn, pending);
+            }
+        })?;
+    Ok((recovery, tail))
+}
+
+/// The event of a record. Other kinds, and events that do not decode, have none; compaction sets the latter aside,
+/// counted and kept.
+fn event_of(record: &Record<'_>) -> Option<Pending> {
+    if record.kind != Kind::EVENT {
+        return None;
+    }
+    let event = codec::decode(record.body_version, record.body).ok()?;
+    let received_at = Timestamp::saturating_from_micros(record.received_us);
+    Some(Pending { event, received_at, body_bytes: record.body.len() })
+}
+
+/// What an operator must hear about, from what recovery found.
+fn damage_of(recovery: &Recovery) -> Vec<String> {
+    let report = recovery.report();
+    let gap = |(first, last): &(Lsn, Lsn)| format!("lost lsn {first}-{last}");
+    let quarantined = |name: &String| format!("damaged original kept: quarantine/{name}");
+    report.gaps.iter().map(gap).chain(report.quarantined.iter().map(quarantined)).collect()
+}

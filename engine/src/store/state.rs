@@ -1,0 +1,206 @@
+//! The only mutable truth, behind one lock: which files are live, which events are in memory.
+//!
+//! The lock is held for as long as it takes to push a group of events or to clone a few `Arc`s, never across I/O.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mallard_compactor::{LsnRange, Manifest};
+use mallard_event::{SiteId, Timestamp};
+use mallard_wal::disk::Clock;
+use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
+
+use crate::status::{Progress, SiteSummary};
+use crate::tail::{Pending, Tail};
+
+/// What commit thread, maintenance and queries share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    poison: Mutex<Option<String>>,
+    /// Signalled when there may be work for maintenance.
+    work: Condvar,
+    progress: Arc<Progress>,
+    clock: Arc<dyn Clock>,
+    due: Due,
+}
+
+/// When waiting events are worth a compaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) events: u64,
+    pub(super) bytes: usize,
+    pub(super) age_us: i64,
+}
+
+/// One consistent moment of the store.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) tail: Tail,
+    pub(super) high_water: Lsn,
+    /// Since when events have been waiting for compaction, by the server's clock: stored times may be rounded.
+    waiting_since_us: Option<i64>,
+    /// Damage found when opening; shown until an operator acknowledges it.
+    pub(super) damage: Vec<String>,
+    /// Set by [`Shared::wake`] and by commits that cross a threshold; cleared by the waiter.
+    work_waits: bool,
+}
+
+impl Shared {
+    pub(super) fn new(state: State, progress: Arc<Progress>, clock: Arc<dyn Clock>, due: Due) -> Self {
+        let (state, poison) = (Mutex::new(state), Mutex::new(None));
+        Self { state, poison, work: Condvar::new(), progress, clock, due }
+    }
+
+    /// Microseconds until waiting events should be compacted: 0 if now, `None` if none waits.
+    pub(super) fn due_in_us(&self) -> Option<i64> {
+        let state = self.state();
+        let since_us = state.waiting_since_us?;
+        let age_us = self.clock.now_us().saturating_sub(since_us);
+        Some(if self.due.reached(&state.tail) { 0 } else { self.due.age_us.saturating_sub(age_us).max(0) })
+    }
+
+    /// Takes the manifest's next version over and forgets what it has in files: one step, under the lock.
+    pub(super) fn publish(&self, manifest: Arc<Manifest>) {
+        let mut state = self.state();
+        let checkpoint = manifest.checkpoint();
+        let moved = checkpoint > state.manifest.checkpoint();
+        state.manifest = manifest;
+        if moved {
+            state.tail.trim(checkpoint);
+            state.waiting_since_us = (state.tail.events() > 0).then(|| self.clock.now_us());
+        }
+    }
+
+    /// A panic while the lock was held cannot leave it half changed: every change is one assignment or one push.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tail_bytes(&self) -> usize {
+        self.state().tail.bytes()
+    }
+
+    pub(super) fn poisoned(&self) -> Option<String> {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Latches the first cause: nothing is written after it.
+    pub(super) fn poison(&self, cause: &str) {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| cause.to_owned());
+        self.wake();
+    }
+
+    /// Tells maintenance to look for work.
+    pub(super) fn wake(&self) {
+        self.state().work_waits = true;
+        self.work.notify_all();
+    }
+
+    /// Waits until there may be work, at most `limit`.
+    pub(super) fn wait_for_work(&self, limit: Duration) {
+        let state = self.state();
+        let (mut state, _) = self
+            .work
+            .wait_timeout_while(state, limit, |state| !state.work_waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.work_waits = false;
+    }
+}
+
+impl Observer<Pending> for Shared {
+    fn committed(&self, batch: Committed<Pending>) {
+        let mut state = self.state();
+        let before = state.tail.events();
+        state.high_water = state.tail.push(batch);
+        self.progress.committed(state.tail.events() - before);
+        let first = state.waiting_since_us.is_none();
+        if first {
+            state.waiting_since_us = Some(self.clock.now_us());
+        }
+        if first || self.due.reached(&state.tail) {
+            state.work_waits = true;
+            self.work.notify_all();
+        }
+    }
+
+    fn sealed(&self, _segment: SealedSegment) {
+        self.wake();
+    }
+
+    fn poisoned(&self, cause: &str) {
+        self.poison(cause);
+    }
+
+    fn synced(&self, micros: u64, _records: usize) {
+        self.progress.synced(micros);
+    }
+}
+
+impl Due {
+    fn reached(&self, tail: &Tail) -> bool {
+        tail.events() >= self.events || tail.bytes() >= self.bytes
+    }
+}
+
+impl State {
+    pub(super) fn new(manifest: Arc<Manifest>, tail: Tail, high_water: Lsn, damage: Vec<String>, now_us: i64) -> Self {
+        let waiting_since_us = (tail.events() > 0).then_some(now_us);
+        Self { manifest, tail, high_water, waiting_since_us, damage, work_waits: true }
+    }
+
+    pub(super) fn knows_site(&self, site: &SiteId) -> bool {
+        self.tail.contains(site) || self.manifest.site(site).is_some()
+    }
+
+    pub(super) fn site_count(&self) -> usize {
+        let only_in_tail = self.tail.sites().filter(|(site, _)| self.manifest.site(site).is_none()).count();
+        self.manifest.sites().count() + only_in_tail
+    }
+
+    pub(super) fn sites(&self) -> Vec<SiteSummary> {
+        let mut sites: Vec<SiteSummary> = self
+            .manifest
+            .sites()
+            .map(|(site, totals)| SiteSummary {
+                site: site.clone(),
+                first_event_at: totals.min_timestamp,
+                last_event_at: totals.max_timestamp,
+                events_total: totals.rows,
+            })
+            .collect();
+        for (site, tail) in self.tail.sites() {
+            let Some(first) = tail.days().values().map(|day| day.first_us).min() else { continue };
+            let last = tail.days().values().map(|day| day.last_us).max().unwrap_or(first);
+            let (first, last) = (Timestamp::saturating_from_micros(first), Timestamp::saturating_from_micros(last));
+            match sites.binary_search_by(|summary| summary.site.cmp(site)) {
+                Ok(at) => {
+                    if let Some(summary) = sites.get_mut(at) {
+                        summary.add(first, last, tail.rows());
+                    }
+                }
+                Err(at) => sites.insert(at, SiteSummary::new(site.clone(), first, last, tail.rows())),
+            }
+        }
+        sites
+    }
+
+    pub(super) fn quarantined(&self) -> u64 {
+        self.manifest.quarantined().iter().map(LsnRange::count).sum()
+    }
+
+    pub(super) fn lost_lsns(&self) -> u64 {
+        self.manifest.gaps().iter().map(LsnRange::count).sum()
+    }
+
+    pub(super) fn degraded_reasons(&self, poisoned: Option<&str>) -> Vec<String> {
+        let gaps = self.manifest.gaps().iter().map(|gap| format!("lost lsn {}-{}", gap.first, gap.last));
+        let quarantined = match self.quarantined() {
+            0 => None,
+            count => Some(format!("{count} undecodable records are in quarantine/")),
+        };
+        let poisoned = poisoned.map(|cause| format!("poisoned: {cause}"));
+        self.damage.iter().cloned().chain(gaps).chain(quarantined).chain(poisoned).collect()
+    }
+}

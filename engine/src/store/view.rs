@@ -1,0 +1,100 @@
+//! One consistent moment of one site: live files below the checkpoint, hot rows above it.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use mallard_compactor::{FileEntry, Manifest};
+use mallard_event::{Date, SiteId, Stored, columns};
+use mallard_wal::Lsn;
+
+use super::Store;
+use crate::error::Error;
+use crate::tail::SiteTail;
+
+/// Every day there is.
+const ALL_DAYS: RangeInclusive<Date> = Date::MIN..=Date::MAX;
+
+/// What queries read. Holding it keeps the files it names from being unlinked.
+#[derive(Clone, Debug)]
+pub struct View {
+    site: SiteId,
+    root: PathBuf,
+    manifest: Arc<Manifest>,
+    tail: SiteTail,
+    high_water: Lsn,
+}
+
+impl Store {
+    /// The committed events of `site`, as of now. Every event whose receipt has been given is in it.
+    pub fn view(&self, site: &SiteId) -> View {
+        let state = self.shared.state();
+        View {
+            site: site.clone(),
+            root: self.layout.root().to_owned(),
+            manifest: Arc::clone(&state.manifest),
+            tail: state.tail.site(site),
+            high_water: state.high_water,
+        }
+    }
+
+    /// Every stored event of `site` in the order of the log, read without DuckDB: for exports, audits and as the
+    /// reference in tests. Needs memory for all of them.
+    pub fn events(&self, site: &SiteId) -> Result<Vec<Stored>, Error> {
+        let view = self.view(site);
+        let mut batches = Vec::new();
+        for file in view.manifest.files_of(site, ALL_DAYS) {
+            mallard_compactor::read_file(&self.env, self.layout.root(), file, &mut |batch| batches.push(batch))?;
+        }
+        for date in view.tail.days_in(ALL_DAYS) {
+            batches.extend(view.tail.day(date).map_err(|error| Error::Rows(error.to_string()))?);
+        }
+        let mut rows = Vec::new();
+        for batch in &batches {
+            rows.extend(columns::rows_from(batch).map_err(|error| Error::Rows(error.to_string()))?);
+        }
+        rows.sort_by_key(|row| row.lsn);
+        Ok(rows)
+    }
+}
+
+impl View {
+    /// The site.
+    pub fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    /// The newest LSN this view includes.
+    pub fn high_water(&self) -> Lsn {
+        self.high_water
+    }
+
+    /// The folder that the paths of files are relative to.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The live files of one UTC day.
+    pub(crate) fn files(&self, date: Date) -> impl Iterator<Item = &Arc<FileEntry>> {
+        self.manifest.files_of(&self.site, date..=date)
+    }
+
+    /// The hot rows of one UTC day, as batches of all columns.
+    pub(crate) fn hot(&self, date: Date) -> Result<Vec<RecordBatch>, ArrowError> {
+        self.tail.day(date)
+    }
+
+    /// What a cached answer over hot rows of this day depends on: their number and newest LSN.
+    pub(crate) fn hot_version(&self, date: Date) -> (u64, u64) {
+        self.tail.days().get(&date).map_or((0, 0), |day| (day.rows, day.last_lsn))
+    }
+
+    /// The UTC days within `range` that have events, ascending.
+    pub fn days(&self, range: RangeInclusive<Date>) -> Vec<Date> {
+        let files = self.manifest.files_of(&self.site, range.clone()).map(|file| file.date);
+        files.chain(self.tail.days_in(range)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}

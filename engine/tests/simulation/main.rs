@@ -1,0 +1,181 @@
+//! The store on a simulated machine: power cuts at every mutating operation of append, seal, compaction, commit, merge
+//! and trim, and long random histories. The oracle is a list of what was sent and what was acknowledged.
+//!
+//! Checked after every restart (DESIGN §5, invariants 1 to 5):
+//! acknowledged ⊆ visible ⊆ sent; nothing twice; LSNs dense; the same events with and without maintenance.
+//!
+//! `MALLARD_TEST_SCHEDULES` sets the number of random histories.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and prints its counts"
+)]
+
+mod world;
+
+use mallard_wal::disk::sim::{CrashMode, SimRng};
+use world::World;
+
+/// What a history consists of.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Append(usize),
+    Pump,
+    Maintain,
+    Rest,
+}
+
+/// A short life that goes through every kind of write: two compactions, a merge, trims, a day's change.
+const LIFE: &[Act] = {
+    use Act::{Append, Maintain, Pump, Rest};
+    &[
+        Maintain,
+        Append(3),
+        Pump,
+        Append(2),
+        Pump,
+        Maintain,
+        Maintain,
+        Maintain,
+        Maintain,
+        Append(4),
+        Pump,
+        Maintain,
+        Append(1),
+        Pump,
+        Maintain,
+        Maintain,
+        Maintain,
+        Rest,
+        Append(2),
+        Pump,
+        Rest,
+        Maintain,
+        Maintain,
+        Maintain,
+        Maintain,
+        Maintain,
+        Maintain,
+    ]
+};
+
+fn play(world: &mut World, life: &[Act]) {
+    for act in life {
+        match act {
+            Act::Append(count) => world.append(*count),
+            Act::Pump => world.pump(),
+            Act::Maintain => world.maintain(),
+            Act::Rest => world.rest(),
+        }
+    }
+}
+
+/// How many mutating operations the life needs when nothing goes wrong.
+fn operations_of(seed: u64) -> u64 {
+    let mut world = World::new(seed);
+    world.open();
+    play(&mut world, LIFE);
+    world.disk.operations()
+}
+
+#[test]
+fn power_cut_at_every_operation_loses_nothing_acknowledged_and_doubles_nothing() {
+    let operations = operations_of(1);
+    assert!(operations > 100, "the life is too short to mean anything: {operations} operations");
+    let modes = [CrashMode::LoseAll, CrashMode::KeepAll, CrashMode::Random];
+    for cut in 1..=operations {
+        for (run, mode) in modes.into_iter().enumerate() {
+            let mut world = World::new(1);
+            world.context = format!("cut at operation {cut} of {operations}, {mode:?} run {run}");
+            world.cut_power_at(cut);
+            world.try_open();
+            play(&mut world, LIFE);
+            world.crash(&mut SimRng::new(cut * 31 + run as u64), mode);
+            world.open();
+            world.check();
+            play(&mut world, LIFE);
+            world.check();
+        }
+    }
+    println!("{} power cuts, nothing acknowledged lost, nothing doubled", operations * modes.len() as u64);
+}
+
+#[test]
+fn a_second_power_cut_during_recovery_changes_nothing() {
+    let operations = operations_of(2);
+    let mut cuts = 0;
+    for first in (1..=operations).step_by(23) {
+        for second in 1.. {
+            let mut world = World::new(2);
+            world.context = format!("cut at {first}, then at operation {second} of the recovery");
+            world.cut_power_at(first);
+            world.try_open();
+            play(&mut world, LIFE);
+            world.crash(&mut SimRng::new(first), CrashMode::Random);
+            let next = world.disk.operations() + second;
+            world.cut_power_at(next);
+            let recovered = world.try_open();
+            world.crash(&mut SimRng::new(second), CrashMode::Random);
+            world.open();
+            world.check();
+            cuts += 1;
+            if recovered {
+                break;
+            }
+        }
+    }
+    println!("{cuts} power cuts during recovery");
+}
+
+#[test]
+fn random_histories_of_appends_maintenance_and_power_cuts_agree_with_the_model() {
+    let schedules = std::env::var("MALLARD_TEST_SCHEDULES").map_or(250, |count| count.parse().unwrap());
+    let (mut crashes, mut events) = (0, 0);
+    for seed in 0..schedules {
+        let mut rng = SimRng::new(seed);
+        let mut world = World::new(seed);
+        world.context = format!("seed {seed}");
+        world.is_watchful = true;
+        world.open();
+        for _ in 0..=rng.below(3) {
+            let soon = world.disk.operations() + 1 + rng.below(120);
+            world.cut_power_at(soon);
+            for _ in 0..rng.below(40) {
+                let act = match rng.below(8) {
+                    0..3 => Act::Append(1 + usize::try_from(rng.below(4)).unwrap()),
+                    3..5 => Act::Pump,
+                    5..7 => Act::Maintain,
+                    _ => Act::Rest,
+                };
+                play(&mut world, &[act]);
+            }
+            world.crash(&mut rng, CrashMode::Random);
+            world.open();
+            world.check();
+            crashes += 1;
+        }
+        world.settle();
+        world.check();
+        events += world.visible();
+    }
+    println!("{schedules} histories, {crashes} power cuts, {events} events visible at their ends");
+}
+
+#[test]
+fn a_failed_sync_is_final_and_a_restart_finds_what_was_acknowledged() {
+    let operations = operations_of(3);
+    for at in 1..=operations {
+        let mut world = World::new(3);
+        world.context = format!("I/O error at operation {at}");
+        world.fail_at(at);
+        if world.try_open() {
+            play(&mut world, LIFE);
+        }
+        world.crash(&mut SimRng::new(at), CrashMode::Random);
+        world.open();
+        world.check();
+    }
+    println!("{operations} single I/O errors");
+}

@@ -1,0 +1,7 @@
+//! Revenue: [`Amount`], a decimal number that never was a binary float, and [`Currency`].
+
+mod amount;
+mod currency;
+
+pub use amount::{Amount, AmountError};
+pub use currency::Currency;

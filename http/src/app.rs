@@ -1,0 +1,48 @@
+//! [`App`]: what every handler can reach. It is put together once, in [`crate::serve`], and never changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mallard_engine::Engine;
+use mallard_engine::env::Clock;
+use mallard_event::Timestamp;
+
+use crate::auth::Auth;
+use crate::config::Config;
+use crate::enrich::Enricher;
+use crate::metrics::Metrics;
+use crate::server::stop::Stop;
+use crate::stats::gate::Gate;
+
+/// The parts of a running server.
+#[derive(Debug)]
+pub struct App {
+    /// What the operator asked for.
+    pub config: Config,
+    /// Where events go and answers come from.
+    pub engine: Arc<Engine>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Who may do what.
+    pub auth: Auth,
+    /// How a payload becomes an event.
+    pub enrich: Enricher,
+    /// How many queries run.
+    pub queries: Gate,
+    /// Whether the server is stopping.
+    pub stop: Stop,
+}
+
+impl App {
+    /// Server time.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::saturating_from_micros(self.clock.now_us())
+    }
+
+    /// The deadline for headers and bodies that a test has set.
+    pub(crate) fn client_timeout(&self) -> Option<Duration> {
+        self.config.client_timeout_ms.map(Duration::from_millis)
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Documents`]: the few small things that must survive a restart, each a JSON document replaced as a whole.
+//!
+//! The engine keeps them under `control/` (0600; replaced atomically; durable when `store` returns). Here they are a
+//! trait, so that the rules built on them can be tested in memory. A document that cannot be read is an error that names
+//! it, never an empty default: an unreadable password must not look like no password.
+
+use std::error::Error as StdError;
+
+use mallard_engine::Engine;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+/// A control document could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// The store refused.
+    #[error("control document `{name}`: {cause}")]
+    Store {
+        /// The document.
+        name: &'static str,
+        /// What the store said.
+        cause: Box<dyn StdError + Send + Sync>,
+    },
+    /// It was read, and is not what this program writes.
+    #[error("control document `{name}` is damaged ({cause}); restore it from a backup, or remove it: {consequence}")]
+    Damaged {
+        /// The document.
+        name: &'static str,
+        /// Where it stops making sense. It never repeats what it says.
+        cause: String,
+        /// What removing it would mean.
+        consequence: &'static str,
+    },
+}
+
+/// Small durable documents by name.
+pub trait Documents: Send + Sync {
+    /// The document, if it was ever stored.
+    fn load(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, DocumentError>;
+    /// Replaces the document; durable on return. Blocks.
+    fn store(&self, name: &'static str, bytes: &[u8]) -> Result<(), DocumentError>;
+    /// Removes the document; one that does not exist is fine. Durable on return. Blocks.
+    fn remove(&self, name: &'static str) -> Result<(), DocumentError>;
+}
+
+impl Documents for Engine {
+    fn load(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, DocumentError> {
+        let bytes = self.control().load(name).map_err(|error| of_store(name, error))?;
+        Ok(bytes.map(Zeroizing::new))
+    }
+
+    fn store(&self, name: &'static str, bytes: &[u8]) -> Result<(), DocumentError> {
+        self.control().store(name, bytes).map_err(|error| of_store(name, error))
+    }
+
+    fn remove(&self, name: &'static str) -> Result<(), DocumentError> {
+        self.control().remove(name).map_err(|error| of_store(name, error))
+    }
+}
+
+fn of_store(name: &'static str, error: mallard_engine::Error) -> DocumentError {
+    DocumentError::Store { name, cause: Box::new(error) }
+}
+
+/// One document: its name, and what is lost if an operator has to remove it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Document {
+    pub(crate) name: &'static str,
+    pub(crate) consequence: &'static str,
+}
+
+impl Document {
+    /// Reads the document, if it exists.
+    pub(crate) fn read<T: DeserializeOwned>(self, from: &dyn Documents) -> Result<Option<T>, DocumentError> {
+        let Some(bytes) = from.load(self.name)? else { return Ok(None) };
+        // The library's message may quote what it stumbled over, which may be a secret: only the place is told.
+        let value = serde_json::from_slice(&bytes)
+            .map_err(|error| self.damaged(format!("line {}, column {}", error.line(), error.column())))?;
+        Ok(Some(value))
+    }
+
+    /// Replaces the document. Blocks; durable on return.
+    pub(crate) fn write(self, value: &impl Serialize, to: &dyn Documents) -> Result<(), DocumentError> {
+        let bytes = serde_json::to_vec(value).map(Zeroizing::new).map_err(|error| self.damaged(error.to_string()))?;
+        to.store(self.name, &bytes)
+    }
+
+    /// Removes the document. Blocks; durable on return.
+    pub(crate) fn remove(self, from: &dyn Documents) -> Result<(), DocumentError> {
+        from.remove(self.name)
+    }
+
+    /// The document was read and makes no sense.
+    pub(crate) fn damaged(self, cause: impl Into<String>) -> DocumentError {
+        DocumentError::Damaged { name: self.name, cause: cause.into(), consequence: self.consequence }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod memory {
+    //! Documents that live as long as the test, and can be told to fail.
+
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    pub(crate) struct Memory {
+        documents: Mutex<BTreeMap<&'static str, Vec<u8>>>,
+        is_full: AtomicBool,
+        writes: AtomicUsize,
+    }
+
+    impl Memory {
+        /// From now on (or no longer) nothing can be written.
+        pub(crate) fn set_full(&self, is_full: bool) {
+            self.is_full.store(is_full, Ordering::SeqCst);
+        }
+
+        /// How often something was written or removed.
+        pub(crate) fn writes(&self) -> usize {
+            self.writes.load(Ordering::SeqCst)
+        }
+
+        /// All documents as one text, to search for what must not be in it.
+        pub(crate) fn text(&self) -> String {
+            let documents = self.documents.lock().unwrap();
+            documents.values().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+        }
+
+        /// Puts `text` in place of a document.
+        pub(crate) fn put(&self, name: &'static str, text: &str) {
+            self.documents.lock().unwrap().insert(name, text.into());
+        }
+
+        fn change(&self, name: &'static str) -> Result<(), DocumentError> {
+            if self.is_full.load(Ordering::SeqCst) {
+                return Err(DocumentError::Store { name, cause: "no space left on device".into() });
+            }
+            self.writes.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    impl Documents for Memory {
+        fn load(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, DocumentError> {
+            Ok(self.documents.lock().unwrap().get(name).cloned().map(Zeroizing::new))
+        }
+
+        fn store(&self, name: &'static str, bytes: &[u8]) -> Result<(), DocumentError> {
+            self.change(name)?;
+            self.documents.lock().unwrap().insert(name, bytes.to_vec());
+            Ok(())
+        }
+
+        fn remove(&self, name: &'static str) -> Result<(), DocumentError> {
+            self.change(name)?;
+            self.documents.lock().unwrap().remove(name);
+            Ok(())
+        }
+    }
+}

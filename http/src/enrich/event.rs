@@ -1,0 +1,97 @@
+//! The last step: a payload and what was found out about its sender become the columns of an [`Event`].
+
+use mallard_event::payload::{Payload, Utm};
+use mallard_event::{Event, EventId, Timestamp, VisitorId};
+
+use super::Privacy;
+use super::channel::{Arrival, channel};
+use super::geo::Place;
+use super::referrer::{external_host, source_name, without_query};
+use super::user_agent::{Device, UserAgent};
+
+const HOUR_US: i64 = 3_600 * 1_000_000;
+
+/// What is known apart from the payload.
+pub(super) struct Found<'a> {
+    pub(super) visitor: VisitorId,
+    pub(super) id: EventId,
+    pub(super) place: Place,
+    pub(super) user_agent: UserAgent<'a>,
+    /// Server time.
+    pub(super) now: Timestamp,
+}
+
+/// Puts the event together, without what the operator does not want to be stored.
+pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Event {
+    let referrer_host = referrer_host(&payload);
+    let channel = channel(&arrival(&payload, referrer_host.as_deref()));
+    let browser = found.user_agent.browser();
+    let system = found.user_agent.system();
+    let device = payload.screen_width.map(Device::of_width).or_else(|| found.user_agent.device());
+    let Utm { source, medium, campaign, content, term } = payload.url.utm;
+    Event {
+        visitor: found.visitor,
+        event_id: found.id,
+        timestamp: if privacy.round_timestamps { start_of_hour(found.now) } else { found.now },
+        time_rounded: Some(privacy.round_timestamps),
+        name: payload.name,
+        pathname: payload.url.pathname.into(),
+        hostname: Some(payload.url.hostname.map_or_else(|| payload.site.as_str().into(), String::into_boxed_str)),
+        site: payload.site,
+        referrer: payload.referrer.map(|referrer| stored_referrer(&referrer, privacy).into()),
+        referrer_source: referrer_host.map(|host| source_name(&host).into()),
+        utm_source: boxed(source),
+        utm_medium: boxed(medium),
+        utm_campaign: boxed(campaign),
+        utm_content: boxed(content),
+        utm_term: boxed(term),
+        browser: browser.as_ref().map(|browser| browser.name.into()),
+        browser_version: kept(!privacy.suppress_browser_version, browser.and_then(|browser| browser.version)),
+        os: system.as_ref().map(|system| system.name.into()),
+        os_version: kept(!privacy.suppress_os_version, system.and_then(|system| system.version)),
+        device_type: kept(!privacy.suppress_screen_size, device.map(Device::as_str)),
+        screen_size: kept(!privacy.suppress_screen_size, payload.screen_width.map(|width| width.to_string())),
+        country_code: found.place.country_code,
+        region: found.place.region,
+        city: found.place.city,
+        props: payload.props,
+        revenue_amount: payload.revenue_amount,
+        revenue_currency: payload.revenue_currency,
+        channel: Some(channel.into()),
+        user_hash: None,
+        interactive: payload.interactive,
+    }
+}
+
+fn referrer_host(payload: &Payload) -> Option<String> {
+    let site = payload.site.as_str();
+    let page = payload.url.hostname.as_deref().unwrap_or(site);
+    external_host(payload.referrer.as_deref()?, &[site, page])
+}
+
+fn arrival<'a>(payload: &'a Payload, referrer_host: Option<&'a str>) -> Arrival<'a> {
+    let utm = &payload.url.utm;
+    Arrival {
+        utm_source: utm.source.as_deref(),
+        utm_medium: utm.medium.as_deref(),
+        is_tagged: *utm != Utm::default(),
+        has_click_id: payload.url.has_click_id,
+        referrer_host,
+    }
+}
+
+fn stored_referrer(referrer: &str, privacy: Privacy) -> &str {
+    if privacy.strip_referrer_query { without_query(referrer) } else { referrer }
+}
+
+fn start_of_hour(instant: Timestamp) -> Timestamp {
+    Timestamp::saturating_from_micros(instant.micros().div_euclid(HOUR_US) * HOUR_US)
+}
+
+fn boxed(text: Option<String>) -> Option<Box<str>> {
+    text.map(String::into_boxed_str)
+}
+
+fn kept(is_kept: bool, text: Option<impl Into<Box<str>>>) -> Option<Box<str>> {
+    text.filter(|_| is_kept).map(Into::into)
+}

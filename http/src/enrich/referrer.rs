@@ -1,0 +1,43 @@
+//! Where a visitor came from: the host of the referrer, and what reports call it (CONTRACT §5.6).
+//!
+//! A referrer on the site itself leads nowhere: it is stored, but has no source, so that clicks within a site do not turn
+//! visits into referrals of their own. A text without a host has no source either. Names are found on domain boundaries
+//! ([`super::sites`]), never as substrings: `plumbing.com` is not Bing, `x.github.io` is not GitHub.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+use super::sites::site_of;
+
+#[cfg(test)]
+mod tests;
+
+/// The host of `referrer` as reports show it (lower-case, no port, no `www.`), unless it is one of `own` hosts.
+pub(crate) fn external_host(referrer: &str, own: &[&str]) -> Option<String> {
+    let url = Url::parse(referrer).ok()?;
+    let host = bare_host(url.host_str()?);
+    let is_own = own.iter().any(|own| bare_host(own) == host);
+    (!host.is_empty() && !is_own).then_some(host)
+}
+
+/// The name of the site at `host`, else the host itself.
+pub(crate) fn source_name(host: &str) -> Cow<'static, str> {
+    match site_of(host).and_then(|site| site.name) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(host.to_owned()),
+    }
+}
+
+/// `referrer` without its query and fragment, which may name a person.
+pub(crate) fn without_query(referrer: &str) -> &str {
+    referrer.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// `WWW.Example.com.` and a site id such as `example.com:8080` are both `example.com`.
+fn bare_host(host: &str) -> String {
+    let lower = host.to_ascii_lowercase();
+    let without_port = if lower.starts_with('[') { &lower } else { lower.split(':').next().unwrap_or_default() };
+    let without_dot = without_port.strip_suffix('.').unwrap_or(without_port);
+    without_dot.strip_prefix("www.").unwrap_or(without_dot).to_owned()
+}

@@ -1,0 +1,226 @@
+//! [`ApiError`]: every way in which a request can fail, and the status, body and headers that each one becomes.
+//!
+//! A variant is a situation. The text that a client reads is made here, in one place; what only the operator may
+//! know (paths, SQL, causes) travels in [`ApiError::Internal`] and goes to the log, never to the wire.
+//! The body is `{"error":"<message>"}`. This file does not log: [`crate::server`] does, once per request.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use crate::response::{self, JSON, Response};
+
+/// When to come back after a full queue or an outrun deadline: the queue drains within a group commit or two.
+const RETRY_SOON_SECS: u32 = 1;
+/// When to come back to a server that stops: a restart takes this long.
+const RETRY_RESTARTED_SECS: u32 = 5;
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 400: syntax, or a value outside its bounds. The text names the field.
+    #[error("{0}")]
+    BadRequest(Cow<'static, str>),
+    /// 401: no credential, or a wrong one.
+    #[error("{0}")]
+    Unauthorized(Cow<'static, str>),
+    /// 403: the caller is known and may not, or the site, `Origin` or CSRF check says no.
+    #[error("{0}")]
+    Forbidden(Cow<'static, str>),
+    /// 404.
+    #[error("Not found")]
+    NotFound,
+    /// 405; the methods that would work.
+    #[error("Method not allowed")]
+    MethodNotAllowed(String),
+    /// 408: the body did not arrive in time.
+    #[error("Request body was not received in time")]
+    BodyTimeout,
+    /// 409.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
+    /// 413; the largest body that this route takes.
+    #[error("Request body must be at most {bytes_max} bytes")]
+    BodyTooLarge {
+        /// The route's limit.
+        bytes_max: usize,
+    },
+    /// 414.
+    #[error("Request line must be at most {bytes_max} bytes")]
+    UriTooLong {
+        /// The limit of the server.
+        bytes_max: usize,
+    },
+    /// 415.
+    #[error("Content-Type must be application/json or text/plain")]
+    UnsupportedMediaType,
+    /// 422: a required JSON field is missing, or a field has the wrong JSON type.
+    #[error("{0}")]
+    Unprocessable(Cow<'static, str>),
+    /// 429.
+    #[error("{message}")]
+    TooManyRequests {
+        /// What there is too much of.
+        message: Cow<'static, str>,
+        /// When to come back.
+        retry_after_secs: u32,
+    },
+    /// 431.
+    #[error("Request headers must be at most {bytes_max} bytes")]
+    HeadersTooLarge {
+        /// The limit of the server.
+        bytes_max: usize,
+    },
+    /// 500; the cause, for the log only.
+    #[error("Internal server error")]
+    Internal(String),
+    /// 503: the log's queue is full.
+    #[error("Too busy to store events. Try again in a moment.")]
+    Busy,
+    /// 503: the log is poisoned, or the server is starting or stopping.
+    #[error("{0}")]
+    Unavailable(Cow<'static, str>),
+    /// 503: the event was handed to the log and its fate is not known.
+    #[error("Outcome unknown. Retry with the same id.")]
+    OutcomeUnknown,
+    /// 503: the query was cancelled at its deadline.
+    #[error("Query time limit exceeded")]
+    QueryTimeLimit,
+}
+
+impl ApiError {
+    /// A 400 with `message`.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::BadRequest(message.into())
+    }
+
+    /// A 403 with `message`.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Forbidden(message.into())
+    }
+
+    /// A 500 whose cause goes to the log.
+    pub fn internal(cause: impl ToString) -> Self {
+        Self::Internal(cause.to_string())
+    }
+
+    /// The status line.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown | Self::QueryTimeLimit => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// Seconds for the `Retry-After` header, where waiting helps.
+    pub fn retry_after_secs(&self) -> Option<u32> {
+        match self {
+            Self::TooManyRequests { retry_after_secs, .. } => Some(*retry_after_secs),
+            Self::Busy | Self::OutcomeUnknown | Self::QueryTimeLimit => Some(RETRY_SOON_SECS),
+            Self::Unavailable(_) => Some(RETRY_RESTARTED_SECS),
+            _ => None,
+        }
+    }
+
+    /// Whether the rest of the request is still on the wire, so that the connection cannot carry another one.
+    pub fn ends_connection(&self) -> bool {
+        matches!(self, Self::BodyTimeout | Self::BodyTooLarge { .. })
+    }
+
+    /// The answer: status, `{"error":..}` and the headers that belong to the situation.
+    pub fn into_response(self) -> Response {
+        let body = serde_json::json!({ "error": self.to_string() }).to_string();
+        self.into_response_with(JSON, Bytes::from(body))
+    }
+
+    /// The same status and headers around another body, for the routes whose errors are not JSON.
+    pub fn into_response_with(self, content_type: HeaderValue, body: Bytes) -> Response {
+        let mut response = response::body(self.status(), content_type, body);
+        let headers = response.headers_mut();
+        if let Some(secs) = self.retry_after_secs() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if self.ends_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        match self {
+            Self::Unauthorized(_) => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::MethodNotAllowed(allow) => {
+                if let Ok(allow) = HeaderValue::try_from(allow) {
+                    headers.insert(ALLOW, allow);
+                }
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_situation_has_its_status_and_its_retry_after() {
+        let message = || Cow::Borrowed("why");
+        for (error, status, retry_after) in [
+            (ApiError::BadRequest(message()), 400, None),
+            (ApiError::Unauthorized(message()), 401, None),
+            (ApiError::Forbidden(message()), 403, None),
+            (ApiError::NotFound, 404, None),
+            (ApiError::MethodNotAllowed("GET".into()), 405, None),
+            (ApiError::BodyTimeout, 408, None),
+            (ApiError::Conflict(message()), 409, None),
+            (ApiError::BodyTooLarge { bytes_max: 1 }, 413, None),
+            (ApiError::UriTooLong { bytes_max: 1 }, 414, None),
+            (ApiError::UnsupportedMediaType, 415, None),
+            (ApiError::Unprocessable(message()), 422, None),
+            (ApiError::TooManyRequests { message: message(), retry_after_secs: 7 }, 429, Some("7")),
+            (ApiError::HeadersTooLarge { bytes_max: 1 }, 431, None),
+            (ApiError::Internal("secret".into()), 500, None),
+            (ApiError::Busy, 503, Some("1")),
+            (ApiError::Unavailable(message()), 503, Some("5")),
+            (ApiError::OutcomeUnknown, 503, Some("1")),
+            (ApiError::QueryTimeLimit, 503, Some("1")),
+        ] {
+            let text = error.to_string();
+            let response = error.into_response();
+            assert_eq!(response.status(), status, "{text}");
+            assert_eq!(response.headers().get(RETRY_AFTER).map(|secs| secs.to_str().unwrap()), retry_after, "{text}");
+            assert_eq!(response.body(), &serde_json::json!({ "error": text }).to_string(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_internal_cause_is_never_part_of_the_answer() {
+        let response = ApiError::internal("SELECT secret FROM /var/lib").into_response();
+        assert_eq!(response.body(), "{\"error\":\"Internal server error\"}");
+    }
+
+    #[test]
+    fn refusals_carry_the_headers_that_help() {
+        let headers = |error: ApiError| error.into_response().headers().clone();
+        assert_eq!(headers(ApiError::Unauthorized("x".into()))[WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(headers(ApiError::MethodNotAllowed("GET, POST".into()))[ALLOW], "GET, POST");
+        assert_eq!(headers(ApiError::BodyTooLarge { bytes_max: 1 })[CONNECTION], "close");
+    }
+}

@@ -1,0 +1,105 @@
+//! How the process ends: the exit codes of CONTRACT §3.1 and which failure is which.
+
+use std::io;
+use std::process::ExitCode;
+
+use mallard_engine::Error;
+
+use crate::config::ConfigError;
+
+/// The program could not start, or did not stop as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line or the configuration is wrong.
+    #[error("Configuration error: {0}")]
+    Configuration(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another MALLARD_HOST or MALLARD_PORT")]
+    Bind {
+        /// What was asked for.
+        address: String,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// A fault of this program or its surroundings.
+    #[error("{0}")]
+    Internal(String),
+    /// The data directory cannot be created or written.
+    #[error("cannot use the data directory: {0}")]
+    DataDirectory(Error),
+    /// The store is damaged, or a read or write failed.
+    #[error("{0}")]
+    Store(Error),
+    /// A document under `control/` cannot be read, or not be written.
+    #[error("{0}")]
+    Documents(String),
+    /// Another process has the data directory.
+    #[error("{0}")]
+    Locked(Error),
+    /// The server asked for by `healthcheck` is not ready. Already said.
+    #[error("not ready: {0}")]
+    Unhealthy(String),
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Unhealthy(_) => 1,
+            Self::Configuration(_) => 64,
+            Self::Bind { .. } => 69,
+            Self::Internal(_) => 70,
+            Self::DataDirectory(_) => 73,
+            Self::Store(_) | Self::Documents(_) => 74,
+            Self::Locked(_) => 75,
+        }
+    }
+}
+
+impl From<Failure> for ExitCode {
+    fn from(failure: Failure) -> Self {
+        failure.code().into()
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Locked { .. } => Self::Locked(error),
+            Error::Rows(_) => Self::Internal(error.to_string()),
+            Error::Io { ref source, .. } if is_about_access(source) => Self::DataDirectory(error),
+            Error::Refused { .. } | Error::Io { .. } | Error::Wal(_) | Error::Compactor(_) | Error::Poisoned(_) => {
+                Self::Store(error)
+            }
+        }
+    }
+}
+
+/// Whether the operator has to change a path or its permissions, as opposed to a disk that fails.
+fn is_about_access(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), AlreadyExists | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_situation_has_the_exit_code_of_the_contract() {
+        let io = |kind: io::ErrorKind| Error::Io { path: "data".into(), source: kind.into() };
+        let code = |error: Error| Failure::from(error).code();
+        assert_eq!(code(Error::Locked { path: "data/LOCK".into() }), 75);
+        assert_eq!(code(io(io::ErrorKind::PermissionDenied)), 73);
+        assert_eq!(code(io(io::ErrorKind::Other)), 74);
+        assert_eq!(code(Error::Poisoned("fdatasync".into())), 74);
+        assert_eq!(code(Error::Duck("no memory".into())), 70);
+        assert_eq!(Failure::Configuration("x".into()).to_string(), "Configuration error: x");
+    }
+}

@@ -1,0 +1,258 @@
+//! The route table: which handler answers a method and a path, who may call it, and who may read the answer.
+//!
+//! | Method, path | Who | Handler |
+//! |---|---|---|
+//! | POST /api/event | anyone, from any page | [`ingest::event`] |
+//! | GET /api/event | anyone, from any page; no HEAD: it must not count | [`ingest::pixel`] |
+//! | POST /api/auth/{setup, login, logout}, GET /api/auth/status | anyone | [`auth::handlers`] |
+//! | GET /api/stats/{main, timeseries}, /api/stats/breakdown/{dimension} | readers | [`stats`] |
+//! | GET /api/sites | readers | [`sites`] |
+//! | GET /health, /health/ready, /health/detailed | anyone | [`health`] |
+//! | GET /metrics | anyone, or who has the token | [`metrics`] |
+//! | GET /mallard.js, /js/script.js | anyone, from any page | [`files`] |
+//! | GET /robots.txt, /.well-known/security.txt | anyone | [`files`] |
+//! | GET / and the dashboard's files | anyone | [`files`] |
+//!
+//! HEAD works where GET does, except on the pixel. Another method on a known path is 405 with `Allow`; OPTIONS is 204.
+
+use hyper::Method;
+
+use crate::app::App;
+use crate::assets::{self, Asset};
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::response::Response;
+use crate::server::cors::Cors;
+use crate::{auth, files, health, ingest, metrics, sites, stats};
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route<'a> {
+    /// The route's name in metrics.
+    pub(crate) label: &'static str,
+    /// Which pages of other origins may read the answer.
+    pub(crate) cors: Cors,
+    access: Access,
+    handler: Handler<'a>,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Anyone,
+    /// A session of the dashboard, or a key that may read.
+    Readers,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Handler<'a> {
+    Event,
+    Pixel,
+    Setup,
+    Login,
+    Logout,
+    AuthStatus,
+    Main,
+    Timeseries,
+    Breakdown(&'a str),
+    Sites,
+    Live,
+    Ready,
+    Detailed,
+    Metrics,
+    Tracker,
+    Robots,
+    Security,
+    Asset(Asset),
+}
+
+/// The table. HEAD and OPTIONS are the business of [`resolve`].
+fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
+    use Access::{Anyone, Readers};
+    use Cors::{AnyOrigin, DashboardOrigin, SameOrigin};
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let (label, access, cors, handler) = match (method, segments.as_slice()) {
+        (&Method::POST, ["api", "event"]) => ("event", Anyone, AnyOrigin, Handler::Event),
+        (&Method::GET, ["api", "event"]) => ("pixel", Anyone, AnyOrigin, Handler::Pixel),
+        (&Method::POST, ["api", "auth", "setup"]) => ("setup", Anyone, DashboardOrigin, Handler::Setup),
+        (&Method::POST, ["api", "auth", "login"]) => ("login", Anyone, DashboardOrigin, Handler::Login),
+        (&Method::POST, ["api", "auth", "logout"]) => ("logout", Anyone, DashboardOrigin, Handler::Logout),
+        (&Method::GET, ["api", "auth", "status"]) => ("auth_status", Anyone, DashboardOrigin, Handler::AuthStatus),
+        (&Method::GET, ["api", "stats", "main"]) => ("main", Readers, DashboardOrigin, Handler::Main),
+        (&Method::GET, ["api", "stats", "timeseries"]) => ("timeseries", Readers, DashboardOrigin, Handler::Timeseries),
+        (&Method::GET, ["api", "stats", "breakdown", dimension]) => {
+            ("breakdown", Readers, DashboardOrigin, Handler::Breakdown(dimension))
+        }
+        (&Method::GET, ["api", "sites"]) => ("sites", Readers, DashboardOrigin, Handler::Sites),
+        (&Method::GET, ["health"]) => ("health", Anyone, SameOrigin, Handler::Live),
+        (&Method::GET, ["health", "ready"]) => ("ready", Anyone, SameOrigin, Handler::Ready),
+        (&Method::GET, ["health", "detailed"]) => ("health_detailed", Anyone, SameOrigin, Handler::Detailed),
+        (&Method::GET, ["metrics"]) => ("metrics", Anyone, SameOrigin, Handler::Metrics),
+        (&Method::GET, ["mallard.js"] | ["js", "script.js"]) => ("tracker", Anyone, AnyOrigin, Handler::Tracker),
+        (&Method::GET, ["robots.txt"]) => ("robots", Anyone, SameOrigin, Handler::Robots),
+        (&Method::GET, [".well-known", "security.txt"]) => ("security", Anyone, SameOrigin, Handler::Security),
+        (&Method::GET, _) => ("asset", Anyone, SameOrigin, Handler::Asset(assets::find(path)?)),
+        _ => return None,
+    };
+    Some(Route { label, cors, access, handler })
+}
+
+/// Runs the handler of `route`, if the caller may.
+pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Result<Response, ApiError> {
+    if route.access == Access::Readers {
+        app.auth.authorize(request.headers(), app.now())?;
+    }
+    match route.handler {
+        Handler::Event => ingest::event::post(app, request).await,
+        Handler::Pixel => ingest::pixel::get(app, request).await,
+        Handler::Setup => auth::handlers::setup(app, request).await,
+        Handler::Login => auth::handlers::login(app, request).await,
+        Handler::Logout => auth::handlers::logout(app, request).await,
+        Handler::AuthStatus => auth::handlers::status(app, request).await,
+        Handler::Main => stats::main::get(app, &request).await,
+        Handler::Timeseries => stats::timeseries::get(app, &request).await,
+        Handler::Breakdown(dimension) => stats::breakdown::get(app, &request, dimension).await,
+        Handler::Sites => sites::get(app),
+        Handler::Live => Ok(health::live()),
+        Handler::Ready => Ok(health::ready(app)),
+        Handler::Detailed => health::detailed(app),
+        Handler::Metrics => metrics::get(app, &request),
+        Handler::Tracker => Ok(files::tracker(&request)),
+        Handler::Robots => Ok(files::robots()),
+        Handler::Security => Ok(files::security()),
+        Handler::Asset(asset) => Ok(files::asset(&request, asset)),
+    }
+}
+
+/// What a method and a path lead to.
+#[derive(Debug)]
+pub(crate) enum Resolution<'a> {
+    /// A handler.
+    Route(Route<'a>),
+    /// A question about the path itself; to be answered with 204.
+    Options(Cors),
+    /// The path exists, the method does not; the methods that do.
+    WrongMethod(Cors, String),
+    /// Nothing has this path.
+    Unknown,
+}
+
+/// Looks a request up in the table.
+pub(crate) fn resolve<'a>(method: &Method, path: &'a str) -> Resolution<'a> {
+    let in_table = if method == Method::HEAD { &Method::GET } else { method };
+    match find(in_table, path) {
+        Some(route) if method != Method::HEAD || route.allows_head() => Resolution::Route(route),
+        _ => without_handler(method, path),
+    }
+}
+
+impl Route<'_> {
+    fn allows_head(&self) -> bool {
+        !matches!(self.handler, Handler::Pixel)
+    }
+}
+
+fn without_handler<'a>(method: &Method, path: &str) -> Resolution<'a> {
+    let mut allow = Vec::new();
+    let mut cors = Cors::SameOrigin;
+    for candidate in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+        let Some(route) = find(&candidate, path) else { continue };
+        cors = route.cors;
+        if candidate == Method::GET && route.allows_head() {
+            allow.push(Method::HEAD);
+        }
+        allow.push(candidate);
+    }
+    if allow.is_empty() {
+        return Resolution::Unknown;
+    }
+    if method == Method::OPTIONS {
+        return Resolution::Options(cors);
+    }
+    allow.push(Method::OPTIONS);
+    let allow: Vec<&str> = allow.iter().map(Method::as_str).collect();
+    Resolution::WrongMethod(cors, allow.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allow(method: &Method, path: &str) -> String {
+        match resolve(method, path) {
+            Resolution::WrongMethod(_, allow) => allow,
+            other => panic!("{method} {path}: {other:?}"),
+        }
+    }
+
+    fn label(method: &Method, path: &str) -> &'static str {
+        match resolve(method, path) {
+            Resolution::Route(route) => route.label,
+            other => panic!("{method} {path}: {other:?}"),
+        }
+    }
+
+    /// Every path of the table that does not depend on the built dashboard.
+    const GET_PATHS: [&str; 14] = [
+        "/api/auth/status",
+        "/api/stats/main",
+        "/api/stats/timeseries",
+        "/api/stats/breakdown/pages",
+        "/api/sites",
+        "/health",
+        "/health/ready",
+        "/health/detailed",
+        "/metrics",
+        "/mallard.js",
+        "/js/script.js",
+        "/robots.txt",
+        "/.well-known/security.txt",
+        "/api/event",
+    ];
+
+    #[test]
+    fn head_reaches_the_handler_of_get_except_on_the_pixel() {
+        for path in GET_PATHS.into_iter().filter(|path| *path != "/api/event") {
+            assert_eq!(label(&Method::HEAD, path), label(&Method::GET, path), "{path}");
+        }
+        assert_eq!(allow(&Method::HEAD, "/api/event"), "GET, POST, OPTIONS");
+    }
+
+    #[test]
+    fn a_wrong_method_names_the_right_ones() {
+        assert_eq!(allow(&Method::PUT, "/api/event"), "GET, POST, OPTIONS");
+        assert_eq!(allow(&Method::GET, "/api/auth/login"), "POST, OPTIONS");
+        assert_eq!(allow(&Method::HEAD, "/api/auth/login"), "POST, OPTIONS");
+        assert_eq!(allow(&Method::POST, "/api/stats/main"), "HEAD, GET, OPTIONS");
+        assert_eq!(allow(&Method::DELETE, "/health"), "HEAD, GET, OPTIONS");
+    }
+
+    #[test]
+    fn a_path_that_is_not_in_the_table_is_unknown_for_every_method() {
+        for path in
+            ["/api", "/api/", "/api/events/x", "/api/stats/breakdown", "/api/stats/main/", "//health", "/wp-login.php"]
+        {
+            for method in [Method::GET, Method::POST, Method::OPTIONS, Method::HEAD] {
+                assert!(matches!(resolve(&method, path), Resolution::Unknown), "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_is_answered_by_the_rules_of_the_path() {
+        assert!(matches!(resolve(&Method::OPTIONS, "/api/event"), Resolution::Options(Cors::AnyOrigin)));
+        assert!(matches!(resolve(&Method::OPTIONS, "/mallard.js"), Resolution::Options(Cors::AnyOrigin)));
+        assert!(matches!(resolve(&Method::OPTIONS, "/api/sites"), Resolution::Options(Cors::DashboardOrigin)));
+        assert!(matches!(resolve(&Method::OPTIONS, "/api/auth/login"), Resolution::Options(Cors::DashboardOrigin)));
+        assert!(matches!(resolve(&Method::OPTIONS, "/metrics"), Resolution::Options(Cors::SameOrigin)));
+    }
+
+    #[test]
+    fn statistics_and_sites_are_for_readers_only() {
+        for path in GET_PATHS {
+            let Resolution::Route(route) = resolve(&Method::GET, path) else { panic!("{path}") };
+            let is_protected = path.starts_with("/api/stats") || path == "/api/sites";
+            assert_eq!(route.access == Access::Readers, is_protected, "{path}");
+        }
+    }
+}

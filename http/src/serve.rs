@@ -1,0 +1,203 @@
+//! `serve`: puts the parts together, runs them, and takes them apart in the one order of DESIGN §5.12.
+//!
+//! ```text
+//! logging -> engine (lock, recovery) -> App -> listener -> "Listening"
+//!     ... a signal, or a poisoned log ...
+//! readiness off, new events 503 -> listener closed -> requests in progress end -> maintenance ends between two steps
+//!     -> the log commits and seals what is queued -> unlock -> exit 0
+//! ```
+//! Every stage is bounded by what is left of the shutdown timeout. A stop that is cut short loses nothing: what was
+//! acknowledged is durable, and a crash recovers through the same code as a clean stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mallard_engine::env::{self, Env};
+use mallard_engine::{Engine, Error, Maintenance, Step};
+use mallard_event::Timestamp;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{error, info, warn};
+
+use crate::app::App;
+use crate::auth::Auth;
+use crate::auth::documents::Documents;
+use crate::config::{Config, Loaded};
+use crate::enrich::Enricher;
+use crate::exit::Failure;
+use crate::metrics::Metrics;
+use crate::server::accept;
+use crate::server::stop::{Signals, Stop};
+use crate::stats::gate::Gate;
+use crate::{logging, memory};
+
+/// Threads that may block: as many queries as the largest gate, password hashes, closing the store.
+const BLOCKING_THREADS_MAX: usize = 64;
+/// Their stacks, and how long an idle one is kept: memory is scarcer than the time to start one.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long a server whose log is poisoned goes on answering queries before it ends and is restarted.
+const POISONED_SERVICE: Duration = Duration::from_mins(1);
+const POISON_CHECK: Duration = Duration::from_secs(1);
+const SALT_CHECK: Duration = Duration::from_mins(1);
+/// Share of the machine's memory that queries get unless the operator says otherwise, and its floor.
+const QUERY_MEMORY_SHARE: u64 = 4;
+const QUERY_MEMORY_MB_MIN: u64 = 48;
+
+/// Runs the server until it is asked to stop.
+pub(crate) fn run(loaded: Loaded) -> Result<(), Failure> {
+    let environment = env::real();
+    let config = loaded.config;
+    logging::start(config.log_format, &config.log_filter, Arc::clone(&environment.clock))
+        .map_err(|error| Failure::Configuration(format!("RUST_LOG: {error}")))?;
+    info!(host = %config.host, port = config.port, data_dir = %config.data_dir.display(), "Starting Mallard Metrics");
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    let engine = Engine::open(engine_config(&config), environment.clone())?;
+    let app = Arc::new(app(config, Arc::new(engine), &environment)?);
+    let runtime = runtime().map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?;
+    let outcome = runtime.block_on(serve(app));
+    // A query that is still running, and an abandoned close, end with the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).thread_keep_alive(BLOCKING_KEEP_ALIVE).build()
+}
+
+fn engine_config(config: &Config) -> mallard_engine::Config {
+    let mut engine = mallard_engine::Config::new(&config.data_dir);
+    engine.flush_events = config.flush_count;
+    engine.flush_interval_us = i64::from(config.flush_interval_secs) * 1_000_000;
+    engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
+    engine.query.memory_mb = query_memory_mb(config);
+    engine.query.timeout_us = i64::from(config.query_timeout_secs) * 1_000_000;
+    engine
+}
+
+fn query_memory_mb(config: &Config) -> u64 {
+    match config.query_memory_mb {
+        0 => ((memory::limit_bytes() / QUERY_MEMORY_SHARE) >> 20).max(QUERY_MEMORY_MB_MIN),
+        megabytes => megabytes,
+    }
+}
+
+async fn serve(app: Arc<App>) -> Result<(), Failure> {
+    let signals = Signals::register().map_err(|error| Failure::Internal(format!("cannot watch signals: {error}")))?;
+    let listener = bind(&app.config).await?;
+    let maintenance = maintain(&app)?;
+    announce(&app, &listener);
+    tokio::spawn(signals.watch(app.stop.clone()));
+    tokio::spawn(end_if_poisoned(Arc::clone(&app)));
+    tokio::spawn(destroy_salts(Arc::clone(&app)));
+
+    let drain = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));
+    let accepting = tokio::spawn(accept::serve(listener, Arc::clone(&app), drain));
+    app.stop.begun().await;
+    let deadline = Instant::now() + drain;
+    accepting.await.map_err(|error| Failure::Internal(format!("the accept loop failed: {error}")))?;
+    let outcome = close(Arc::clone(&app.engine), maintenance, deadline).await;
+    info!("Shutdown complete");
+    outcome
+}
+
+/// Takes the engine apart on a blocking thread.
+async fn close(engine: Arc<Engine>, maintenance: Maintenance, deadline: Instant) -> Result<(), Failure> {
+    let closing = spawn_blocking(move || {
+        maintenance.stop();
+        engine.close()
+    });
+    match timeout_at(deadline, closing).await {
+        Ok(Ok(closed)) => Ok(closed?),
+        Ok(Err(panic)) => Err(Failure::Internal(format!("closing the store failed: {panic}"))),
+        Err(_elapsed) => {
+            warn!("the shutdown timeout ended before the store was closed; the next start recovers it");
+            Ok(())
+        }
+    }
+}
+
+/// Puts the parts together. Blocks: documents are read, and a password from the environment is hashed.
+fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Failure> {
+    let now = Timestamp::saturating_from_micros(environment.clock.now_us());
+    let secret = match &config.secret {
+        Some(secret) => secret.clone(),
+        None => engine.control().secret()?,
+    };
+    let documents: Arc<dyn Documents> = Arc::clone(&engine) as _;
+    let entropy = &environment.entropy;
+    let unreadable = |error: &dyn std::error::Error| Failure::Documents(error.to_string());
+    let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);
+    Ok(App {
+        auth: Auth::open(&config, documents, Arc::clone(entropy)).map_err(|error| unreadable(&error))?,
+        enrich: enrich.map_err(|error| unreadable(&error))?,
+        metrics: Metrics::default(),
+        queries: Gate::new(config.max_concurrent_queries),
+        engine,
+        clock: Arc::clone(&environment.clock),
+        stop: Stop::default(),
+        config,
+    })
+}
+
+async fn bind(config: &Config) -> Result<TcpListener, Failure> {
+    let address = format!("{}:{}", config.host, config.port);
+    TcpListener::bind((config.host.as_str(), config.port)).await.map_err(|source| Failure::Bind { address, source })
+}
+
+/// Says where the server is, and what is left to do at the first start.
+fn announce(app: &App, listener: &TcpListener) {
+    let Ok(addr) = listener.local_addr() else { return };
+    info!(%addr, "Listening");
+    let host = if addr.ip().is_unspecified() { "localhost".to_owned() } else { addr.ip().to_string() };
+    info!("Open http://{host}:{}/ in a browser", addr.port());
+    if let Some(token) = app.auth.setup_token() {
+        warn!(
+            "No password is set. Open the dashboard and choose one; from another machine it asks for this set-up token: {token}"
+        );
+    }
+}
+
+fn maintain(app: &App) -> Result<Maintenance, Failure> {
+    let retention_days = app.config.retention_days;
+    let report = move |outcome: Result<Step, &Error>| match outcome {
+        Ok(Step::Compacted { events }) => info!(count = events, "Flushed events to Parquet"),
+        Ok(Step::Expired { events }) => info!(removed = events, retention_days, "Data retention cleanup completed"),
+        Ok(_) => {}
+        Err(error) => error!(%error, "Periodic flush failed"),
+    };
+    Maintenance::start(&app.engine, report)
+        .map_err(|error| Failure::Internal(format!("cannot start maintenance: {error}")))
+}
+
+/// A poisoned log accepts nothing until the process is restarted, which its supervisor does when it ends with an error.
+/// Queries are answered for a while longer, and readiness is off, so that whoever looks finds the reason.
+async fn end_if_poisoned(app: Arc<App>) {
+    let cause = loop {
+        match app.engine.poisoned() {
+            Some(cause) => break cause,
+            None => sleep(POISON_CHECK).await,
+        }
+    };
+    error!(cause, ends_in_secs = POISONED_SERVICE.as_secs(), "The log is poisoned: no event is accepted any more");
+    sleep(POISONED_SERVICE).await;
+    app.stop.begin();
+}
+
+/// Past days become unlinkable in time, whether or not events arrive.
+async fn destroy_salts(app: Arc<App>) {
+    loop {
+        let task = {
+            let app = Arc::clone(&app);
+            spawn_blocking(move || app.enrich.destroy_ended_salts(app.now()))
+        };
+        if let Ok(Err(error)) = task.await {
+            error!(%error, "the salt of an ended day could not be destroyed; this is tried again");
+        }
+        sleep(SALT_CHECK).await;
+    }
+}

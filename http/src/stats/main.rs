@@ -1,0 +1,43 @@
+//! `GET /api/stats/main`: the figures at the top of the dashboard.
+
+use mallard_engine::MainReport;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::response::Response;
+
+/// The report.
+pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let question = super::params(app, &request.query_pairs())?.question(app.now())?;
+    let answer = super::ask(app, "main", move |engine| engine.main(&question)).await?;
+    super::reply(&answer, &Wire::of(&answer.value))
+}
+
+#[derive(Debug, Serialize)]
+struct Wire {
+    unique_visitors: u64,
+    total_pageviews: u64,
+    bounce_rate: f64,
+    avg_visit_duration_secs: Option<f64>,
+    pages_per_visit: f64,
+    visits: u64,
+    views_per_visit: f64,
+    events: u64,
+}
+
+impl Wire {
+    fn of(report: &MainReport) -> Self {
+        Self {
+            unique_visitors: report.unique_visitors,
+            total_pageviews: report.total_pageviews,
+            bounce_rate: report.bounce_rate,
+            avg_visit_duration_secs: report.avg_visit_duration_secs,
+            pages_per_visit: report.pages_per_visit,
+            visits: report.visits,
+            views_per_visit: report.views_per_visit,
+            events: report.events,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Statistics: from a query string to a typed question, through the gate to the engine, and back as JSON.
+//!
+//! ```text
+//! params.rs      query string -> site, days, zone        pure; every text of a wrong parameter
+//! gate.rs        how many questions the engine is asked at a time, and on which threads
+//! main.rs  timeseries.rs  breakdown.rs     one report each: its own parameters, its wire type
+//! ```
+//! A report is added as one such file, one line of the route table, and its question in the engine.
+//! A failed query is an error, never a zero; an answer that misses damaged data says so in `x-mallard-incomplete`.
+
+pub(crate) mod breakdown;
+pub mod gate;
+pub(crate) mod main;
+pub mod params;
+pub(crate) mod timeseries;
+
+use std::sync::Arc;
+
+use hyper::header::{HeaderName, HeaderValue};
+use mallard_engine::{Answer, Engine, QueryError};
+use mallard_event::SiteId;
+use serde::Serialize;
+
+use self::params::Params;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::Pairs;
+use crate::response::{self, Response};
+
+const AS_OF: HeaderName = HeaderName::from_static("x-mallard-as-of");
+const INCOMPLETE: HeaderName = HeaderName::from_static("x-mallard-incomplete");
+/// Parts of an incomplete answer that the header names; what is left out is in the logs and in health.
+const INCOMPLETE_PARTS_MAX: usize = 50;
+
+/// The parameters that all reports share.
+fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
+    let first_event = |site: &SiteId| {
+        app.engine.sites().into_iter().find(|summary| summary.site == *site).map(|summary| summary.first_event_at)
+    };
+    Params::parse(pairs, app.now(), first_event)
+}
+
+/// Asks the engine on a blocking thread, within the gate, and measures how long the answer took.
+async fn ask<T: Send + 'static>(
+    app: &App,
+    endpoint: &'static str,
+    question: impl FnOnce(&Engine) -> Result<Answer<T>, QueryError> + Send + 'static,
+) -> Result<Answer<T>, ApiError> {
+    let started_us = app.clock.now_us();
+    let engine = Arc::clone(&app.engine);
+    let answer =
+        app.queries.run(move || question(&engine)).await.inspect_err(|_| app.metrics.query_refused("concurrency"))?;
+    app.metrics.queried(endpoint, app.clock.now_us() - started_us);
+    answer.map_err(|error| failed(app, error))
+}
+
+fn failed(app: &App, error: QueryError) -> ApiError {
+    match error {
+        QueryError::TimedOut => {
+            app.metrics.query_refused("time");
+            ApiError::QueryTimeLimit
+        }
+        QueryError::NotReady => ApiError::Unavailable("The history cannot be queried yet".into()),
+        QueryError::TooManyBuckets { .. } => ApiError::bad_request(error.to_string()),
+        QueryError::OutOfMemory | QueryError::Damaged { .. } | QueryError::Internal(_) => ApiError::internal(error),
+    }
+}
+
+/// The answer as JSON, with what it rests on in the headers.
+fn reply<T>(answer: &Answer<T>, wire: &impl Serialize) -> Result<Response, ApiError> {
+    let mut response = response::json(wire)?;
+    let headers = response.headers_mut();
+    headers.insert(AS_OF, HeaderValue::from(answer.as_of));
+    if !answer.incomplete.is_empty() {
+        let parts: Vec<&str> = answer.incomplete.iter().take(INCOMPLETE_PARTS_MAX).map(String::as_str).collect();
+        headers.insert(INCOMPLETE, HeaderValue::try_from(parts.join(", ")).map_err(ApiError::internal)?);
+    }
+    Ok(response)
+}

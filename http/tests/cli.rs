@@ -1,0 +1,106 @@
+//! The binary as an operator meets it: help, checks of the configuration, exit codes.
+
+mod support;
+
+use std::process::{Command, Output};
+
+use support::Server;
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"));
+    command.env_clear().envs(variables.iter().copied()).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_and_version_are_on_standard_output() {
+    let version = run(&["--version"], &[]);
+    assert_eq!(
+        (version.status.code(), stdout(&version)),
+        (Some(0), format!("mallard-metrics {}\n", env!("CARGO_PKG_VERSION")))
+    );
+    let help = run(&["--help"], &[]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("MALLARD_RETENTION_DAYS"), "{}", stdout(&help));
+    for command in ["serve", "check-config", "healthcheck"] {
+        assert_eq!(run(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
+    }
+}
+
+#[test]
+fn a_wrong_value_stops_the_start_with_code_64_and_names_what_is_allowed() {
+    for command in ["serve", "check-config"] {
+        let output = run(&[command], &[("MALLARD_PORT", "x")]);
+        assert_eq!(output.status.code(), Some(64), "{command}");
+        assert_eq!(stderr(&output), "Configuration error: MALLARD_PORT=\"x\": expected a whole number 0 to 65535\n");
+    }
+    let unknown = run(&["--prot", "1"], &[]);
+    assert_eq!(unknown.status.code(), Some(64));
+    assert!(stderr(&unknown).starts_with("Configuration error: "), "{}", stderr(&unknown));
+}
+
+#[test]
+fn check_config_shows_what_counts_and_hides_secrets() {
+    let variables = [
+        ("MALLARD_PORT", "8080"),
+        ("MALLARD_SECRET", "do-not-show-this-secret"),
+        ("MALLARD_ADMIN_PASSWORD", "nor-this-one"),
+        ("MALLARD_FLUSHCOUNT", "7"),
+        ("MALLARD_RATE_LIMIT", "200"),
+    ];
+    let output = run(&["check-config"], &variables);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.contains("MALLARD_PORT=\"8080\" (environment)\n"), "{text}");
+    assert!(text.contains("MALLARD_HOST=\"0.0.0.0\" (default)\n"), "{text}");
+    assert!(text.contains("MALLARD_SECRET=(hidden) (environment)\n"), "{text}");
+    assert!(!text.contains("do-not-show") && !text.contains("nor-this"), "{text}");
+    assert!(text.contains("MALLARD_FLUSHCOUNT is ignored; did you mean MALLARD_FLUSH_COUNT?"), "{text}");
+    assert!(text.contains("MALLARD_RATE_LIMIT has no effect in this version"), "{text}");
+}
+
+#[test]
+fn a_second_server_on_the_same_data_directory_ends_with_code_75() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let _server = Server::start(data_dir.path(), &[]);
+    let folder = data_dir.path().to_str().unwrap();
+    let second = run(&[], &[("MALLARD_DATA_DIR", folder), ("MALLARD_PORT", "0")]);
+    assert_eq!(second.status.code(), Some(75), "{}", stderr(&second));
+}
+
+#[test]
+fn a_port_in_use_is_code_69_and_a_data_directory_that_cannot_be_is_73() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    let port = server.address().port().to_string();
+    let other = tempfile::tempdir().unwrap();
+    let variables = [("MALLARD_HOST", "127.0.0.1"), ("MALLARD_PORT", port.as_str())];
+    let taken = run(&[], &[&variables[..], &[("MALLARD_DATA_DIR", other.path().to_str().unwrap())]].concat());
+    assert_eq!(taken.status.code(), Some(69), "{}", stderr(&taken));
+
+    let file = other.path().join("file");
+    std::os::unix::fs::symlink("/proc/version", &file).unwrap();
+    let below = file.join("data");
+    let impossible = run(&[], &[("MALLARD_PORT", "0"), ("MALLARD_DATA_DIR", below.to_str().unwrap())]);
+    assert_eq!(impossible.status.code(), Some(73), "{}", stderr(&impossible));
+}
+
+#[test]
+fn healthcheck_is_0_for_a_ready_server_and_1_for_none() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    let port = server.address().port().to_string();
+    assert_eq!(run(&["healthcheck"], &[("MALLARD_PORT", &port)]).status.code(), Some(0));
+    let url = format!("http://{}/health/ready", server.address());
+    assert_eq!(run(&["healthcheck", "--url", &url, "--timeout", "10"], &[]).status.code(), Some(0));
+    server.kill();
+    assert_eq!(run(&["healthcheck"], &[("MALLARD_PORT", &port)]).status.code(), Some(1));
+    assert_eq!(run(&["healthcheck", "--url", "gopher://x"], &[]).status.code(), Some(64));
+}

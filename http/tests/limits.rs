@@ -1,0 +1,95 @@
+//! What the HTTP front allows: lines, headers, methods, and what every answer carries.
+
+mod support;
+
+use support::Server;
+
+fn server(data_dir: &tempfile::TempDir) -> Server {
+    Server::start(data_dir.path(), &[])
+}
+
+#[test]
+fn long_lines_and_large_headers_have_statuses_of_their_own() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = server(&data_dir);
+    let long_line = server.get(&format!("/health?{}", "x".repeat(8 << 10)));
+    assert_eq!((long_line.status, long_line.error().as_str()), (414, "Request line must be at most 8192 bytes"));
+    let large = "x".repeat(17 << 10);
+    let large = server.connect().request("GET", "/health", &[("x-large", &large)], "").unwrap();
+    assert_eq!((large.status, large.error().as_str()), (431, "Request headers must be at most 16384 bytes"));
+    let larger = "x".repeat(30 << 10);
+    assert_eq!(server.connect().request("GET", "/health", &[("x-larger", &larger)], "").unwrap().status, 431);
+    let many = [("x-many", "1"); 101];
+    assert_eq!(server.connect().request("GET", "/health", &many, "").unwrap().status, 431);
+    assert_eq!(server.get("/health").text(), "ok");
+}
+
+#[test]
+fn head_is_get_without_the_body_and_wrong_methods_name_the_right_ones() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = server(&data_dir);
+    let get = server.get("/mallard.js");
+    let mut connection = server.connect();
+    let head = connection.request("HEAD", "/mallard.js", &[], "").unwrap();
+    assert_eq!((head.status, head.header("content-length")), (200, get.header("content-length")));
+    assert_eq!(head.header("etag"), get.header("etag"));
+    let wrong = connection.request("DELETE", "/api/stats/main", &[], "").unwrap();
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("HEAD, GET, OPTIONS")));
+    assert_eq!(wrong.error(), "Method not allowed");
+    let unknown = connection.request("POST", "/nowhere", &[], "").unwrap();
+    assert_eq!((unknown.status, unknown.error().as_str()), (404, "Not found"));
+}
+
+#[test]
+fn a_preflight_is_answered_by_the_rules_of_its_path() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[("MALLARD_DASHBOARD_ORIGIN", "https://dash.example")]);
+    let preflight =
+        |path: &str| server.connect().request("OPTIONS", path, &[("origin", "https://x.example")], "").unwrap();
+    let ingest = preflight("/api/event");
+    assert_eq!((ingest.status, ingest.header("access-control-allow-origin")), (204, Some("*")));
+    assert_eq!(ingest.header("access-control-allow-headers"), Some("content-type, idempotency-key"));
+    let stats = preflight("/api/stats/main");
+    assert_eq!((stats.status, stats.header("access-control-allow-origin")), (204, Some("https://dash.example")));
+    assert_eq!(stats.header("access-control-allow-credentials"), Some("true"));
+    let health = preflight("/health");
+    assert_eq!((health.status, health.header("access-control-allow-origin")), (204, None));
+}
+
+#[test]
+fn every_answer_has_the_security_headers_and_the_requests_id() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = server(&data_dir);
+    for path in ["/", "/health", "/api/sites", "/nowhere", "/mallard.js"] {
+        let answer = server.connect().request("GET", path, &[("x-request-id", "r-1")], "").unwrap();
+        assert_eq!(answer.header("x-request-id"), Some("r-1"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}");
+    }
+}
+
+#[test]
+fn without_a_session_nothing_can_be_read() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = server(&data_dir);
+    for path in ["/api/stats/main?site_id=a", "/api/stats/timeseries", "/api/stats/breakdown/pages", "/api/sites"] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")), "{path}");
+    }
+}
+
+#[test]
+fn the_metrics_token_is_asked_for_when_it_is_set() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[("MALLARD_METRICS_TOKEN", "s3cret")]);
+    let refused = server.get("/metrics");
+    assert_eq!((refused.status, refused.text().as_str()), (401, "Unauthorized"));
+    let headers = [("authorization", "Bearer s3cret")];
+    let metrics = server.connect().request("GET", "/metrics", &headers, "").unwrap();
+    assert_eq!((metrics.status, metrics.header("content-type")), (200, Some("text/plain; version=0.0.4")));
+    for name in ["mallard_buffered_events 0", "# TYPE mallard_events_ingested_total counter", "mallard_wal_poisoned 0"]
+    {
+        assert!(metrics.text().lines().any(|line| line == name), "{name}");
+    }
+}

@@ -1,0 +1,154 @@
+//! The real binary as a process, and a small blocking HTTP client, for the tests of this folder.
+//!
+//! A server listens on a free port and writes into a folder of the test; it is found by the address in its `Listening`
+//! line. Dropping a [`Server`] kills it. Nothing here waits on time: every wait is for a line, an answer or an exit.
+#![allow(dead_code, reason = "each test binary uses its part of this module")]
+
+pub mod http;
+pub mod load;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use http::{Client, Response};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+/// The password that the servers of tests are started with.
+const PASSWORD: &str = "correct horse battery";
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    log: Receiver<Value>,
+}
+
+impl Server {
+    /// Starts the binary on `data_dir` with further environment variables; returns when it listens.
+    pub fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"))
+            .env_clear()
+            .env("MALLARD_HOST", "127.0.0.1")
+            .env("MALLARD_PORT", "0")
+            .env("MALLARD_DATA_DIR", data_dir)
+            .env("MALLARD_LOG_FORMAT", "json")
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let (lines, log) = mpsc::channel();
+        let stdout = child.stdout.take().expect("its output is piped");
+        thread::spawn(move || forward(stdout, &lines));
+        let listening = log.iter().find(|line| line["fields"]["message"] == "Listening");
+        let Some(listening) = listening else { panic!("the server ended: {:?}", child.wait()) };
+        let address = listening["fields"]["addr"].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        Self { child, address, log }
+    }
+
+    /// A server with the password of the tests.
+    pub fn with_password(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start(data_dir, &[variables, &[("MALLARD_ADMIN_PASSWORD", PASSWORD)]].concat())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address).expect("the server accepts connections")
+    }
+
+    /// One GET on a connection of its own.
+    pub fn get(&self, path: &str) -> Response {
+        self.connect().request("GET", path, &[], "").expect("an answer")
+    }
+
+    /// One event, as the tracker sends it.
+    pub fn post_event(&self, event: &Value) -> Response {
+        self.connect().post_event(event).expect("an answer")
+    }
+
+    /// Logs in with the password of the tests.
+    pub fn log_in(&self) -> Session<'_> {
+        let body = json!({ "password": PASSWORD }).to_string();
+        let headers = [("content-type", "application/json")];
+        let answer = self.connect().request("POST", "/api/auth/login", &headers, &body).expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+        Session { server: self, cookie: cookie.to_owned() }
+    }
+
+    /// The next line of the log that has this message.
+    pub fn logged(&self, message: &str) -> Value {
+        self.log.iter().find(|line| line["fields"]["message"] == message).expect("the line, before the server ends")
+    }
+
+    /// SIGKILL; returns when the process is gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the server runs");
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("the server ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Passes log lines on, and goes on reading when nobody listens any more: a full pipe would stop the server.
+fn forward(stdout: ChildStdout, lines: &Sender<Value>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(line) => lines.send(line).unwrap_or(()),
+            Err(_) => println!("not JSON in the log: {line}"),
+        }
+    }
+}
+
+/// A logged-in dashboard.
+#[derive(Debug)]
+pub struct Session<'a> {
+    server: &'a Server,
+    cookie: String,
+}
+
+impl Session<'_> {
+    /// GET with the session's cookie.
+    pub fn get(&self, path: &str) -> Response {
+        self.server.connect().request("GET", path, &[("cookie", &self.cookie)], "").expect("an answer")
+    }
+
+    /// GET of JSON, which must succeed.
+    pub fn json(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        serde_json::from_slice(&answer.body).expect("JSON")
+    }
+
+    /// Pageviews of a site today.
+    pub fn pageviews(&self, site: &str) -> u64 {
+        let main = self.json(&format!("/api/stats/main?site_id={site}&period=day"));
+        main["total_pageviews"].as_u64().expect("a number")
+    }
+}

@@ -1,0 +1,47 @@
+# Every command of the project. `just` lists them.
+
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", home_directory() / ".cache/mallard-target")
+
+# List the commands.
+default:
+    @just --list
+
+# Start the server with embedded defaults; data in ./data.
+run *ARGS:
+    cargo run --release -- {{ARGS}}
+
+# A server with a month of believable traffic.
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# All the tests.
+test:
+    cargo test --release --workspace
+
+# What CI runs.
+ci:
+    .ci/run
+
+# Formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    cargo deny check bans licenses sources
+
+# The browser tests, against the real binary (needs Chromium and Node).
+browser:
+    cargo build --release
+    cd dashboard && npm ci && MALLARD_BIN="$CARGO_TARGET_DIR/release/mallard-metrics" npm run test:browser
+
+# Benchmarks; prints the ratios that docs/benchmarks.md keeps.
+bench *ARGS:
+    cargo bench -p mallard-benches {{ARGS}}
+
+# The static binary of the image.
+static:
+    cargo rustc --release -p mallard-http --bin mallard-metrics -- -C target-feature=+crt-static
+
+# The long runs: more kills and more simulated schedules than CI has time for.
+soak:
+    MALLARD_TEST_KILLS=1000 cargo test --release -p mallard-http --test crash -- --nocapture
+    MALLARD_TEST_SCHEDULES=200000 cargo test --release -p mallard-engine --test simulation -- --nocapture

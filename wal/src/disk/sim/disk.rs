@@ -1,0 +1,178 @@
+//! [`SimDisk`]: the simulated file system, and what a test can do to it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::fault::{Admission, Call, Fault, What, power_is_off};
+use super::handle::SimFile;
+use super::machine::Machine;
+use super::{CrashMode, SimRng, hold};
+use crate::disk::{Disk, Entry, File, Lock};
+
+/// A file system in memory that can lose its power. Clones share it.
+///
+/// Paths start at one root, which always exists; a relative path means the same as an absolute one.
+#[derive(Clone)]
+pub struct SimDisk {
+    machine: Arc<Mutex<Machine>>,
+}
+
+impl SimDisk {
+    /// An empty disk; `seed` decides what failed calls leave behind.
+    pub fn new(seed: u64) -> Self {
+        Self { machine: Arc::new(Mutex::new(Machine::new(seed))) }
+    }
+
+    /// Cuts the power and starts the machine again: any subset of what was not synced survives.
+    ///
+    /// Open handles and locks are dead afterwards, and planned faults are forgotten.
+    pub fn crash(&self, rng: &mut SimRng) {
+        self.crash_by(CrashMode::Random, rng);
+    }
+
+    /// [`SimDisk::crash`] with a chosen treatment of what was not synced.
+    pub fn crash_by(&self, mode: CrashMode, rng: &mut SimRng) {
+        hold(&self.machine).crash(mode, rng);
+    }
+
+    /// How many mutating calls there were so far, failed ones included. The first call has the number 1.
+    pub fn operations(&self) -> u64 {
+        hold(&self.machine).faults.operations()
+    }
+
+    /// Cuts the power during the mutating call with this number: it and every later call of any kind fail with
+    /// "power is off" until [`SimDisk::crash`]. The call itself may or may not have happened, unless it is a sync.
+    pub fn cut_power_at(&self, operation: u64) {
+        hold(&self.machine).faults.cut_power_at(operation);
+    }
+
+    /// Makes the mutating call with this number fail.
+    pub fn fail_at(&self, operation: u64, fault: Fault) {
+        hold(&self.machine).faults.fail_at(operation, fault);
+    }
+
+    /// The last few thousand mutating calls, oldest first, for the message of a failed test.
+    pub fn trace(&self) -> Vec<String> {
+        hold(&self.machine).faults.trace()
+    }
+
+    /// Flips bits of one byte, as ageing media do: no call notices.
+    pub fn corrupt(&self, path: &Path, offset: u64, xor: u8) -> io::Result<()> {
+        let file = hold(&self.machine).file(path)?;
+        hold(&file).corrupt(offset, xor)
+    }
+
+    /// Cuts a file durably, as a careless tool does: no call notices.
+    pub fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let file = hold(&self.machine).file(path)?;
+        hold(&file).cut(bytes)
+    }
+
+    /// Makes reads of the sector that holds `offset` fail with [`EIO`](super::EIO) until it is written again.
+    pub fn break_sector(&self, path: &Path, offset: u64) -> io::Result<()> {
+        let file = hold(&self.machine).file(path)?;
+        hold(&file).break_sector(offset)
+    }
+
+    /// Sets the size of the volume. Files keep what they have.
+    pub fn set_capacity(&self, bytes: u64) {
+        hold(&self.machine).space.set_capacity(bytes);
+    }
+
+    fn powered(&self) -> io::Result<MutexGuard<'_, Machine>> {
+        let machine = hold(&self.machine);
+        machine.faults.powered()?;
+        Ok(machine)
+    }
+
+    /// Carries out a call that changes names.
+    fn change<T>(&self, what: What, path: &Path, run: impl FnOnce(&Machine) -> io::Result<T>) -> io::Result<T> {
+        let mut machine = hold(&self.machine);
+        match machine.faults.admit(Call { what, path: path.into() }) {
+            Admission::Run => run(&machine),
+            Admission::Fail(error) | Admission::Short(error) => Err(error),
+            Admission::PowerCut => {
+                drop(run(&machine));
+                Err(power_is_off())
+            }
+        }
+    }
+
+    fn file(&self, path: &Path, writable: bool) -> io::Result<Box<dyn File>> {
+        let machine = self.powered()?;
+        let inode = machine.file(path)?;
+        Ok(Box::new(SimFile::new(self.machine.clone(), inode, machine.life, path, writable)))
+    }
+}
+
+impl Disk for SimDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.change(What::Create, path, |machine| {
+            let inode = machine.create(path)?;
+            let file: Box<dyn File> = Box::new(SimFile::new(self.machine.clone(), inode, machine.life, path, true));
+            Ok(file)
+        })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.file(path, false)
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.file(path, true)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(What::CreateDir, path, |machine| machine.create_dir(path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(What::Rename(to.to_owned()), from, |machine| machine.rename(from, to))
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(What::HardLink(to.to_owned()), from, |machine| machine.hard_link(from, to))
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.change(What::RemoveFile, path, |machine| machine.remove_file(path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(What::RemoveDir, path, |machine| machine.remove_dir(path))
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut machine = hold(&self.machine);
+        match machine.faults.admit(Call { what: What::SyncDir, path: path.into() }) {
+            Admission::Run => machine.sync_dir(path),
+            Admission::Fail(error) | Admission::Short(error) => {
+                machine.fail_sync_dir(path)?;
+                Err(error)
+            }
+            Admission::PowerCut => Err(power_is_off()),
+        }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.powered()?.list(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        let machine = self.powered()?;
+        machine.node(path)?;
+        Ok(machine.space.free())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.change(What::Lock, path, |machine| machine.lock(path))
+    }
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimDisk({} operations)", self.operations())
+    }
+}

@@ -1,0 +1,69 @@
+//! A look at the folder before anything is touched: which files there are, and whether all of them are ours.
+
+use std::path::{Path, PathBuf};
+
+use super::image::Image;
+use crate::disk::Disk;
+use crate::names::Name;
+use crate::segment::{HEADER_BYTES, HeaderError, SegmentHeader};
+use crate::{Error, Lsn};
+
+/// A segment file.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    /// The first LSN, by its name.
+    pub(super) base: Lsn,
+    pub(super) bytes: u64,
+    /// Its header; none if the page is damaged.
+    pub(super) header: Option<SegmentHeader>,
+}
+
+/// The files of the folder.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// In log order.
+    pub(super) segments: Vec<Found>,
+    /// Files that never got their name.
+    pub(super) unfinished: Vec<PathBuf>,
+}
+
+impl Survey {
+    /// Lists the folder. Files of other stores and newer formats, and segments under a wrong name, are refused.
+    pub(super) fn take(disk: &dyn Disk, dir: &Path, store_id: u128) -> Result<Self, Error> {
+        let mut survey = Self::default();
+        for entry in disk.list(dir).map_err(Error::io("list", dir))? {
+            let path = dir.join(&entry.name);
+            match Name::parse(&entry.name) {
+                _ if entry.is_dir => {}
+                Name::Segment(base) => {
+                    let header = header_of(disk, &path, base, store_id)?;
+                    survey.segments.push(Found { path, base, bytes: entry.bytes, header });
+                }
+                Name::Unfinished => survey.unfinished.push(path),
+                Name::Misnamed => return Err(Error::Misnamed { path }),
+                Name::Other => {}
+            }
+        }
+        survey.segments.sort_by_key(|found| found.base);
+        Ok(survey)
+    }
+
+    /// The highest value of a header field, 0 if there is no sound header.
+    pub(super) fn highest(&self, field: impl Fn(&SegmentHeader) -> u64) -> u64 {
+        let headers = self.segments.iter().filter_map(|found| found.header.as_ref());
+        headers.map(field).max().unwrap_or(0)
+    }
+}
+
+fn header_of(disk: &dyn Disk, path: &Path, base: Lsn, store_id: u128) -> Result<Option<SegmentHeader>, Error> {
+    let file = disk.open(path).map_err(Error::io("open", path))?;
+    let mut page = Image::default();
+    page.read(file.as_ref(), HEADER_BYTES as u64).map_err(Error::io("read", path))?;
+    match SegmentHeader::parse(page.bytes(), store_id) {
+        Ok(header) if header.base_lsn == base => Ok(Some(header)),
+        Ok(_) => Err(Error::Misnamed { path: path.to_owned() }),
+        Err(HeaderError::Damaged) => Ok(None),
+        Err(source) => Err(Error::Refused { path: path.to_owned(), source }),
+    }
+}

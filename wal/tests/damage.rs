@@ -1,0 +1,404 @@
+//! Damaged media: whatever happens to the bytes of a segment, it is seen, no wrong record is delivered, and no record is
+//! missing without a gap that says so.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Delivered, Home, assert_dense, draft, small};
+use mallard_wal::disk::sim::{self, SimDisk, SimRng};
+use mallard_wal::disk::{self, Env};
+use mallard_wal::{Corruption, Drive, Error, Kind, Lsn, OnCorruption, SealedSegment};
+
+/// The files of a log's folder.
+type Files = Vec<(PathBuf, Vec<u8>)>;
+
+/// The victim is the first of these segments; it holds LSNs 1 to `VICTIM_LAST`.
+const VICTIM_LAST: u64 = 12;
+/// The segment after it ends here.
+const LAST: u64 = 15;
+
+fn files_of(home: &Home) -> Files {
+    let read = |path: PathBuf| (path.clone(), disk::read(home.env.disk.as_ref(), &path).unwrap());
+    home.segments().into_iter().map(read).collect()
+}
+
+/// Frames of one, of several and of large records, and a MARK.
+fn fill(home: &Home) -> common::Running {
+    let running = home.start(0, Drive::Manual).unwrap();
+    running.commit(1, 20);
+    running.log.append_all((2..=8).map(|item| (draft(item, 40), item)).collect()).unwrap();
+    running.log.pump().unwrap();
+    running.log.pump().unwrap();
+    running.commit(9, 700);
+    for item in 10..=VICTIM_LAST {
+        running.log.append(draft(item, 0), item).unwrap();
+    }
+    running.log.pump().unwrap();
+    running
+}
+
+/// A sealed segment with a sealed one behind it.
+fn in_the_middle() -> (Files, SealedSegment) {
+    let (env, ..) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = fill(&home);
+    let victim = running.log.seal().unwrap().unwrap();
+    for item in VICTIM_LAST + 1..=LAST {
+        running.commit(item, 10);
+    }
+    running.log.close().unwrap();
+    (files_of(&home), victim)
+}
+
+/// A sealed segment with nothing behind it.
+fn at_the_end() -> (Files, SealedSegment) {
+    let (env, ..) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = fill(&home);
+    running.log.close().unwrap();
+    let victim = running.log.sealed().remove(0);
+    (files_of(&home), victim)
+}
+
+/// A segment without a SEAL, whose last frame is a MARK.
+fn marked() -> Files {
+    let (env, ..) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = fill(&home);
+    running.log.pump().unwrap();
+    drop(running);
+    files_of(&home)
+}
+
+/// A machine that holds these files.
+fn install(files: &Files) -> (Home, SimDisk) {
+    let (env, disk, _) = sim::env(2);
+    let home = Home::new(env, Path::new("/"), small());
+    for (path, bytes) in files {
+        put(&home.env, path, bytes);
+    }
+    home.env.disk.sync_dir(&home.dir).unwrap();
+    (home, disk)
+}
+
+fn put(env: &Env, path: &Path, bytes: &[u8]) {
+    let file = env.disk.create(path).unwrap();
+    file.write_all_at(bytes, 0).unwrap();
+    file.sync_data().unwrap();
+}
+
+/// What a recovery of a damaged log delivered.
+struct Outcome {
+    /// Number of LSNs from 1 to the last one sent that are missing, each inside a gap.
+    lost: u64,
+    /// The LSN of the next record.
+    next: u64,
+    delivered: Vec<Delivered>,
+}
+
+/// Recovers and checks what must hold whatever the damage: every record is the one that was sent under its LSN, the
+/// LSNs are dense with gaps for what is missing, the original is kept, and doing it again changes nothing.
+fn recover(home: &Home, last: u64, case: &str) -> Outcome {
+    let (recovery, delivered) = home.recover(0).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let next = assert_dense(&delivered, 1);
+    let mut lost = 0;
+    let mut gaps = Vec::new();
+    for delivery in &delivered {
+        match *delivery {
+            Delivered::Record(lsn, item) => assert_eq!(lsn, item, "{case}: a wrong record"),
+            Delivered::Gap(from, to) => {
+                lost += (to.min(last) + 1).saturating_sub(from);
+                gaps.push((Lsn::new(from), Lsn::new(to)));
+            }
+        }
+    }
+    let report = recovery.report();
+    assert_eq!(report.gaps, gaps, "{case}: gaps are reported");
+    assert_eq!(report.next_lsn.get(), next, "{case}");
+    assert_eq!(home.quarantined(), report.quarantined, "{case}: originals are kept");
+    let (again, same) = home.recover(0).unwrap_or_else(|error| panic!("{case}, again: {error}"));
+    assert_eq!(same, delivered, "{case}: a second recovery delivers the same");
+    assert!(again.report().quarantined.is_empty(), "{case}: a second recovery finds nothing");
+    Outcome { lost, next, delivered }
+}
+
+/// Positions and masks: one random bit of every byte, all eight of those that are headers.
+fn flips(bytes: &[u8], seed: u64) -> Vec<(u64, u8)> {
+    let mut rng = SimRng::new(seed);
+    let is_header = |at: usize| at < 100 || (at >= 4096 && at % 512 < 80);
+    let masks = |at: usize, rng: &mut SimRng| -> Vec<u8> {
+        if is_header(at) { (0..8).map(|bit| 1 << bit).collect() } else { vec![1 << rng.below(8)] }
+    };
+    (0..bytes.len()).flat_map(|at| masks(at, &mut rng).into_iter().map(move |mask| (at as u64, mask))).collect()
+}
+
+#[test]
+fn a_flipped_bit_in_a_sealed_segment_is_seen_and_costs_at_most_its_own_record() {
+    for ((files, victim), last) in [(in_the_middle(), LAST), (at_the_end(), VICTIM_LAST)] {
+        let cases = flips(&files[0].1, last);
+        println!("{} flips", cases.len());
+        for (at, mask) in cases {
+            let case = format!("bits {mask:#04x} of byte {at}");
+            let (home, disk) = install(&files);
+            disk.corrupt(&victim.path, at, mask).unwrap();
+            assert!(victim.load(&disk).is_err(), "{case}: the load went well");
+            let outcome = recover(&home, last, &case);
+            assert_eq!(home.quarantined().len(), 1, "{case}: the damage went unseen");
+            assert!(outcome.lost <= 1, "{case}: more than one record is lost: {:?}", outcome.delivered);
+            assert_eq!(outcome.next, last + 1, "{case}: the damage is bounded exactly");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_before_a_mark_is_corruption_and_costs_at_most_its_own_record() {
+    let files = marked();
+    let path = files[0].0.clone();
+    let mark_at = files[0].1.chunks(512).rposition(|sector| sector.iter().any(|byte| *byte != 0)).unwrap() * 512;
+    for (at, mask) in flips(&files[0].1[..mark_at], 7) {
+        let case = format!("bits {mask:#04x} of byte {at}");
+        let (home, disk) = install(&files);
+        disk.corrupt(&path, at, mask).unwrap();
+        let outcome = recover(&home, VICTIM_LAST, &case);
+        assert_eq!(home.quarantined().len(), 1, "{case}: the damage went unseen");
+        assert!(outcome.lost <= 1, "{case}: more than one record is lost: {:?}", outcome.delivered);
+    }
+    // In the MARK itself, or in the zeros behind it, there is nothing to lose.
+    for (at, mask) in flips(&files[0].1, 8).into_iter().filter(|(at, _)| *at >= mark_at as u64).step_by(7) {
+        let (home, disk) = install(&files);
+        disk.corrupt(&path, at, mask).unwrap();
+        let outcome = recover(&home, VICTIM_LAST, &format!("bits {mask:#04x} of byte {at}"));
+        assert_eq!(outcome.lost, 0);
+    }
+}
+
+#[test]
+fn a_cut_sealed_segment_is_seen_and_what_it_lost_is_a_gap() {
+    let (files, victim) = in_the_middle();
+    for length in 0..victim.bytes {
+        let case = format!("cut to {length} bytes");
+        let (home, disk) = install(&files);
+        disk.truncate(&victim.path, length).unwrap();
+        assert!(victim.load(&disk).is_err(), "{case}: the load went well");
+        let outcome = recover(&home, LAST, &case);
+        assert_eq!(home.quarantined().len(), 1, "{case}: the damage went unseen");
+        assert_eq!(outcome.next, LAST + 1, "{case}: the next segment is whole");
+    }
+}
+
+#[test]
+fn a_cut_last_segment_is_seen_and_no_lsn_of_it_is_given_out_again() {
+    for files in [at_the_end().0, marked()] {
+        for length in 0..files[0].1.len() as u64 {
+            let case = format!("cut to {length} bytes");
+            let (home, disk) = install(&files);
+            disk.truncate(&files[0].0, length).unwrap();
+            let outcome = recover(&home, VICTIM_LAST, &case);
+            assert_eq!(home.quarantined().len(), 1, "{case}: the damage went unseen");
+            assert!(outcome.next > VICTIM_LAST, "{case}: LSN {} would be given out again", outcome.next);
+        }
+    }
+}
+
+#[test]
+fn an_unreadable_sector_is_damage_and_never_the_end_of_the_recovery() {
+    let (files, victim) = in_the_middle();
+    for sector in 0..victim.bytes / 512 {
+        let case = format!("unreadable sector {sector}");
+        let (home, disk) = install(&files);
+        disk.break_sector(&victim.path, sector * 512).unwrap();
+        let (recovery, _) = home.recover(0).unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!(recovery.report().unreadable_bytes, 512, "{case}");
+        assert_eq!(recovery.report().quarantined.len(), 1, "{case}");
+        let outcome = recover_again(&home, &case);
+        let lost_at_most = if sector < 8 { 0 } else { 8 };
+        assert!(outcome.lost <= lost_at_most, "{case}: {:?}", outcome.delivered);
+    }
+}
+
+/// [`recover`] of what is recovered already.
+fn recover_again(home: &Home, case: &str) -> Outcome {
+    let (recovery, delivered) = home.recover(0).unwrap_or_else(|error| panic!("{case}, again: {error}"));
+    let next = assert_dense(&delivered, 1);
+    let lost = recovery.report().gaps.iter().map(|(first, last)| last.get() - first.get() + 1).sum();
+    Outcome { lost, next, delivered }
+}
+
+#[test]
+fn a_missing_segment_is_a_gap_that_the_next_recoveries_know_too() {
+    let (env, disk, _) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = home.start(0, Drive::Manual).unwrap();
+    for item in 1..=12 {
+        running.commit(item, 10);
+        if item % 3 == 0 {
+            running.log.seal().unwrap();
+        }
+    }
+    drop(running);
+    for missing in [0, 1, 2] {
+        let (home, disk) = install(&files_of(&home));
+        disk::durable::remove(&disk, &home.segments()[missing]).unwrap();
+        let outcome = recover(&home, 12, &format!("segment {missing} is missing"));
+        let first = missing as u64 * 3 + 1;
+        assert!(outcome.delivered.contains(&Delivered::Gap(first, first + 2)), "{:?}", outcome.delivered);
+        assert_eq!((outcome.lost, outcome.next), (3, 13));
+    }
+    // Two in a row are one gap; those below the checkpoint are not missed.
+    disk::durable::remove(&disk, &home.segments()[0]).unwrap();
+    disk::durable::remove(&disk, &home.segments()[0]).unwrap();
+    let (recovery, delivered) = home.recover(4).unwrap();
+    assert_eq!(delivered.first(), Some(&Delivered::Gap(5, 6)));
+    assert_eq!(recovery.report().gaps, [(Lsn::new(5), Lsn::new(6))]);
+}
+
+#[test]
+fn a_gap_record_survives_another_damage_to_its_segment() {
+    let (files, victim) = in_the_middle();
+    let (home, disk) = install(&files);
+    // Into the body of the record with LSN 9, then into one of those before it.
+    disk.corrupt(&victim.path, 6144 + 80 + 300, 1).unwrap();
+    assert_eq!(recover(&home, LAST, "first").delivered[8], Delivered::Gap(9, 9));
+    disk.corrupt(&victim.path, 4096 + 80 + 33, 1).unwrap();
+    let (recovery, delivered) = home.recover(0).unwrap();
+    assert_eq!(delivered[0], Delivered::Gap(1, 1));
+    assert_eq!(delivered[8], Delivered::Gap(9, 9));
+    assert_eq!(recovery.report().quarantined, [format!("{}.1", file_name(&victim.path))]);
+    assert_eq!(home.quarantined().len(), 2);
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_torn_frame_is_dropped_without_alarm_and_kept_for_inspection() {
+    let (env, disk, _) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = home.start(0, Drive::Manual).unwrap();
+    running.commit(1, 10);
+    running.commit(2, 10);
+    drop(running);
+    let path = home.segments().remove(0);
+    // Into the second frame: no MARK follows, so it may never have been acknowledged.
+    disk.corrupt(&path, 4608 + 90, 0xff).unwrap();
+    let (recovery, delivered) = home.recover(0).unwrap();
+    assert_eq!(delivered, [Delivered::Record(1, 1)]);
+    let report = recovery.report();
+    assert_eq!((report.torn_frames, report.torn_bytes > 0), (1, true));
+    assert_eq!(report.gaps, []);
+    assert_eq!(report.quarantined, [file_name(&path)]);
+    assert_eq!(report.next_lsn, Lsn::new(2));
+}
+
+#[test]
+fn a_strict_recovery_refuses_damage_and_touches_nothing() {
+    let (files, victim) = in_the_middle();
+    let (mut home, disk) = install(&files);
+    home.config.on_corruption = OnCorruption::Refuse;
+    disk.corrupt(&victim.path, 4096 + 100, 1).unwrap();
+    let damaged = files_of(&home);
+    let error = home.recover(0).unwrap_err();
+    assert!(matches!(&error, Error::Damaged { path, at: 4096, .. } if *path == victim.path), "{error}");
+    assert_eq!(files_of(&home), damaged);
+    assert!(home.quarantined().is_empty());
+
+    let (mut home, disk) = install(&files);
+    home.config.on_corruption = OnCorruption::Refuse;
+    disk::durable::remove(&disk, &victim.path).unwrap();
+    let error = home.recover(0).unwrap_err();
+    assert!(matches!(error, Error::Missing { first, last, .. } if (first.get(), last.get()) == (1, VICTIM_LAST)));
+}
+
+#[test]
+fn a_segment_of_another_store_is_refused_and_not_touched() {
+    let (files, _) = in_the_middle();
+    let (home, disk) = install(&files);
+    let origin = mallard_wal::Origin { store_id: 99, checkpoint: Lsn::ZERO };
+    let error = mallard_wal::recover(&home.env, &home.dir, &home.quarantine, &home.config, origin, &mut |_| {});
+    assert!(matches!(error, Err(Error::Refused { .. })));
+    assert_eq!(files_of(&home), files);
+    drop(disk);
+}
+
+#[test]
+fn a_segment_of_a_newer_format_is_refused_and_not_touched() {
+    let (mut files, _) = in_the_middle();
+    let header = &mut files[0].1[..4096];
+    header[8] = 2;
+    let crc = crc32fast::hash(&header[..4092]);
+    header[4092..].copy_from_slice(&crc.to_le_bytes());
+    let (home, _disk) = install(&files);
+    let error = home.recover(0).unwrap_err();
+    assert!(error.to_string().contains("format version 2"), "{error}");
+    assert_eq!(files_of(&home), files);
+}
+
+#[test]
+fn a_renamed_segment_is_refused_and_not_touched() {
+    let (mut files, _) = in_the_middle();
+    files[0].0.set_file_name("00000000000000000002.wal");
+    let (home, _disk) = install(&files);
+    assert!(matches!(home.recover(0), Err(Error::Misnamed { .. })));
+    files[0].0.set_file_name("copy of 1.wal");
+    let (home, _disk) = install(&files);
+    assert!(matches!(home.recover(0), Err(Error::Misnamed { .. })));
+}
+
+#[test]
+fn two_segments_with_the_same_lsns_are_refused() {
+    let build = |items: u64| {
+        let (env, ..) = sim::env(items);
+        let home = Home::new(env, Path::new("/"), small());
+        let running = home.start(0, Drive::Manual).unwrap();
+        for item in 1..=4 {
+            running.commit(item, 10);
+            if item == items {
+                running.log.seal().unwrap();
+            }
+        }
+        running.log.close().unwrap();
+        files_of(&home)
+    };
+    // One history with segments 1-2 and 3-4, of another the segment 4.
+    let (mut files, other) = (build(2), build(3));
+    files.push(other[1].clone());
+    let (home, _disk) = install(&files);
+    assert!(matches!(home.recover(0), Err(Error::Overlap { first, .. }) if first.get() == 4));
+}
+
+#[test]
+fn a_segment_replaced_by_one_of_another_history_is_seen() {
+    let (files, _) = in_the_middle();
+    let (env, ..) = sim::env(77);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = fill(&home);
+    running.log.close().unwrap();
+    // The same records, another nonce: sound in itself, but the next segment does not continue it.
+    let forged = vec![files_of(&home).remove(0), files[1].clone()];
+    let (mut home, _disk) = install(&forged);
+    let outcome = recover(&home, LAST, "forged");
+    assert_eq!(outcome.lost, 0);
+    assert_eq!(home.quarantined().len(), 1);
+    home = install(&forged).0;
+    home.config.on_corruption = OnCorruption::Refuse;
+    assert!(matches!(home.recover(0), Err(Error::Damaged { reason: Corruption::Link, .. })));
+}
+
+#[test]
+fn a_record_inside_the_body_of_another_is_not_taken_for_one() {
+    let (env, disk, _) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = home.start(0, Drive::Manual).unwrap();
+    let mut inner = Vec::new();
+    draft(666, 0).finish_into(Lsn::new(2), &mut inner);
+    let outer = mallard_wal::Draft::new(Kind::EVENT, 1, 0, 0, [0; 16], &inner).unwrap();
+    running.log.append_all(vec![(outer, 1), (draft(2, 20), 2)]).unwrap();
+    running.log.pump().unwrap();
+    running.log.close().unwrap();
+    // Into the key of the outer record, which is then lost; the inner one has a plausible LSN.
+    disk.corrupt(&home.segments()[0], 4096 + 80 + 20, 1).unwrap();
+    let (_, delivered) = home.recover(0).unwrap();
+    assert_eq!(delivered, [Delivered::Gap(1, 1), Delivered::Record(2, 2)]);
+}
