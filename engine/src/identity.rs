@@ -21,11 +21,11 @@ const LENGTH: usize = 44;
 
 /// What `STORE` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Names this store in every segment, manifest and Parquet file.
-    pub store_id: u128,
+    pub(crate) store_id: u128,
     /// When the store was made.
-    pub created_us: i64,
+    pub(crate) created_us: i64,
 }
 
 impl Identity {

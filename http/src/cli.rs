@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
-use crate::{healthcheck, serve};
+use crate::{demo, healthcheck, serve};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ struct Cli {
 enum Command {
     /// Run the server (what happens without a command).
     Serve(ConfigFile),
+    /// Fill a data directory with a month of believable traffic for two sites, and serve it.
+    Demo(demo::Options),
     /// Print the effective configuration and warnings; touches nothing.
     CheckConfig(ConfigFile),
     /// Ask a running server whether it is ready: exit code 0 if it is, else 1.
@@ -76,6 +78,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     };
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(file) => serve::run(file.load(environment)?),
+        Command::Demo(options) => demo::run(&options, options.config.load(environment)?),
         Command::CheckConfig(file) => print(&file.load(environment)?),
         Command::Healthcheck(options) => healthcheck::run(&options, &ConfigFile::default().load(environment)?.config),
     }
@@ -97,6 +100,7 @@ mod tests {
         let cli = parse(arguments).unwrap();
         match cli.command.unwrap_or(Command::Serve(cli.serve)) {
             Command::Serve(file) | Command::CheckConfig(file) => file.config.or(file.file),
+            Command::Demo(options) => options.config.config.or(options.config.file),
             Command::Healthcheck(_) => None,
         }
     }

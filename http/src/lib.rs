@@ -19,6 +19,7 @@ mod assets;
 pub mod auth;
 pub mod cli;
 pub mod config;
+mod demo;
 pub mod enrich;
 pub mod error;
 mod exit;

@@ -47,6 +47,14 @@ const QUERY_MEMORY_MB_MIN: u64 = 48;
 
 /// Runs the server until it is asked to stop.
 pub(crate) fn run(loaded: Loaded) -> Result<(), Failure> {
+    run_after(loaded, |_, _| Ok(()))
+}
+
+/// Runs the server; `prepare` has the open engine to itself before anybody can connect.
+pub(crate) fn run_after(
+    loaded: Loaded,
+    prepare: impl FnOnce(&Arc<Engine>, Timestamp) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let environment = env::real();
     let config = loaded.config;
     logging::start(config.log_format, &config.log_filter, Arc::clone(&environment.clock))
@@ -57,6 +65,7 @@ pub(crate) fn run(loaded: Loaded) -> Result<(), Failure> {
     }
     let engine = Engine::open(engine_config(&config), environment.clone())?;
     let app = Arc::new(app(config, Arc::new(engine), &environment)?);
+    prepare(&app.engine, app.now())?;
     let runtime = runtime().map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?;
     let outcome = runtime.block_on(serve(app));
     // A query that is still running, and an abandoned close, end with the process.

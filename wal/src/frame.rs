@@ -128,10 +128,11 @@ impl FrameHeader {
         })
     }
 
-    const fn is_sane(&self) -> bool {
+    fn is_sane(&self) -> bool {
         self.payload_bytes <= FRAME_PAYLOAD_BYTES_MAX
-            && self.last_lsn.get() < u64::MAX
-            && self.first_lsn.get() <= self.last_lsn.get() + 1
+            && self.first_lsn > Lsn::ZERO
+            && self.last_lsn.max(self.durable_lsn) <= Lsn::MAX
+            && self.first_lsn <= self.last_lsn.next()
     }
 
     /// The chain value after this frame.

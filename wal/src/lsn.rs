@@ -11,6 +11,8 @@ impl Lsn {
     pub const ZERO: Self = Self(0);
     /// The first record of a store.
     pub const FIRST: Self = Self(1);
+    /// Larger numbers come from damage: a million records a second reach this after a hundred thousand years.
+    pub const MAX: Self = Self(u64::MAX >> 2);
 
     /// Wraps a number read from a file or an interface.
     pub const fn new(value: u64) -> Self {

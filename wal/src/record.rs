@@ -258,7 +258,7 @@ impl<'a> Record<'a> {
         if expected != found {
             return Err(RecordError::Checksum { expected, found });
         }
-        let is_range = |(first, last)| self.body.len() == 16 && first == self.lsn && first <= last;
+        let is_range = |(first, last)| self.body.len() == 16 && first == self.lsn && first <= last && last <= Lsn::MAX;
         if self.kind == Kind::GAP && !self.gap().is_some_and(is_range) {
             return Err(RecordError::Gap { lsn: self.lsn });
         }

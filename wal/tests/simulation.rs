@@ -5,19 +5,19 @@
 //! - every acknowledged record above the checkpoint, at its LSN,
 //! - nothing that was not sent, nothing that was refused, nothing twice, in the order it was sent,
 //! - dense LSNs without a single gap, for a crash is not damage.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::ops::RangeInclusive;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
+use common::forgetful::{Forgetful, Forgets};
 use common::{Delivered, Home, Running, assert_dense, draft, small};
 use mallard_wal::disk::sim::{self, CrashMode, EIO, ENOSPC, Fault, SimDisk, SimRng};
-use mallard_wal::disk::{Bytes, Disk, Entry, File, Lock};
 use mallard_wal::{Drive, Error, LogError, Lsn, Receipt, Refused};
 
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Oracle {
         for step in script {
             let result = self.perform(home, &mut running, step);
             if result.is_err() {
-                self.check_end(&running);
+                check_end(&running);
                 return Err(Ended);
             }
         }
@@ -159,16 +159,6 @@ impl Oracle {
         Ok(result.map(|_| ())?)
     }
 
-    /// A log that failed says so to everybody, once, and takes nothing more.
-    fn check_end(&self, running: &Running) {
-        let Some(cause) = running.log.status().poisoned else { return };
-        assert_eq!(running.ears.0.lock().unwrap().poisoned, [cause]);
-        assert_eq!(running.log.append(draft(u64::MAX, 0), u64::MAX).unwrap_err(), Refused::Poisoned);
-        assert!(matches!(running.log.pump(), Err(Error::Poisoned { .. })));
-        assert!(matches!(running.log.seal(), Err(Error::Poisoned { .. })));
-        assert!(matches!(running.log.close(), Err(Error::Poisoned { .. })));
-    }
-
     /// What a recovery delivered is what was promised.
     fn check(&mut self, delivered: &[Delivered]) {
         assert_dense(delivered, self.checkpoint + 1);
@@ -206,6 +196,16 @@ impl Oracle {
     }
 }
 
+/// A log that failed says so to everybody, once, and takes nothing more.
+fn check_end(running: &Running) {
+    let Some(cause) = running.log.status().poisoned else { return };
+    assert_eq!(running.ears.0.lock().unwrap().poisoned, [cause]);
+    assert_eq!(running.log.append(draft(u64::MAX, 0), u64::MAX).unwrap_err(), Refused::Poisoned);
+    assert!(matches!(running.log.pump(), Err(Error::Poisoned { .. })));
+    assert!(matches!(running.log.seal(), Err(Error::Poisoned { .. })));
+    assert!(matches!(running.log.close(), Err(Error::Poisoned { .. })));
+}
+
 fn machine(seed: u64) -> (Home, SimDisk, SimRng) {
     let (env, disk, _) = sim::env(seed);
     (Home::new(env, Path::new("/"), small()), disk, SimRng::new(seed))
@@ -221,10 +221,11 @@ fn operations() -> RangeInclusive<u64> {
 }
 
 /// Prints the last calls if the closure panics.
+#[allow(clippy::print_stdout, reason = "the output of a failed test is shown")]
 fn traced(disk: &SimDisk, case: &str, run: impl FnOnce()) {
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     if let Err(panic) = result {
-        eprintln!("{case} failed; the calls:\n{}", disk.trace().join("\n"));
+        println!("{case} failed; the calls:\n{}", disk.trace().join("\n"));
         panic::resume_unwind(panic);
     }
 }
@@ -306,97 +307,12 @@ fn a_failing_call_is_never_followed_by_a_false_acknowledgement() {
     println!("{cases} failing calls");
 }
 
-/// A disk that leaves out one kind of sync, as a log that forgot it would.
-#[derive(Debug)]
-struct Forgetful {
-    disk: SimDisk,
-    forgets: Forgets,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Forgets {
-    Files,
-    Folders,
-}
-
-#[derive(Debug)]
-struct ForgetfulFile(Box<dyn File>);
-
-impl Forgetful {
-    fn wrap(&self, file: Box<dyn File>) -> Box<dyn File> {
-        if self.forgets == Forgets::Files { Box::new(ForgetfulFile(file)) } else { file }
-    }
-}
-
-impl File for ForgetfulFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buffer, offset)
-    }
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)
-    }
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-    fn forget_cache(&self) -> io::Result<()> {
-        self.0.forget_cache()
-    }
-    fn bytes(&self) -> io::Result<Bytes> {
-        self.0.bytes()
-    }
-}
-
-impl Disk for Forgetful {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        self.disk.create(path).map(|file| self.wrap(file))
-    }
-    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        self.disk.open(path).map(|file| self.wrap(file))
-    }
-    fn open_write(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        self.disk.open_write(path).map(|file| self.wrap(file))
-    }
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_dir(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.hard_link(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove_file(path)
-    }
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove_dir(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        if self.forgets == Forgets::Folders && path.ends_with("wal") { Ok(()) } else { self.disk.sync_dir(path) }
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        self.disk.list(path)
-    }
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        self.disk.free_bytes(path)
-    }
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        self.disk.lock(path)
-    }
-}
-
 #[test]
 fn this_simulation_sees_a_log_that_forgets_a_sync() {
     for forgets in [Forgets::Files, Forgets::Folders] {
         let seen = (1..200).filter(|&seed| {
             let (mut home, disk, mut rng) = machine(seed);
-            home.env.disk = Arc::new(Forgetful { disk: disk.clone(), forgets });
+            home.env.disk = Arc::new(Forgetful::new(disk.clone(), forgets));
             let mut oracle = Oracle::default();
             disk.cut_power_at(disk.operations() + 10 + seed / 4);
             assert!(oracle.live(&home, &script()).is_err());

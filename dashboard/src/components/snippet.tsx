@@ -20,7 +20,7 @@ export function Snippet({ site }: { site: string }) {
       </pre>
       <button class="secondary" type="button" onClick={() => void onCopy()}>
         {copied ? <Check /> : <Copy />}
-        <span role="status">{copied ? 'Copied' : 'Copy'}</span>
+        <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
       </button>
     </div>
   );

@@ -75,12 +75,12 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     await open();
     await figures(page);
     await page.keyboard.press('c');
-    await page.getByLabel('From').fill('2026-03-10');
-    await page.getByLabel('To').fill('2026-03-01');
+    await page.getByLabel('From', { exact: true }).fill('2026-03-10');
+    await page.getByLabel('To', { exact: true }).fill('2026-03-01');
     assert.ok(await page.getByRole('button', { name: 'Show', exact: true }).isDisabled());
-    await page.getByLabel('To').fill('2026-03-12');
+    await page.getByLabel('To', { exact: true }).fill('2026-03-12');
     await page.getByRole('button', { name: 'Show', exact: true }).click();
-    await page.getByText('10–12 Mar 2026').first().waitFor();
+    await page.getByText(/10\s*–\s*12 Mar 2026/).first().waitFor();
     assert.match(lastAsked('timeseries'), /start_date=2026-03-10&end_date=2026-03-12/);
   });
 

@@ -20,7 +20,7 @@ pub(crate) enum ClientKey {
     /// An IPv4 address.
     V4([u8; 4]),
     /// The first half of an IPv6 address.
-    V6([u8; 8]),
+    V6([u16; 4]),
 }
 
 impl ClientKey {
@@ -29,8 +29,8 @@ impl ClientKey {
         match address {
             IpAddr::V4(address) => Self::V4(address.octets()),
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
+                let [first, second, third, fourth, ..] = address.segments();
+                Self::V6([first, second, third, fourth])
             }
         }
     }
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_client_heard_of_longest_ago_is_forgotten() {
         let lockout = Lockout::new(1, 300);
-        let stranger = |number: usize| ClientKey::V6(number.to_be_bytes());
+        let stranger = |number: usize| ClientKey::V6([0, 0, 0, u16::try_from(number).unwrap()]);
         for number in 0..CLIENTS_MAX {
             assert_eq!(lockout.begin(stranger(number), noon()), Ok(1));
         }

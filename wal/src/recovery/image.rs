@@ -21,9 +21,18 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Reads the first `limit` bytes of a file, or all if it has fewer.
-    pub(super) fn read(&mut self, file: &dyn File, limit: u64) -> io::Result<()> {
-        let length = usize::try_from(file.len()?.min(limit)).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    /// Reads a file of at most `bytes_max` bytes.
+    pub(super) fn read(&mut self, file: &dyn File, bytes_max: u64) -> io::Result<()> {
+        let bytes = file.len()?;
+        if bytes > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.read_first(file, bytes)
+    }
+
+    /// Reads the first `bytes` of a file, or all if it has fewer.
+    pub(super) fn read_first(&mut self, file: &dyn File, bytes: u64) -> io::Result<()> {
+        let length = usize::try_from(file.len()?.min(bytes)).map_err(|_| io::ErrorKind::FileTooLarge)?;
         self.unreadable_bytes = 0;
         self.bytes.clear();
         self.bytes.resize(length, UNREADABLE);

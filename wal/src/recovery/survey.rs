@@ -59,7 +59,7 @@ impl Survey {
 fn header_of(disk: &dyn Disk, path: &Path, base: Lsn, store_id: u128) -> Result<Option<SegmentHeader>, Error> {
     let file = disk.open(path).map_err(Error::io("open", path))?;
     let mut page = Image::default();
-    page.read(file.as_ref(), HEADER_BYTES as u64).map_err(Error::io("read", path))?;
+    page.read_first(file.as_ref(), HEADER_BYTES as u64).map_err(Error::io("read", path))?;
     match SegmentHeader::parse(page.bytes(), store_id) {
         Ok(header) if header.base_lsn == base => Ok(Some(header)),
         Ok(_) => Err(Error::Misnamed { path: path.to_owned() }),

@@ -1,6 +1,7 @@
 //! Going through the segments in log order: each is taken as it is, repaired first, or skipped.
 
 use std::iter;
+use std::mem;
 use std::path::Path;
 
 use super::image::Image;
@@ -16,6 +17,9 @@ use crate::segment::{
     SegmentHeader, scan,
 };
 use crate::{Error, Lsn, names};
+
+/// The longest file that is taken for a segment; twice what a log may be configured to.
+const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// Where recovery takes place and by which rules.
 #[derive(Clone, Copy)]
@@ -103,8 +107,8 @@ impl<'a> Walk<'a> {
             file.sync_data().map_err(Error::io("sync", path))?;
             file.forget_cache().map_err(Error::io("drop the cache of", path))?;
         }
-        let mut image = std::mem::take(&mut self.image);
-        image.read(file.as_ref(), u64::MAX).map_err(Error::io("read", path))?;
+        let mut image = mem::take(&mut self.image);
+        image.read(file.as_ref(), FILE_BYTES_MAX).map_err(Error::io("read", path))?;
         self.report.bytes += image.bytes().len() as u64;
         self.report.unreadable_bytes += image.unreadable_bytes();
         Ok(image)

@@ -31,6 +31,8 @@ use crate::fields::{Fields, Reader, ends_in_its_crc, is_zero};
 const MAGIC: [u8; 8] = *b"MALLWAL\x01";
 const FORMAT_VERSION: u16 = 1;
 const FIELDS_BYTES: usize = 92;
+/// Segment numbers and epochs beyond this come from damage.
+const COUNTER_MAX: u64 = u64::MAX >> 2;
 
 /// Length of the header page.
 pub const HEADER_BYTES: usize = 4096;
@@ -156,9 +158,11 @@ impl SegmentHeader {
         self.commit_align.is_power_of_two()
             && (ALIGN_MIN..=ALIGN_MAX).contains(&self.commit_align)
             && self.frame_payload_bytes_max <= FRAME_PAYLOAD_BYTES_MAX
+            && (Lsn::FIRST..=Lsn::MAX).contains(&self.base_lsn)
+            && self.number.max(self.epoch) <= COUNTER_MAX
     }
 
     fn check(&self) {
-        assert!(self.is_sane(), "a segment header names an alignment or a frame size that the format does not have");
+        assert!(self.is_sane(), "a segment header has a value outside its range");
     }
 }

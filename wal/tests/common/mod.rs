@@ -1,10 +1,13 @@
 //! What the tests of the log share: small sizes, numbered records, an observer that remembers.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub(crate) mod forgetful;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use mallard_wal::disk::Env;
+use mallard_wal::disk::sim::{self, SimDisk};
+use mallard_wal::disk::{self, Disk, Env};
 use mallard_wal::{
     Committed, Config, Draft, Drive, Error, Kind, Log, Lsn, Observer, Origin, Record, Recovery, Report, SealedSegment,
     recover,
@@ -40,7 +43,7 @@ fn key(item: u64) -> [u8; 16] {
 
 fn body(item: u64, bytes: usize) -> Vec<u8> {
     let mut body = item.to_le_bytes().to_vec();
-    body.extend((0..bytes).map(|at| u8::try_from((item as usize * 31 + at * 7) % 251).unwrap()));
+    body.extend((0..bytes as u64).map(|at| u8::try_from((item % 251 * 31 + at * 7) % 251).unwrap()));
     body
 }
 
@@ -139,12 +142,34 @@ impl Home {
     /// Names of the segment files.
     pub(crate) fn segments(&self) -> Vec<PathBuf> {
         let entries = self.env.disk.list(&self.dir).unwrap().into_iter();
-        entries.filter(|entry| entry.name.ends_with(".wal")).map(|entry| self.dir.join(entry.name)).collect()
+        let paths = entries.map(|entry| self.dir.join(entry.name));
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "wal")).collect()
     }
 
     pub(crate) fn quarantined(&self) -> Vec<String> {
         self.env.disk.list(&self.quarantine).unwrap().into_iter().map(|entry| entry.name).collect()
     }
+}
+
+/// The files of a log's folder.
+pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;
+
+pub(crate) fn files_of(home: &Home) -> Files {
+    let read = |path: PathBuf| (path.clone(), disk::read(home.env.disk.as_ref(), &path).unwrap());
+    home.segments().into_iter().map(read).collect()
+}
+
+/// A machine that holds these files.
+pub(crate) fn install(files: &Files) -> (Home, SimDisk) {
+    let (env, disk, _) = sim::env(2);
+    let home = Home::new(env, Path::new("/"), small());
+    for (path, bytes) in files {
+        let file = disk.create(path).unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file.sync_data().unwrap();
+    }
+    disk.sync_dir(&home.dir).unwrap();
+    (home, disk)
 }
 
 /// A started log.
