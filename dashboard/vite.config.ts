@@ -3,11 +3,21 @@
 //
 // Output is flat: every file is served from `/{name}`. Names with a hash between two dots never change their content,
 // and the server marks them immutable.
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 const server = process.env['MALLARD_URL'] ?? 'http://localhost:8000';
 
+// The script applies the chosen colours; painted before it, the page would flash in the others.
+const scriptBeforePaint: Plugin = {
+  name: 'script-before-paint',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
+  },
+};
+
 export default defineConfig({
+  plugins: [scriptBeforePaint],
   build: {
     // `light-dark()` and `@property` are used as they are.
     target: ['chrome123', 'edge123', 'firefox128', 'safari17.5'],

@@ -63,11 +63,11 @@ export function App() {
 
 async function gateOf(): Promise<Gate> {
   try {
-    const status = await auth.status();
+    const [status, ready] = await Promise.all([auth.status(), isReady()]);
     if (status.setup_required) return 'set-up';
     if (!status.authenticated) return 'log-in';
+    return ready ? 'open' : 'starting';
   } catch {
     return 'starting';
   }
-  return (await isReady()) ? 'open' : 'starting';
 }

@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(code(io(io::ErrorKind::PermissionDenied)), 73);
         assert_eq!(code(io(io::ErrorKind::Other)), 74);
         assert_eq!(code(Error::Poisoned("fdatasync".into())), 74);
-        assert_eq!(code(Error::Duck("no memory".into())), 70);
+        assert_eq!(code(Error::Rows("a column is missing".into())), 70);
         assert_eq!(Failure::Configuration("x".into()).to_string(), "Configuration error: x");
     }
 }

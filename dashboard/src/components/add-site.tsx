@@ -35,7 +35,7 @@ export function AddSite({ first, onSite }: Props) {
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
-          autofocus
+          first
           placeholder="example.com"
           value={typed}
           onValue={setTyped}

@@ -56,9 +56,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
   useInterval(sites.data && !site ? FIRST_EVENT_MS : null, sites.retry);
 
   useShortcuts({
-    ...periodShortcuts(navigation, () => setChoosingPeriod('dates')),
-    v: () => go({ metric: 'visitors' }, 'replace'),
-    p: () => go({ metric: 'pageviews' }, 'replace'),
+    ...(site && reportShortcuts(navigation, () => setChoosingPeriod('dates'))),
     s: () => setChoosingSite(true),
     u: refresh,
     b: toggleScheme,
@@ -90,7 +88,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
         onToggleScheme={toggleScheme}
         onRefresh={refresh}
         onHelp={() => setHelp(true)}
-        onLeave={() => void api.auth.logOut().finally(leave)}
+        onLeave={() => void api.auth.logOut().then(leave, leave)}
       />
       <main class="page">
         {disconnected && <Notice>The server does not answer. Trying again…</Notice>}
@@ -119,11 +117,14 @@ function refreshEveryMs(period: string, shown: boolean): number | null {
   return period === 'realtime' ? REALTIME_MS : REFRESH_MS;
 }
 
-function periodShortcuts({ go }: Navigation, custom: () => void): Shortcuts {
-  return Object.fromEntries(
-    PERIODS.map(({ id, key }) => [
-      key,
-      id === 'custom' ? custom : () => go({ period: id, from: null, to: null }),
-    ]),
-  );
+function reportShortcuts({ go }: Navigation, custom: () => void): Shortcuts {
+  const periods = PERIODS.map(({ id, key }) => [
+    key,
+    id === 'custom' ? custom : () => go({ period: id, from: null, to: null }),
+  ]);
+  return {
+    ...Object.fromEntries(periods),
+    v: () => go({ metric: 'visitors' }, 'replace'),
+    p: () => go({ metric: 'pageviews' }, 'replace'),
+  };
 }

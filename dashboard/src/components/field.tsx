@@ -1,28 +1,32 @@
 // A labelled input with room for a hint or for what is wrong with it.
 import { useId } from 'preact/hooks';
 import type { ComponentChildren, InputHTMLAttributes } from 'preact';
+import { useFocus } from '../state/focus';
 
-type Passed =
-  'name' | 'autocomplete' | 'autofocus' | 'autocapitalize' | 'inputMode' | 'placeholder' | 'spellcheck';
+type Passed = 'name' | 'autocomplete' | 'autocapitalize' | 'inputMode' | 'placeholder' | 'spellcheck';
 
 interface Props extends Pick<InputHTMLAttributes<HTMLInputElement>, Passed> {
   label: string;
   type?: 'text' | 'password';
   required?: boolean;
   value: string;
+  /** It is where typing begins. */
+  first?: boolean;
   onValue: (value: string) => void;
   hint?: ComponentChildren;
   problem?: string | null;
 }
 
-export function Field({ label, type = 'text', onValue, hint, problem, ...input }: Props) {
+export function Field({ label, type = 'text', first = false, onValue, hint, problem, ...input }: Props) {
   const id = useId();
+  const element = useFocus(first);
   const note = problem ?? hint;
   return (
     <div class="field">
       <label for={id}>{label}</label>
       <input
         {...input}
+        ref={element}
         // Preact types an input by its kind; what is passed here fits both kinds.
         type={type as 'text'}
         id={id}

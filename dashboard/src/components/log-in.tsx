@@ -21,7 +21,7 @@ export function LogIn({ onDone }: { onDone: () => void }) {
           type="password"
           name="password"
           autocomplete="current-password"
-          autofocus
+          first
           required
           value={password}
           onValue={setPassword}

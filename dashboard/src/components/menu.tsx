@@ -20,7 +20,7 @@ export function Menu({ open, setOpen, label, name, align = 'start', children }: 
   useEffect(() => {
     if (!open) return;
     const box = root.current;
-    box?.querySelector<HTMLElement>('[autofocus], [aria-current="true"], .menu-item')?.focus();
+    box?.querySelector<HTMLElement>('input, [aria-current="true"], .menu-item')?.focus();
     const elsewhere = (event: Event) => {
       if (!box?.contains(event.target as Node)) setOpen(false);
     };

@@ -37,8 +37,8 @@ export function Panel({ dimension, question, questionKey, visitors, onDetails }:
         <Bars rows={rows.slice(0, ROWS)} dimension={dimension} visitors={visitors} stale={stale} />
       )}
       {rows && rows.length > ROWS && (
-        <button class="more" type="button" onClick={onDetails} aria-label={`All ${title.toLowerCase()}`}>
-          Show all
+        <button class="more" type="button" onClick={onDetails}>
+          Show all<span class="visually-hidden"> {title.toLowerCase()}</span>
         </button>
       )}
     </section>

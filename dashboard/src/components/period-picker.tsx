@@ -1,5 +1,6 @@
 // Which days are shown: a list, and two dates for a range of one's own.
 import { useState } from 'preact/hooks';
+import { useFocus } from '../state/focus';
 import { PERIODS, rangeProblem } from '../state/period';
 import type { View } from '../state/url';
 import { rangeName } from '../text/buckets';
@@ -66,6 +67,7 @@ function labelOf({ period, from, to }: View): string {
 function Dates({ view, onPick }: { view: View; onPick: (from: string, to: string) => void }) {
   const [from, setFrom] = useState(view.from ?? '');
   const [to, setTo] = useState(view.to ?? '');
+  const first = useFocus();
   const problem = rangeProblem(from, to);
   return (
     <form
@@ -80,7 +82,7 @@ function Dates({ view, onPick }: { view: View; onPick: (from: string, to: string
         <input
           type="date"
           required
-          autofocus
+          ref={first}
           value={from}
           onInput={(event) => setFrom(event.currentTarget.value)}
         />

@@ -22,6 +22,7 @@ export function Report({ site, scheme, view, go }: Props) {
 
   return (
     <>
+      <h1 class="visually-hidden">{site.site_id}</h1>
       {/* All answers of a range miss the same days; the first one speaks for them. */}
       {figures.data?.incomplete && (
         <Notice>

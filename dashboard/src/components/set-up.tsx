@@ -34,7 +34,7 @@ export function SetUp({ onDone }: { onDone: () => void }) {
           type="password"
           name="password"
           autocomplete="new-password"
-          autofocus
+          first
           required
           value={password}
           onValue={setPassword}

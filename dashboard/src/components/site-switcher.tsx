@@ -40,7 +40,6 @@ export function SiteSwitcher({ sites, current, open, setOpen, onPick, onAdd }: P
           type="search"
           placeholder="Find a site"
           aria-label="Find a site"
-          autofocus
           value={wanted}
           onInput={(event) => setWanted(event.currentTarget.value)}
         />

@@ -80,7 +80,10 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     assert.ok(await page.getByRole('button', { name: 'Show', exact: true }).isDisabled());
     await page.getByLabel('To', { exact: true }).fill('2026-03-12');
     await page.getByRole('button', { name: 'Show', exact: true }).click();
-    await page.getByText(/10\s*–\s*12 Mar 2026/).first().waitFor();
+    await page
+      .getByText(/10\s*–\s*12 Mar 2026/)
+      .first()
+      .waitFor();
     assert.match(lastAsked('timeseries'), /start_date=2026-03-10&end_date=2026-03-12/);
   });
 

@@ -19,8 +19,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-// The real one says "HeadlessChrome", which the server rightly counts as a bot.
-export const USER_AGENT =
+// The real one says "HeadlessChrome", which the server rightly counts as a bot. It is given to the whole browser: what
+// playwright sets for a page does not reach beacons.
+const USER_AGENT =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 
 /** Nothing here takes a second; a machine that also compiles may take its time. */
@@ -30,14 +31,18 @@ export const DESKTOP = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
 /** A browser with a profile of its own in a temporary folder, which playwright-core makes and removes. */
-export const launch = () => chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+export const launch = () =>
+  chromium.launch({
+    executablePath: CHROMIUM,
+    headless: true,
+    args: [...FLAGS, `--user-agent=${USER_AGENT}`],
+  });
 
 /** A page, and everything that its console holds against it: errors, warnings about the CSP, uncaught exceptions. */
 export async function openPage(browser, { viewport = DESKTOP, scheme = 'light', ...options } = {}) {
   const context = await browser.newContext({
     viewport,
     colorScheme: scheme,
-    userAgent: USER_AGENT,
     locale: 'en-GB',
     ...options,
   });

@@ -26,28 +26,22 @@ export function startSite({ domain, server, api }) {
   });
 }
 
-/**
- * Passes requests on to `server`, but lets the first ones fail.
- *
- * `failures` are used up one by one: `refuse` answers 503 in the server's place, `lose` passes the request on and then
- * breaks the connection instead of bringing the answer.
- */
-export async function startBadRoad({ server, failures }) {
-  const seen = [];
+/** Passes requests on to `server`, after it has answered the first `refusals` of them with 503 in the server's place. */
+export async function startBadRoad({ server, refusals }) {
+  const bodies = [];
   const road = await listen(async (request, response) => {
     const body = Buffer.concat(await request.toArray());
-    const failure = failures.shift() ?? 'pass';
-    seen.push({ failure, body: body.toString() });
-    if (failure === 'refuse') return response.writeHead(503, { 'access-control-allow-origin': '*' }).end();
+    bodies.push(body.toString());
+    if (bodies.length <= refusals)
+      return response.writeHead(503, { 'access-control-allow-origin': '*' }).end();
     const { 'user-agent': agent, 'content-type': type } = request.headers;
     const answer = await fetch(server + request.url, {
       method: request.method,
       headers: { 'user-agent': agent, 'content-type': type },
       body,
     });
-    if (failure === 'lose') return response.destroy();
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     return response.end(Buffer.from(await answer.arrayBuffer()));
   });
-  return { ...road, seen };
+  return { ...road, bodies };
 }

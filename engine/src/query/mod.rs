@@ -75,14 +75,15 @@ pub(crate) struct Duck {
 }
 
 impl Duck {
-    /// Makes ready to answer. DuckDB itself starts with the first question that needs it.
-    pub(crate) fn open(config: &QueryConfig, layout: &Layout, env: Env) -> std::io::Result<Self> {
+    /// Makes ready to answer. DuckDB itself starts with the first question that needs it. Refuses a data directory whose
+    /// path DuckDB would take for a pattern.
+    pub(crate) fn open(config: &QueryConfig, layout: &Layout, env: Env) -> Result<Self, QueryError> {
         let pool = Pool::new(layout.root(), config)?;
-        let draft = std::path::absolute(layout.tmp())?.join("mallard.duckdb");
+        let draft = layout.tmp().join("mallard.duckdb");
         Ok(Self { env, draft, pool, cache: PartialCache::new(config.cache_bytes_max) })
     }
 
-    /// Replaces the derived database at `path` by one over exactly `files`, which are absolute paths.
+    /// Replaces the derived database at `path` by one over exactly `files`.
     pub(crate) fn refresh_views(&self, path: &Path, files: &[PathBuf]) -> Result<(), QueryError> {
         let deadline = Deadline::after(&self.env.clock, REFRESH_TIMEOUT_US);
         views::refresh(&self.pool.lease(&deadline)?, self.env.disk.as_ref(), path, &self.draft, files)

@@ -45,13 +45,14 @@ struct State {
 
 impl Pool {
     /// Prepares an instance that reads below `data_dir`; opens nothing.
-    pub(super) fn new(data_dir: &Path, config: &QueryConfig) -> std::io::Result<Self> {
+    pub(super) fn new(data_dir: &Path, config: &QueryConfig) -> Result<Self, QueryError> {
+        sql::path(data_dir)?;
         Ok(Self {
-            data_dir: std::path::absolute(data_dir)?,
+            data_dir: std::path::absolute(data_dir).map_err(QueryError::internal)?,
             config: config.clone(),
             state: Mutex::default(),
             returned: Condvar::new(),
-            watchdog: Watchdog::start()?,
+            watchdog: Watchdog::start().map_err(QueryError::internal)?,
             is_stopping: AtomicBool::new(false),
         })
     }

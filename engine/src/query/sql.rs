@@ -4,40 +4,23 @@ use std::path::Path;
 
 use super::question::QueryError;
 
+/// What DuckDB reads as part of a pattern, with no way of saying that it is none.
+const WILDCARDS: [char; 3] = ['*', '?', '['];
+
 /// A path, made absolute, as a string literal.
 pub(super) fn path(path: &Path) -> Result<String, QueryError> {
-    Ok(literal(&absolute(path)?))
+    let absolute = std::path::absolute(path).map_err(QueryError::internal)?;
+    match absolute.to_str() {
+        Some(text) if !text.contains(WILDCARDS) => Ok(format!("'{}'", text.replace('\'', "''"))),
+        _ => Err(QueryError::Internal(format!("{} must be UTF-8 without *, ? and [ for DuckDB", absolute.display()))),
+    }
 }
 
 /// A table of exactly these Parquet files. Nothing is taken from the names of their folders: `site_id=` and `date=` are
 /// there for people.
 pub(super) fn read_parquet<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<String, QueryError> {
-    let pattern = |file| Ok(literal(&only(&absolute(file)?)));
-    let list = files.into_iter().map(pattern).collect::<Result<Vec<_>, QueryError>>()?.join(", ");
+    let list = files.into_iter().map(path).collect::<Result<Vec<_>, _>>()?.join(", ");
     Ok(format!("read_parquet([{list}], union_by_name = true, hive_partitioning = false)"))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// DuckDB reads every path as a pattern: this is the pattern that only `path` matches.
-fn only(path: &str) -> String {
-    path.chars().fold(String::with_capacity(path.len()), |mut pattern, character| {
-        match character {
-            '*' | '?' | '[' => pattern.extend(['[', character, ']']),
-            other => pattern.push(other),
-        }
-        pattern
-    })
-}
-
-fn absolute(path: &Path) -> Result<String, QueryError> {
-    let absolute = std::path::absolute(path).map_err(QueryError::internal)?;
-    absolute
-        .into_os_string()
-        .into_string()
-        .map_err(|path| QueryError::Internal(format!("{} is not UTF-8", path.display())))
 }
 
 #[cfg(test)]
@@ -45,11 +28,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_are_doubled_and_wildcards_stand_for_themselves() {
-        let files = [Path::new("/d'd/a.parquet"), Path::new("/*[?]/b.parquet")];
+    fn a_list_names_every_file_and_quotes_are_doubled() {
+        let files = [Path::new("/d'd/a.parquet"), Path::new("/b.parquet")];
         assert_eq!(
-            read_parquet(files).unwrap(),
-            "read_parquet(['/d''d/a.parquet', '/[*][[][?]]/b.parquet'], union_by_name = true, hive_partitioning = false)"
+            read_parquet(files),
+            Ok("read_parquet(['/d''d/a.parquet', '/b.parquet'], union_by_name = true, hive_partitioning = false)".into())
         );
+    }
+
+    #[test]
+    fn a_path_that_duckdb_would_take_for_a_pattern_is_refused() {
+        for pattern in ["/a*", "/a?b", "/[a]"] {
+            assert!(path(Path::new(pattern)).is_err(), "{pattern}");
+        }
     }
 }

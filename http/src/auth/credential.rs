@@ -57,12 +57,11 @@ impl Credential {
         from_environment: Option<&str>,
         sessions: &Sessions,
     ) -> Result<Self, CredentialError> {
-        let current = match from_environment {
-            Some(password) => Some(environment_hash(documents.as_ref(), entropy, password, sessions)?),
-            None => {
-                forget_environment(documents.as_ref(), sessions)?;
-                read(CHOSEN, documents.as_ref())?
-            }
+        let current = if let Some(password) = from_environment {
+            Some(environment_hash(documents.as_ref(), entropy, password, sessions)?)
+        } else {
+            forget_environment(documents.as_ref(), sessions)?;
+            read(CHOSEN, documents.as_ref())?
         };
         Ok(Self { documents, current: RwLock::new(current.map(Arc::new)), choosing: Mutex::default() })
     }

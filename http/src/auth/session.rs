@@ -1,7 +1,7 @@
 //! [`Sessions`]: who is logged in. Durable: a restart, a redeploy or an auto-stop ends nobody's session.
 //!
 //! ```text
-//! browser: 64 hex digits        control/sessions: {"sessions":[{"sha256":..,"issued_at_us":..,"expires_at_us":..}, ..]}
+//! browser: 64 hex digits        control/sessions: {"sessions":[{"sha256":..,"expires_at_us":..}, ..]}, oldest first
 //! ```
 //! A change is durable before it is visible: a token works only once it survives a crash, and an ended one is ended only
 //! once it stays so. Writers take turns and wait for the disk; readers never do. Comparisons take the same time whatever
@@ -25,7 +25,6 @@ const DOCUMENT: Document = Document { name: "sessions", consequence: "everybody 
 #[derive(Clone, Copy)]
 struct Session {
     token: TokenHash,
-    issued_at: Timestamp,
     expires_at: Timestamp,
 }
 
@@ -38,7 +37,6 @@ struct Stored {
 #[derive(Serialize, Deserialize)]
 struct StoredSession {
     sha256: String,
-    issued_at_us: i64,
     expires_at_us: i64,
 }
 
@@ -77,11 +75,12 @@ impl Sessions {
 
     /// Starts a session, ending those of the `presented` tokens. Blocks; durable on return.
     pub(crate) fn start(&self, presented: &[Token], now: Timestamp) -> Result<Token, DocumentError> {
+        let ended = hashes(presented);
         let token = Token::random(self.entropy.as_ref());
         let expires_at = Timestamp::saturating_from_micros(now.micros() + self.ttl_us);
         self.change(|sessions| {
-            sessions.retain(|session| session.expires_at > now && !session.is_of(presented));
-            sessions.push(Session { token: token.hash(), issued_at: now, expires_at });
+            sessions.retain(|session| session.expires_at > now && !session.is_one_of(&ended));
+            sessions.push(Session { token: token.hash(), expires_at });
             let excess = sessions.len().saturating_sub(SESSIONS_MAX);
             sessions.drain(..excess);
         })?;
@@ -90,7 +89,8 @@ impl Sessions {
 
     /// Ends the sessions of `presented` tokens. Blocks; durable on return.
     pub(crate) fn end(&self, presented: &[Token]) -> Result<(), DocumentError> {
-        self.change(|sessions| sessions.retain(|session| !session.is_of(presented)))
+        let ended = hashes(presented);
+        self.change(|sessions| sessions.retain(|session| !session.is_one_of(&ended)))
     }
 
     /// Ends every session. Blocks; durable on return.
@@ -106,7 +106,7 @@ impl Sessions {
         if before.iter().map(|session| session.token).eq(after.iter().map(|session| session.token)) {
             return Ok(());
         }
-        let stored = Stored { sessions: after.iter().map(Session::to_stored).collect() };
+        let stored = Stored { sessions: after.iter().copied().map(Session::to_stored).collect() };
         DOCUMENT.write(&stored, self.documents.as_ref())?;
         // IMPORTANT: durable first, visible second.
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = after;
@@ -115,25 +115,24 @@ impl Sessions {
 }
 
 impl Session {
-    fn is_of(&self, presented: &[Token]) -> bool {
-        presented.iter().any(|token| self.token.ct_eq(token.hash()).into())
+    fn is_one_of(&self, tokens: &[TokenHash]) -> bool {
+        tokens.iter().any(|token| self.token.ct_eq(*token).into())
     }
 
-    fn to_stored(&self) -> StoredSession {
-        StoredSession {
-            sha256: self.token.to_hex(),
-            issued_at_us: self.issued_at.micros(),
-            expires_at_us: self.expires_at.micros(),
-        }
+    fn to_stored(self) -> StoredSession {
+        StoredSession { sha256: self.token.to_hex(), expires_at_us: self.expires_at.micros() }
     }
 
     fn from_stored(stored: &StoredSession) -> Option<Self> {
         Some(Self {
             token: TokenHash::from_hex(&stored.sha256)?,
-            issued_at: Timestamp::from_micros(stored.issued_at_us).ok()?,
             expires_at: Timestamp::from_micros(stored.expires_at_us).ok()?,
         })
     }
+}
+
+fn hashes(tokens: &[Token]) -> Vec<TokenHash> {
+    tokens.iter().map(Token::hash).collect()
 }
 
 #[cfg(test)]
@@ -251,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_damaged_document_is_an_error_that_says_what_to_do() {
-        for text in ["", "{", "[]", r#"{"sessions":[{"sha256":"00","issued_at_us":0,"expires_at_us":0}]}"#] {
+        for text in ["", "{", "[]", r#"{"sessions":[{"sha256":"00","expires_at_us":0}]}"#] {
             let world = World::new();
             world.documents.put("sessions", text);
             let documents: Arc<Memory> = Arc::clone(&world.documents);

@@ -1,4 +1,4 @@
-//! Where a client is, from a MaxMind City file: country, region and city, as coarse as the operator asked for.
+//! Where a client is, from a City file of `MaxMind`: country, region and city, as coarse as the operator asked for.
 //!
 //! The file is the operator's own and optional. One that is missing or broken costs the places, never an event: it is a
 //! warning at start, and the columns stay NULL. It is read into memory once, at start, so it costs its size in memory

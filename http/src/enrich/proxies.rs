@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// 127.0.0.0/8 and ::1.
+/// `127.0.0.0/8` and `::1`.
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 /// RFC 1918, unique local (RFC 4193) and link-local networks.
 const PRIVATE: [&str; 6] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "169.254.0.0/16", "fe80::/10"];

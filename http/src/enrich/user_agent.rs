@@ -43,7 +43,7 @@ const BROWSERS: [Row; 9] = [
     row_with_version("Safari", &["Safari"], "Version/"),
 ];
 
-/// In this order: Windows Phone and iOS name other systems for compatibility, Android names Linux.
+/// In this order: iOS says `like Mac OS X`, and Android says `Linux`.
 const SYSTEMS: [Row; 6] = [
     row("Windows", &["Windows NT "]),
     row_with_version("iOS", &["iPhone", "iPad"], "OS "),
@@ -126,7 +126,9 @@ impl<'a> UserAgent<'a> {
     /// The class of device for an event that does not state its screen width.
     pub(crate) fn device(self) -> Option<Device> {
         let is_android_tablet = self.has("Android") && !self.has("Mobi");
-        if self.has("iPad") || is_android_tablet || (self.has("Tablet") && !self.has("Tablet PC")) {
+        // `Tablet PC` is what old Internet Explorers say on any Windows.
+        let is_named_tablet = self.has("Tablet") && !self.has("Tablet PC");
+        if self.has("iPad") || is_android_tablet || is_named_tablet {
             return Some(Device::Tablet);
         }
         if self.has("Mobi") || self.has("iPhone") {

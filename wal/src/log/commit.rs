@@ -142,6 +142,8 @@ impl<T> Committer<T> {
 
     fn poison(&mut self, cause: &str) {
         let waiting = self.shared.queue.poison(cause);
+        // What the active segment holds is unknown from here on.
+        self.shared.changed(None);
         self.observer.poisoned(cause);
         let written = self.batch.senders.drain(..).map(|(sender, _)| sender);
         for sender in written.chain(waiting) {

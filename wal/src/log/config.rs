@@ -93,6 +93,6 @@ impl Config {
 
     /// The length of the segment that is made while the first event of a life waits for it.
     pub(crate) fn first_segment_bytes(&self) -> u32 {
-        self.first_segment_bytes.clamp(SEGMENT_BYTES_MIN.min(self.segment_bytes), self.segment_bytes)
+        self.first_segment_bytes.clamp(SEGMENT_BYTES_MIN, self.segment_bytes)
     }
 }

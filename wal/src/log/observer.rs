@@ -4,8 +4,9 @@ use crate::Lsn;
 use crate::segment::SealedSegment;
 
 /// The owner of a log, as the log sees it. Called on the commit thread (with [`Drive::Manual`](super::Drive::Manual): on
-/// the caller of `pump`), one call at a time, in log order; a slow observer slows commits, and one that calls the log's
-/// blocking methods waits for itself.
+/// the caller of `pump`), one call at a time, in log order; a slow observer slows commits. An observer must not call
+/// the log's blocking methods, nor wait for a lock that somebody holds around `Log::seal` or `Log::close`: it would wait
+/// for itself.
 pub trait Observer<T>: Send + Sync {
     /// A group commit is durable. Called after its sync and before its receipts resolve, so that whoever holds a receipt
     /// also sees what this call published.

@@ -30,8 +30,8 @@ impl Fixture {
     }
 
     pub(super) fn with(config: &QueryConfig) -> Self {
-        // A quote and wildcards, because the path of a data directory is an operator's business.
-        let dir = tempfile::Builder::new().prefix("mallard's [*?] ").tempdir().unwrap();
+        // The path of a data directory is an operator's business.
+        let dir = tempfile::Builder::new().prefix("mallard's {ü} ").tempdir().unwrap();
         let (layout, env) = (Layout::new(dir.path()), real::env());
         layout.create(env.disk.as_ref()).unwrap();
         let duck = Duck::open(config, &layout, env.clone()).unwrap();

@@ -113,7 +113,7 @@ impl Server {
         answer(self.auth.answer_logout(request.headers()).await)
     }
 
-    pub(super) async fn status(&self, call: Call<'_>) -> Value {
+    pub(super) fn status(&self, call: Call<'_>) -> Value {
         let (_, request) = call.request();
         answer(self.auth.answer_status(request.headers(), noon())).body
     }
@@ -124,8 +124,8 @@ impl Server {
         answer.token()
     }
 
-    pub(super) async fn is_logged_in(&self, token: &str) -> bool {
-        self.status(Call::from(STRANGER).session(token)).await["authenticated"] == true
+    pub(super) fn is_logged_in(&self, token: &str) -> bool {
+        self.status(Call::from(STRANGER).session(token))["authenticated"] == true
     }
 }
 
@@ -186,4 +186,3 @@ pub(super) fn noon() -> Timestamp {
 pub(super) fn password(password: &str) -> Value {
     json!({ "password": password })
 }
-

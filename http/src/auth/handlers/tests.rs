@@ -1,5 +1,5 @@
-use hyper::header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::StatusCode;
+use hyper::header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use super::harness::*;
@@ -11,8 +11,8 @@ use crate::config::{Config, Environment, load};
 async fn a_fresh_server_belongs_to_nobody_and_says_so() {
     let server = Server::new();
     let fresh = json!({ "setup_required": true, "authenticated": false });
-    assert_eq!(server.status(Call::from(STRANGER)).await, fresh);
-    assert_eq!(server.status(Call::from(STRANGER).session(&"0".repeat(64))).await, fresh);
+    assert_eq!(server.status(Call::from(STRANGER)), fresh);
+    assert_eq!(server.status(Call::from(STRANGER).session(&"0".repeat(64))), fresh);
     let login = server.login(Call::from(STRANGER).body(&password(PASSWORD))).await;
     assert_eq!(login.error(), (400, "No admin password configured. Use /api/auth/setup first."));
     let refused = server.auth.authorize(&HeaderMap::new(), noon()).unwrap_err().into_response();
@@ -37,7 +37,7 @@ async fn a_stranger_needs_the_token_of_the_log_and_the_machine_itself_does_not()
     assert_eq!(server.setup(rebound).await.error(), (403, "Setup token required"));
     let right = json!({ "password": PASSWORD, "setup_token": setup_token });
     let token = server.setup(Call::from(STRANGER).body(&right)).await.token();
-    assert!(server.is_logged_in(&token).await);
+    assert!(server.is_logged_in(&token));
     assert_eq!(server.auth.setup_token(), None);
     Server::new().set_up().await;
 }
@@ -74,8 +74,8 @@ async fn password_and_session_survive_a_restart() {
     let token = server.set_up().await;
     let server = server.restart(|_| {});
     assert_eq!(server.auth.setup_token(), None);
-    assert!(server.is_logged_in(&token).await);
-    assert_eq!(server.status(Call::from(STRANGER)).await, json!({ "setup_required": false, "authenticated": false }));
+    assert!(server.is_logged_in(&token));
+    assert_eq!(server.status(Call::from(STRANGER)), json!({ "setup_required": false, "authenticated": false }));
     server.login(Call::from(STRANGER).body(&password(PASSWORD))).await.token();
 }
 
@@ -85,9 +85,9 @@ async fn an_environment_password_that_changes_ends_every_session() {
     let server = Server::with(with("one"));
     let token = server.login(Call::from(STRANGER).body(&password("one"))).await.token();
     let server = server.restart(with("one"));
-    assert!(server.is_logged_in(&token).await);
+    assert!(server.is_logged_in(&token));
     let server = server.restart(with("two"));
-    assert!(!server.is_logged_in(&token).await);
+    assert!(!server.is_logged_in(&token));
     assert_eq!(server.login(Call::from(STRANGER).body(&password("one"))).await.status, 401);
     server.login(Call::from(STRANGER).body(&password("two"))).await.token();
 }
@@ -99,11 +99,11 @@ async fn login_gives_a_new_session_and_ends_the_presented_one() {
     let login = Call::from(STRANGER).session(&first).body(&password(PASSWORD));
     let second = server.login(login).await.token();
     assert_ne!(first, second);
-    assert!(!server.is_logged_in(&first).await);
-    assert!(server.is_logged_in(&second).await);
+    assert!(!server.is_logged_in(&first));
+    assert!(server.is_logged_in(&second));
     let wrong = server.login(Call::from(STRANGER).session(&second).body(&password("wrong horse"))).await;
     assert_eq!(wrong.error(), (401, "Invalid password"));
-    assert!(server.is_logged_in(&second).await, "a failed login ends nothing");
+    assert!(server.is_logged_in(&second), "a failed login ends nothing");
 }
 
 #[tokio::test]
@@ -113,12 +113,12 @@ async fn logout_ends_the_session_and_clears_the_cookie() {
     let foreign = Call::from(STRANGER).session(&token).header(ORIGIN.as_str(), "https://evil.example");
     assert_eq!(server.logout(foreign).await.status, 403);
     assert_eq!(server.logout(Call::from(STRANGER).session(&token)).await.status, 403, "no Origin");
-    assert!(server.is_logged_in(&token).await);
+    assert!(server.is_logged_in(&token));
     let own = Call::from(STRANGER).session(&token).header(ORIGIN.as_str(), "https://stats.example");
     let answer = server.logout(own).await;
     assert_eq!((answer.status, &answer.body), (200, &json!({ "status": "logged_out" })));
     assert_eq!(answer.cookie(), "mm_session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
-    assert!(!server.is_logged_in(&token).await);
+    assert!(!server.is_logged_in(&token));
     assert_eq!(server.logout(Call::from(STRANGER)).await.status, 200, "there is nothing to protect");
 }
 
@@ -225,7 +225,7 @@ async fn what_cannot_be_stored_is_an_error_and_not_a_promise() {
     assert_eq!(server.login(Call::from(STRANGER).body(&password(PASSWORD))).await.status, 500);
     let logout = Call::from(STRANGER).session(&token).header(ORIGIN.as_str(), "https://stats.example");
     assert_eq!(server.logout(logout).await.status, 500);
-    assert!(server.is_logged_in(&token).await);
+    assert!(server.is_logged_in(&token));
 }
 
 #[tokio::test]

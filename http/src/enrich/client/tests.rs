@@ -2,7 +2,10 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::*;
 
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+/// Names and values.
+type Lines<'a> = &'a [(&'a str, &'a str)];
+
+fn headers(lines: Lines<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -11,7 +14,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-fn address(peer: &str, lines: &[(&str, &str)], is_on_fly: bool) -> String {
+fn address(peer: &str, lines: Lines<'_>, is_on_fly: bool) -> String {
     let trusted = TrustedProxies::parse("loopback,private,198.51.100.0/24").unwrap();
     client_address(peer.parse().unwrap(), &headers(lines), &trusted, is_on_fly).to_string()
 }
@@ -135,7 +138,7 @@ fn elsewhere_the_fly_header_means_nothing() {
 
 #[test]
 fn only_a_loopback_peer_with_a_loopback_host_and_no_proxy_header_is_direct() {
-    let cases: &[(&str, &[(&str, &str)], bool)] = &[
+    let cases: &[(&str, Lines<'_>, bool)] = &[
         ("127.0.0.1", &[("host", "localhost:8000")], true),
         ("127.0.0.1", &[("host", "LOCALHOST")], true),
         ("127.0.0.1", &[("host", "127.0.0.1:8000")], true),

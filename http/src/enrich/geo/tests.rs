@@ -1,4 +1,4 @@
-//! The databases of these tests are written here, by the MaxMind DB format 2.0: a binary tree over the address, records
+//! The databases of these tests are written here, in version 2.0 of the format: a binary tree over the address, records
 //! of 24 bits, then the data section, then the metadata.
 
 use std::io::Write;
@@ -41,7 +41,9 @@ fn encode(value: &Value<'_>, out: &mut Vec<u8>) {
         }
         Array(values) => {
             out.extend([small(values.len()), 11 - 7]);
-            values.iter().for_each(|value| encode(value, out));
+            for value in values {
+                encode(value, out);
+            }
         }
     }
 }
@@ -76,7 +78,7 @@ fn database(data: &Value<'_>) -> Vec<u8> {
     file
 }
 
-fn names<'a>(english: &'a str) -> (&'a str, Value<'a>) {
+fn names(english: &str) -> (&str, Value<'_>) {
     ("names", Map(vec![("de", Text("Anderswo")), ("en", Text(english))]))
 }
 
