@@ -44,7 +44,10 @@ fn render(name: &str, title: &str, rows: &[Row]) -> String {
          | measured | figure | ceiling of the same run | ratio | target |\n|---|---|---|---|---|\n"
     );
     for row in rows {
-        text += &format!("| {} | {} | {} | {} | {} |\n", row.what, row.figure, row.ceiling, row.ratio, row.target);
+        let cells = [&row.what, &row.figure, &row.ceiling, &row.ratio, &row.target].map(String::as_str);
+        text += "| ";
+        text += &cells.join(" | ");
+        text += " |\n";
     }
     text
 }

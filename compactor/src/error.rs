@@ -85,7 +85,9 @@ pub enum Error {
     #[error("the manifest log is closed: an earlier commit failed; restart the process")]
     Poisoned,
     /// The segments of a compaction do not begin where the checkpoint ends, or do not follow each other.
-    #[error("a segment begins at LSN {found}, but the next record to compact is LSN {expected}; the log and the manifest disagree")]
+    #[error(
+        "a segment begins at LSN {found}, but the next record to compact is LSN {expected}; the log and the manifest disagree"
+    )]
     SegmentOutOfLine {
         /// The LSN after the checkpoint or the segment before.
         expected: Lsn,

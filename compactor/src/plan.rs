@@ -17,10 +17,10 @@ use std::sync::Arc;
 use mallard_event::{Date, Timestamp, columns};
 use mallard_wal::segment::SealedSegment;
 
+use crate::Limits;
 use crate::job::Job;
 use crate::manifest::{FileEntry, Manifest, Partition};
 use crate::parquet::Order;
-use crate::Limits;
 
 /// The next job, if there is any: pure, so the same state gives the same answer.
 ///
@@ -86,7 +86,8 @@ impl<'a> Merge<'a> {
 
 /// A file of the last level has no level above it; one of another schema must be rewritten by other means.
 fn mergeable(partition: Partition<'_>) -> Vec<&Arc<FileEntry>> {
-    let is_mergeable = |entry: &&Arc<FileEntry>| entry.level < u8::MAX && entry.schema_version == columns::SCHEMA_VERSION;
+    let is_mergeable =
+        |entry: &&Arc<FileEntry>| entry.level < u8::MAX && entry.schema_version == columns::SCHEMA_VERSION;
     partition.files.iter().filter(is_mergeable).collect()
 }
 
@@ -125,7 +126,9 @@ fn fitting<'a, 'f>(files: &'f [&'a Arc<FileEntry>], limits: &Limits) -> &'f [&'a
         rows = rows.saturating_add(entry.rows);
         bytes = bytes.saturating_add(entry.bytes);
         column_bytes = column_bytes.saturating_add(entry.column_bytes);
-        rows <= limits.merge_rows_max && bytes <= limits.merge_bytes_max && column_bytes <= limits.merge_column_bytes_max
+        rows <= limits.merge_rows_max
+            && bytes <= limits.merge_bytes_max
+            && column_bytes <= limits.merge_column_bytes_max
     };
     let count = files.iter().take(limits.merge_files_max).take_while(fits).count();
     files.get(..count).unwrap_or(files)

@@ -15,7 +15,7 @@ use crate::manifest::{LsnRange, range_push};
 pub(crate) fn keep(context: &Context<'_>, records: &[Record<'_>]) -> Result<Vec<LsnRange>, Error> {
     let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
     let all = LsnRange::new(first.lsn, last.lsn);
-    let bytes: Vec<u8> = records.iter().flat_map(|record| record.encoded()).copied().collect();
+    let bytes: Vec<u8> = records.iter().flat_map(Record::encoded).copied().collect();
 
     let (root, disk) = (context.root, context.disk());
     let target = root.join(layout::quarantine_path(all));

@@ -82,10 +82,7 @@ export const auth = {
 
 /** Whether questions can be answered. Never throws. */
 export async function isReady(): Promise<boolean> {
-  return fetch('/health/ready').then(
-    (response) => response.ok,
-    () => false,
-  );
+  return fetch('/health/ready').then(finish, () => false);
 }
 
 export const sites = (signal: AbortSignal) => json<Site[]>('/api/sites', { signal });
@@ -117,7 +114,13 @@ async function json<T>(path: string, init: RequestInit = {}): Promise<T> {
 
 async function post(path: string, body?: object): Promise<void> {
   const json = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  await call(path, { method: 'POST', ...json });
+  await finish(await call(path, { method: 'POST', ...json }));
+}
+
+/** Reads an answer to its end although nobody wants its text: until then it occupies a connection. */
+async function finish(response: Response): Promise<boolean> {
+  await response.text();
+  return response.ok;
 }
 
 /** A call that waits its turn when the server is busy. Only for requests that change nothing. */

@@ -1,5 +1,18 @@
 //! What the HTTP front allows: lines, headers, methods, and what every answer carries.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
 mod support;
 
 use support::Server;

@@ -1,5 +1,18 @@
 //! SIGTERM and SIGINT: every answer that was sent is true, and the process ends by itself with code 0.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
 mod support;
 
 use mallard_engine::env;
@@ -18,7 +31,8 @@ fn sigterm_under_load_ends_the_server_with_code_0_and_loses_nothing() {
     let mut longest_ms = 0;
     for round in 0..ROUNDS {
         let server = Server::start(data_dir.path(), &[("MALLARD_FLUSH_COUNT", "100")]);
-        let load = Load::start(server.address(), round, 300);
+        let load = Load::start(server.address(), round);
+        load.wait_for(300);
         let signalled_us = clock.now_us();
         server.signal(Signal::TERM);
         assert_eq!(server.wait().code(), Some(0));

@@ -92,7 +92,7 @@ impl Sorted {
                 values.push(input.column(&batch?, column)?);
             }
         }
-        let is_aligned = values.iter().map(|values| values.len()).eq(self.batch_rows.iter().copied());
+        let is_aligned = values.iter().map(Array::len).eq(self.batch_rows.iter().copied());
         assert!(is_aligned, "a file is read in the same batches whatever the column");
         let values: Vec<&dyn Array> = values.iter().map(AsRef::as_ref).collect();
         Ok(interleave(&values, rows)?)
@@ -157,11 +157,7 @@ impl KeyBatch {
 }
 
 /// A column of the type that its file must have, without NULLs.
-fn typed<T: Array + Clone + 'static>(
-    input: &Verified,
-    batch: &RecordBatch,
-    column: &'static str,
-) -> Result<T, Error> {
+fn typed<T: Array + Clone + 'static>(input: &Verified, batch: &RecordBatch, column: &'static str) -> Result<T, Error> {
     let values = input.column(batch, column)?;
     let typed = values.as_any().downcast_ref::<T>().filter(|values| values.null_count() == 0);
     typed.cloned().ok_or_else(|| input.bad_column(column))

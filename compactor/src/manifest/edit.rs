@@ -212,5 +212,18 @@ fn take_entry(reader: &mut Reader<'_>) -> Result<FileEntry, EditError> {
     let crc32 = reader.u32()?;
     let site = SiteId::parse(take_text(reader, "site id")?)?;
     let path = Arc::from(take_path(reader)?);
-    Ok(FileEntry { site, date, level, schema_version, lsns, rows, bytes, column_bytes, min_timestamp, max_timestamp, crc32, path })
+    Ok(FileEntry {
+        site,
+        date,
+        level,
+        schema_version,
+        lsns,
+        rows,
+        bytes,
+        column_bytes,
+        min_timestamp,
+        max_timestamp,
+        crc32,
+        path,
+    })
 }

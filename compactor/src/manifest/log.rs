@@ -248,12 +248,7 @@ fn numbers(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, Error> {
     Ok(entries.iter().filter_map(|entry| layout::manifest_number(&entry.name)).collect())
 }
 
-fn read(
-    disk: &dyn Disk,
-    folder: &Path,
-    number: u64,
-    store_id: u128,
-) -> Result<(SegmentHeader, Manifest), Error> {
+fn read(disk: &dyn Disk, folder: &Path, number: u64, store_id: u128) -> Result<(SegmentHeader, Manifest), Error> {
     let path = folder.join(layout::manifest_name(number));
     let bytes = disk::read(disk, &path).map_err(at("read", &path))?;
     let scan = scan(&bytes, store_id).map_err(|source| Error::ManifestHeader { path: path.clone(), source })?;

@@ -29,6 +29,6 @@ pub use edit::{EDIT_VERSION, Edit, EditError};
 pub use file::FileEntry;
 pub use log::ManifestLog;
 pub use range::LsnRange;
-pub use replay::ReplayError;
 pub(crate) use range::{count as range_count, push as range_push};
+pub use replay::ReplayError;
 pub use state::{Manifest, Partition, SiteTotals, Totals};

@@ -170,9 +170,9 @@ impl Manifest {
 
     /// All partitions that have a live file, by site and day.
     pub fn partitions(&self) -> impl Iterator<Item = Partition<'_>> {
-        self.sites
-            .iter()
-            .flat_map(|(site, files)| files.days.iter().map(move |(date, files)| Partition { site, date: *date, files }))
+        self.sites.iter().flat_map(|(site, files)| {
+            files.days.iter().map(move |(date, files)| Partition { site, date: *date, files })
+        })
     }
 
     /// The sites that have a live file, and what these add up to.

@@ -19,8 +19,8 @@ mod reader;
 mod sink;
 mod writer;
 
-pub use reader::read_file;
 pub(crate) use reader::Verified;
+pub use reader::read_file;
 pub(crate) use writer::{Draft, Identity};
 
 /// In which order the rows of a file are.

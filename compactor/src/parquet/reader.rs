@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use mallard_wal::disk::{self, Disk, Env};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 
 use crate::error::{Error, at};
 use crate::manifest::FileEntry;
@@ -38,7 +40,8 @@ impl Verified {
             return Err(Error::FileDamaged { path, expected: (entry.bytes, entry.crc32), found });
         }
         let bytes = bytes::Bytes::from_owner(Shared(bytes));
-        let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).map_err(Error::parquet(&path))?;
+        let metadata =
+            ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).map_err(Error::parquet(&path))?;
         Ok(Self { path, bytes, metadata })
     }
 

@@ -8,12 +8,12 @@ use mallard_wal::disk::durable;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::writer::SerializedFileWriter;
 
+use super::Order;
 use super::properties::properties;
 use super::sink::Sink;
-use super::Order;
 use crate::error::{Error, at};
 use crate::job::Context;
 use crate::layout;
@@ -110,7 +110,7 @@ impl ColumnDraft<'_> {
         let mut group = self.writer.next_row_group().map_err(Error::parquet(tmp))?;
         for ((field, description), mut writer) in schema.fields().iter().zip(&columns::COLUMNS).zip(writers) {
             let values = column(description.name)?;
-            let mut append = || -> Result<(), ParquetError> {
+            let append = || -> Result<(), ParquetError> {
                 for leaf in compute_leaves(field, &values)? {
                     writer.write(&leaf)?;
                 }
@@ -175,7 +175,7 @@ impl<'a> Target<'a> {
 fn widest_column(metadata: &ParquetMetaData) -> u64 {
     let text_bytes = |column: usize| {
         let chunks = metadata.row_groups().iter().filter_map(|group| group.columns().get(column));
-        chunks.filter_map(|chunk| chunk.unencoded_byte_array_data_bytes()).sum::<i64>()
+        chunks.filter_map(ColumnChunkMetaData::unencoded_byte_array_data_bytes).sum::<i64>()
     };
     let columns = metadata.file_metadata().schema_descr().num_columns();
     let widest = (0..columns).map(text_bytes).max().unwrap_or(0);

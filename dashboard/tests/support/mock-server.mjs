@@ -1,6 +1,7 @@
 // A stand-in for the server: the built page with the real response headers, and believable data.
 //
 // `npm run mock` serves it by hand on port 8001. A test changes `state` to make it refuse, fail, wait or be empty.
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -20,6 +21,7 @@ const TYPES = {
 export const CSP = "default-src 'self'; script-src 'self'; style-src 'self'";
 
 export async function startMock({ port = 0, now = Date.now() } = {}) {
+  if (!existsSync(join(DIST, 'index.html'))) throw new Error('There is no dist folder: npm run build');
   const state = {
     now,
     setupRequired: false,

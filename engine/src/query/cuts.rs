@@ -59,6 +59,7 @@ impl Cuts {
     }
 
     /// The edges of a stretch.
+    #[cfg(test)]
     pub(super) fn edges(&self, stretch: Stretch) -> &[i64] {
         match stretch {
             Stretch::Window => &[],

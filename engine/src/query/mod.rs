@@ -77,7 +77,7 @@ pub(crate) struct Duck {
 impl Duck {
     /// Makes ready to answer. DuckDB itself starts with the first question that needs it. Refuses a data directory whose
     /// path DuckDB would take for a pattern.
-    pub(crate) fn open(config: &QueryConfig, layout: &Layout, env: Env) -> Result<Self, QueryError> {
+    pub(crate) fn open(config: &QueryConfig, layout: &Layout, env: Env) -> std::io::Result<Self> {
         let pool = Pool::new(layout.root(), config)?;
         let draft = layout.tmp().join("mallard.duckdb");
         Ok(Self { env, draft, pool, cache: PartialCache::new(config.cache_bytes_max) })

@@ -10,6 +10,7 @@
 //! ```
 //! A fatal fault invalidates a whole DuckDB instance. Whoever meets one gets the error; the next query gets a new instance.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -45,14 +46,14 @@ struct State {
 
 impl Pool {
     /// Prepares an instance that reads below `data_dir`; opens nothing.
-    pub(super) fn new(data_dir: &Path, config: &QueryConfig) -> Result<Self, QueryError> {
-        sql::path(data_dir)?;
+    pub(super) fn new(data_dir: &Path, config: &QueryConfig) -> io::Result<Self> {
+        sql::path(data_dir).map_err(io::Error::other)?;
         Ok(Self {
-            data_dir: std::path::absolute(data_dir).map_err(QueryError::internal)?,
+            data_dir: std::path::absolute(data_dir)?,
             config: config.clone(),
             state: Mutex::default(),
             returned: Condvar::new(),
-            watchdog: Watchdog::start().map_err(QueryError::internal)?,
+            watchdog: Watchdog::start()?,
             is_stopping: AtomicBool::new(false),
         })
     }

@@ -32,7 +32,8 @@ mod tests {
         let files = [Path::new("/d'd/a.parquet"), Path::new("/b.parquet")];
         assert_eq!(
             read_parquet(files),
-            Ok("read_parquet(['/d''d/a.parquet', '/b.parquet'], union_by_name = true, hive_partitioning = false)".into())
+            Ok("read_parquet(['/d''d/a.parquet', '/b.parquet'], union_by_name = true, hive_partitioning = false)"
+                .into())
         );
     }
 

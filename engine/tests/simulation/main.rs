@@ -10,7 +10,13 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test fails by panicking and prints its counts"
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
 )]
 
 mod world;

@@ -50,7 +50,11 @@ impl Traffic {
     fn draw_day(&mut self) -> bool {
         let ago = self.now.date().days() - self.next_day;
         let Some(date) = Date::from_days(self.next_day).ok().filter(|_| ago >= 0) else { return false };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive count of visits of a day")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive count of visits of a day"
+        )]
         let visits = (self.visits_of_a_plain_day * day_weight(self.next_day, ago)).round() as u64;
         for _ in 0..visits {
             self.visit(date);

@@ -7,54 +7,60 @@ use serde_json::Value;
 
 /// One connection, kept alive between requests.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Names in lower case, and values, in their order.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Response {
     /// The first header of this name.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The message of an error.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         body["error"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The position of an acknowledged event.
-    pub fn lsn(&self) -> Option<u64> {
+    pub(crate) fn lsn(&self) -> Option<u64> {
         self.header("x-mallard-lsn")?.parse().ok()
     }
 }
 
 impl Client {
     /// Opens a connection.
-    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends a request and reads its answer.
-    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Response> {
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Response> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -66,17 +72,17 @@ impl Client {
     }
 
     /// One event, as the tracker sends it.
-    pub fn post_event(&mut self, event: &Value) -> io::Result<Response> {
+    pub(crate) fn post_event(&mut self, event: &Value) -> io::Result<Response> {
         self.request("POST", "/api/event", &[("content-type", "text/plain")], &event.to_string())
     }
 
     /// Sends bytes as they are.
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
     }
 
     /// Reads one answer.
-    pub fn read_response(&mut self) -> io::Result<Response> {
+    pub(crate) fn read_response(&mut self) -> io::Result<Response> {
         let mut response = self.read_head()?;
         let length = response.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         response.body = vec![0; length];
@@ -85,7 +91,7 @@ impl Client {
     }
 
     /// Whether the server has closed the connection without another byte.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         self.stream.fill_buf().is_ok_and(<[u8]>::is_empty)
     }
 

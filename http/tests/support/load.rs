@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use mallard_engine::{Config, Engine, env};
@@ -18,47 +18,51 @@ const CLIENTS: usize = 8;
 
 /// Everything that all clients of all rounds have done. Ids are unique among all of them.
 #[derive(Debug, Default)]
-pub struct Books {
+pub(crate) struct Books {
     sent: BTreeSet<String>,
     acknowledged: BTreeMap<String, u64>,
 }
 
 /// Clients at work.
 #[derive(Debug)]
-pub struct Load {
+pub(crate) struct Load {
     clients: Vec<JoinHandle<Books>>,
+    /// One for each acknowledgement.
+    ticks: Receiver<()>,
 }
 
 /// What [`Books::check`] counted.
 #[derive(Debug)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Events sent.
-    pub sent: usize,
+    pub(crate) sent: usize,
     /// Of these, acknowledged.
-    pub acknowledged: usize,
+    pub(crate) acknowledged: usize,
     /// Events stored.
-    pub stored: usize,
+    pub(crate) stored: usize,
     /// Position through which the log has been compacted into Parquet files.
-    pub compacted_lsn: u64,
+    pub(crate) compacted_lsn: u64,
 }
 
 impl Load {
-    /// Starts the clients and returns when they have had `acknowledgements_min` answers together.
-    pub fn start(address: SocketAddr, round: u64, acknowledgements_min: usize) -> Self {
+    /// Starts the clients.
+    pub(crate) fn start(address: SocketAddr, round: u64) -> Self {
         let (tick, ticks) = mpsc::channel();
         let start = |client| {
             let tick = tick.clone();
             thread::spawn(move || send_until_gone(address, client, round, &tick))
         };
-        let clients = (0..CLIENTS).map(start).collect();
-        drop(tick);
-        // Ends early if every client has lost its server.
-        ticks.iter().take(acknowledgements_min).for_each(drop);
-        Self { clients }
+        Self { clients: (0..CLIENTS).map(start).collect(), ticks }
+    }
+
+    /// Returns when the clients have had `count` more acknowledgements together, or have lost their server.
+    pub(crate) fn wait_for(&self, count: usize) {
+        self.ticks.try_iter().for_each(drop);
+        self.ticks.iter().take(count).for_each(drop);
     }
 
     /// Waits until the clients have noticed that the server is gone, and takes over their books.
-    pub fn settle(self, books: &mut Books) {
+    pub(crate) fn settle(self, books: &mut Books) {
         for client in self.clients {
             let theirs = client.join().expect("a client does not panic");
             books.sent.extend(theirs.sent);
@@ -85,7 +89,7 @@ fn send_until_gone(address: SocketAddr, client: usize, round: u64, tick: &Sender
             (503, None) => break,
             other => panic!("{other:?}: {}", answer.text()),
         };
-        // Nobody counts any more once the load is heavy enough.
+        // Nobody counts any more once the server was killed.
         tick.send(()).ok();
     }
     books
@@ -94,7 +98,7 @@ fn send_until_gone(address: SocketAddr, client: usize, round: u64, tick: &Sender
 impl Books {
     /// Opens the store at `data_dir` and checks that every acknowledged event is stored once and under its LSN, that
     /// everything stored was sent, and that LSNs are dense.
-    pub fn check(&self, data_dir: &Path) -> Counts {
+    pub(crate) fn check(&self, data_dir: &Path) -> Counts {
         let engine = Engine::open(Config::new(data_dir), env::real()).expect("the store opens");
         let mut stored = BTreeMap::new();
         let mut lsns = BTreeSet::new();

@@ -4,8 +4,8 @@
 //! line. Dropping a [`Server`] kills it. Nothing here waits on time: every wait is for a line, an answer or an exit.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
-pub mod http;
-pub mod load;
+pub(crate) mod http;
+pub(crate) mod load;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ const PASSWORD: &str = "correct horse battery";
 
 /// A running server.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     log: Receiver<Value>,
@@ -31,7 +31,7 @@ pub struct Server {
 
 impl Server {
     /// Starts the binary on `data_dir` with further environment variables; returns when it listens.
-    pub fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"))
             .env_clear()
             .env("MALLARD_HOST", "127.0.0.1")
@@ -52,32 +52,32 @@ impl Server {
     }
 
     /// A server with the password of the tests.
-    pub fn with_password(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with_password(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         Self::start(data_dir, &[variables, &[("MALLARD_ADMIN_PASSWORD", PASSWORD)]].concat())
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// A new connection.
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address).expect("the server accepts connections")
     }
 
     /// One GET on a connection of its own.
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.connect().request("GET", path, &[], "").expect("an answer")
     }
 
     /// One event, as the tracker sends it.
-    pub fn post_event(&self, event: &Value) -> Response {
+    pub(crate) fn post_event(&self, event: &Value) -> Response {
         self.connect().post_event(event).expect("an answer")
     }
 
     /// Logs in with the password of the tests.
-    pub fn log_in(&self) -> Session<'_> {
+    pub(crate) fn log_in(&self) -> Session<'_> {
         let body = json!({ "password": PASSWORD }).to_string();
         let headers = [("content-type", "application/json")];
         let answer = self.connect().request("POST", "/api/auth/login", &headers, &body).expect("an answer");
@@ -87,23 +87,23 @@ impl Server {
     }
 
     /// The next line of the log that has this message.
-    pub fn logged(&self, message: &str) -> Value {
+    pub(crate) fn logged(&self, message: &str) -> Value {
         self.log.iter().find(|line| line["fields"]["message"] == message).expect("the line, before the server ends")
     }
 
     /// SIGKILL; returns when the process is gone.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("the server ends");
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the server runs");
     }
 
     /// Waits for its end.
-    pub fn wait(mut self) -> ExitStatus {
+    pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("the server ends")
     }
 }
@@ -128,26 +128,26 @@ fn forward(stdout: ChildStdout, lines: &Sender<Value>) {
 
 /// A logged-in dashboard.
 #[derive(Debug)]
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     server: &'a Server,
     cookie: String,
 }
 
 impl Session<'_> {
     /// GET with the session's cookie.
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.server.connect().request("GET", path, &[("cookie", &self.cookie)], "").expect("an answer")
     }
 
     /// GET of JSON, which must succeed.
-    pub fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         serde_json::from_slice(&answer.body).expect("JSON")
     }
 
     /// Pageviews of a site today.
-    pub fn pageviews(&self, site: &str) -> u64 {
+    pub(crate) fn pageviews(&self, site: &str) -> u64 {
         let main = self.json(&format!("/api/stats/main?site_id={site}&period=day"));
         main["total_pageviews"].as_u64().expect("a number")
     }

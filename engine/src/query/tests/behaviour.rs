@@ -103,6 +103,7 @@ fn a_site_without_events_has_zeros_and_empty_buckets() {
 }
 
 #[test]
+#[expect(clippy::reversed_empty_ranges, reason = "that is what is asked")]
 fn a_span_that_is_empty_or_reversed_holds_nothing() {
     let fixture = Fixture::new();
     let snapshot = in_files(&fixture, &views(&[0, 1]));

@@ -100,7 +100,7 @@ pub(super) fn histories() -> impl Strategy<Value = History> {
 fn walk() -> impl Strategy<Value = Walk> {
     let start = (0..DAYS * 96, select(&[0, 1, -1][..]));
     let site = select(&["first", "first", "first", "second"][..]);
-    (site, select(&["v", "w", "Ω"][..]), start, prop::bool::weighted(0.2), vec(step(), 1..10)).prop_map(
+    (site, select(&["v", "w", "W"][..]), start, prop::bool::weighted(0.2), vec(step(), 1..10)).prop_map(
         |(site, visitor, (slot, shift_us), is_rounded, steps)| {
             let start_us = slot * 15 * MINUTE_US + shift_us;
             Walk { site, visitor, start_us, is_rounded, steps }

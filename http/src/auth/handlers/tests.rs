@@ -1,5 +1,5 @@
 use hyper::StatusCode;
-use hyper::header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use super::harness::*;

@@ -1,7 +1,5 @@
 //! A store on a simulated disk, small enough to be looked at as a whole.
 
-#![allow(dead_code, reason = "each test program uses its part of this")]
-
 mod events;
 
 use std::path::{Path, PathBuf};
@@ -15,32 +13,33 @@ use mallard_wal::disk::{Env, durable, sim};
 use mallard_wal::segment::{SealedSegment, SegmentHeader, SegmentWriter};
 use mallard_wal::{Draft, Lsn};
 
-pub use events::{DAY_US, day, event, record, record_at, site, stored, us};
+pub(crate) use events::{DAY_US, day, event, record, site, stored, us};
 
-pub const STORE_ID: u128 = 0x5eed;
-pub const ROOT: &str = "/data";
+pub(crate) const STORE_ID: u128 = 0x5eed;
+pub(crate) const ROOT: &str = "/data";
 
 /// A data directory with sealed segments and a manifest.
-pub struct Store {
-    pub env: Env,
-    pub disk: sim::SimDisk,
-    pub limits: Limits,
-    pub log: ManifestLog,
-    pub segments: Vec<SealedSegment>,
+pub(crate) struct Store {
+    pub(crate) env: Env,
+    pub(crate) disk: sim::SimDisk,
+    pub(crate) limits: Limits,
+    pub(crate) log: ManifestLog,
+    pub(crate) segments: Vec<SealedSegment>,
 }
 
 impl Store {
     /// An empty store.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (env, disk, _clock) = sim::env(7);
         env.disk.create_dir(Path::new(ROOT)).unwrap();
+        env.disk.sync_dir(Path::new("/")).unwrap();
         durable::create_dirs(env.disk.as_ref(), Path::new(ROOT), Path::new("wal")).unwrap();
         let log = ManifestLog::open(&env, Path::new(ROOT), STORE_ID).unwrap();
         Self { env, disk, limits: Limits::default(), log, segments: Vec::new() }
     }
 
     /// A store whose log has one sealed segment for each list of records.
-    pub fn with_segments(segments: &[Vec<Draft>]) -> Self {
+    pub(crate) fn with_segments(segments: &[Vec<Draft>]) -> Self {
         let mut store = Self::new();
         for records in segments {
             store.seal(records);
@@ -48,36 +47,36 @@ impl Store {
         store
     }
 
-    pub fn root(&self) -> &'static Path {
+    pub(crate) fn root(&self) -> &'static Path {
         Path::new(ROOT)
     }
 
-    pub fn manifest(&self) -> &Arc<Manifest> {
+    pub(crate) fn manifest(&self) -> &Arc<Manifest> {
         self.log.manifest()
     }
 
-    pub fn context(&self) -> Context<'_> {
+    pub(crate) fn context(&self) -> Context<'_> {
         Context { env: &self.env, root: Path::new(ROOT), store_id: STORE_ID, limits: &self.limits }
     }
 
     /// Adds a sealed segment with these records behind the others.
-    pub fn seal(&mut self, records: &[Draft]) -> &SealedSegment {
+    pub(crate) fn seal(&mut self, records: &[Draft]) -> &SealedSegment {
         let number = self.segments.len() as u64 + 1;
         let first = self.segments.last().map_or(self.manifest().checkpoint(), |last| last.last_lsn).next();
         self.segments.push(seal(&self.env, number, first, records));
         self.segments.last().unwrap()
     }
 
-    pub fn plan(&self, now_us: i64) -> Option<Job> {
+    pub(crate) fn plan(&self, now_us: i64) -> Option<Job> {
         plan(self.manifest(), &self.segments, now_us, &self.limits)
     }
 
-    pub fn run(&self, job: &Job) -> Result<Edit, Error> {
+    pub(crate) fn run(&self, job: &Job) -> Result<Edit, Error> {
         run(&self.context(), self.manifest(), job)
     }
 
     /// Does the next job with all that follows it, as the engine does; false if there is none.
-    pub fn step(&mut self, now_us: i64) -> Result<bool, Error> {
+    pub(crate) fn step(&mut self, now_us: i64) -> Result<bool, Error> {
         let Some(job) = self.plan(now_us) else { return Ok(false) };
         let edit = self.run(&job)?;
         self.log.commit(&edit)?;
@@ -87,12 +86,12 @@ impl Store {
     }
 
     /// Does all there is to do.
-    pub fn settle(&mut self, now_us: i64) {
+    pub(crate) fn settle(&mut self, now_us: i64) {
         while self.step(now_us).unwrap() {}
     }
 
     /// Removes the segments at or below the checkpoint.
-    pub fn trim(&mut self) -> Result<(), Error> {
+    pub(crate) fn trim(&mut self) -> Result<(), Error> {
         let checkpoint = self.manifest().checkpoint();
         for segment in self.segments.iter().filter(|segment| segment.last_lsn <= checkpoint) {
             let path = segment.path.clone();
@@ -104,7 +103,7 @@ impl Store {
     }
 
     /// Opens the store again after a crash or a kill, as the engine does.
-    pub fn reopen(&mut self) {
+    pub(crate) fn reopen(&mut self) {
         self.log = ManifestLog::open(&self.env, Path::new(ROOT), STORE_ID).unwrap();
         let orphans = remove_orphans(&self.env, Path::new(ROOT), self.log.manifest()).unwrap();
         assert_eq!(orphans.missing, Vec::<String>::new(), "a live file is gone\n{}", self.disk.trace().join("\n"));
@@ -113,26 +112,26 @@ impl Store {
     }
 
     /// The rows of all live files, by LSN.
-    pub fn rows(&self) -> Vec<Stored> {
+    pub(crate) fn rows(&self) -> Vec<Stored> {
         let mut rows: Vec<Stored> = self.manifest().files().flat_map(|entry| self.rows_of(entry)).collect();
         rows.sort_by_key(|row| row.lsn);
         rows
     }
 
     /// The rows of one file, in its order.
-    pub fn rows_of(&self, entry: &FileEntry) -> Vec<Stored> {
+    pub(crate) fn rows_of(&self, entry: &FileEntry) -> Vec<Stored> {
         rows_of(&self.env, entry)
     }
 
     /// All files below a folder, relative to the data directory, in order.
-    pub fn files_below(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn files_below(&self, folder: &str) -> Vec<String> {
         let mut files = Vec::new();
         walk(&self.env, folder, &mut files);
         files
     }
 }
 
-pub fn rows_of(env: &Env, entry: &FileEntry) -> Vec<Stored> {
+pub(crate) fn rows_of(env: &Env, entry: &FileEntry) -> Vec<Stored> {
     let mut rows = Vec::new();
     read_file(env, Path::new(ROOT), entry, &mut |batch| rows.extend(rows_from(&batch).unwrap())).unwrap();
     rows

@@ -3,14 +3,10 @@
 //! After each: the store opens, no live file is missing or damaged, every record is in exactly one live file or still in
 //! the log above the checkpoint, and going on from there gives the rows that a store without any accident has.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
-
-mod support;
-
+use crate::support::{Store, event, record, stored, us};
 use mallard_compactor::Limits;
 use mallard_event::{Event, Stored};
 use mallard_wal::disk::sim::{CrashMode, SimRng};
-use support::{Store, event, record, stored, us};
 
 const NOW: &str = "2026-03-09T00:00:00Z";
 
@@ -39,7 +35,9 @@ fn check_exactly_once(store: &Store, count: u64, context: &str) {
     assert!(lsns.iter().all(|lsn| *lsn <= checkpoint.get()), "{context}: a live row above the checkpoint");
     for segment in &store.segments {
         let records = segment.load(store.env.disk.as_ref()).unwrap();
-        lsns.extend(records.records().map(|record| record.lsn).filter(|lsn| *lsn > checkpoint).map(|lsn| lsn.get()));
+        lsns.extend(
+            records.records().map(|record| record.lsn).filter(|lsn| *lsn > checkpoint).map(mallard_wal::Lsn::get),
+        );
     }
     lsns.sort_unstable();
     assert_eq!(lsns, (1..=count).collect::<Vec<_>>(), "{context}\n{}", store.disk.trace().join("\n"));

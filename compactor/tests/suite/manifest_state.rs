@@ -1,19 +1,15 @@
 //! The manifest's state: what an edit may do, and that its bytes never change.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
-
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{day, site};
 use mallard_compactor::{EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, layout};
 use mallard_event::Timestamp;
 use mallard_wal::Lsn;
 use proptest::prelude::*;
-use support::{day, site};
 
-const GOLDEN_EDIT: &[u8] = include_bytes!("fixtures/v1/edit.bin");
-const GOLDEN_EMPTY: &[u8] = include_bytes!("fixtures/v1/empty_edit.bin");
+const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v1/edit.bin");
+const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v1/empty_edit.bin");
 
 fn lsns(first: u64, last: u64) -> LsnRange {
     LsnRange::new(Lsn::new(first), Lsn::new(last))
@@ -49,11 +45,8 @@ fn path(entry: &FileEntry) -> String {
 
 /// Two files of one partition, one of another, through LSN 40; 31..=40 was no event.
 fn three_files() -> (Manifest, [FileEntry; 3]) {
-    let files = [
-        file("a", "2026-03-01", 0, 1, 10),
-        file("a", "2026-03-01", 0, 11, 20),
-        file("b", "2026-03-02", 0, 21, 30),
-    ];
+    let files =
+        [file("a", "2026-03-01", 0, 1, 10), file("a", "2026-03-01", 0, 11, 20), file("b", "2026-03-02", 0, 21, 30)];
     let mut manifest = Manifest::default();
     manifest.apply(&adding(files.to_vec(), 40)).unwrap();
     (manifest, files)
@@ -106,7 +99,15 @@ fn a_count_that_claims_more_than_there_is_is_refused_without_allocating_it() {
 
 #[test]
 fn a_path_that_leaves_the_folder_of_events_is_refused() {
-    for bad in ["", "events", "/events/a.parquet", "events/../x.parquet", "events//x.parquet", "events/a/x.txt", "wal/x.parquet"] {
+    for bad in [
+        "",
+        "events",
+        "/events/a.parquet",
+        "events/../x.parquet",
+        "events//x.parquet",
+        "events/a/x.txt",
+        "wal/x.parquet",
+    ] {
         let edit = Edit { remove: vec![bad.to_owned()], ..Edit::default() };
         assert_eq!(Edit::decode(1, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
     }
@@ -148,7 +149,8 @@ fn edits_add_up_to_files_totals_and_sites() {
 #[test]
 fn files_of_a_site_are_found_by_their_days() {
     let dates = ["2026-03-01", "2026-03-02", "2026-03-05"];
-    let files: Vec<_> = dates.iter().zip([1, 11, 21]).map(|(date, first)| file("a", date, 0, first, first + 9)).collect();
+    let files: Vec<_> =
+        dates.iter().zip([1, 11, 21]).map(|(date, first)| file("a", date, 0, first, first + 9)).collect();
     let other = file("ab", "2026-03-02", 0, 31, 40);
     let mut manifest = Manifest::default();
     manifest.apply(&adding([files.clone(), vec![other]].concat(), 40)).unwrap();
@@ -202,8 +204,14 @@ fn an_edit_that_does_not_fit_is_refused_and_changes_nothing() {
         (adding(vec![], 40), CheckpointBack { from: p(40), to: p(40) }),
         (adding(vec![], 39), CheckpointBack { from: p(40), to: p(39) }),
         (adding(vec![new()], 49), Misplaced { lsns: lsns(41, 50), floor: p(0), ceiling: p(49) }),
-        (adding(vec![file("a", "2026-03-01", 0, 40, 50)], 60), Misplaced { lsns: lsns(40, 50), floor: p(40), ceiling: p(50) }),
-        (Edit { gaps: vec![lsns(40, 41)], ..adding(vec![], 60) }, Misplaced { lsns: lsns(40, 41), floor: p(40), ceiling: p(60) }),
+        (
+            adding(vec![file("a", "2026-03-01", 0, 40, 50)], 60),
+            Misplaced { lsns: lsns(40, 50), floor: p(40), ceiling: p(50) },
+        ),
+        (
+            Edit { gaps: vec![lsns(40, 41)], ..adding(vec![], 60) },
+            Misplaced { lsns: lsns(40, 41), floor: p(40), ceiling: p(60) },
+        ),
         (
             Edit { quarantined: vec![lsns(45, 46), lsns(46, 47)], ..adding(vec![], 60) },
             Misplaced { lsns: lsns(46, 47), floor: p(46), ceiling: p(60) },
@@ -214,8 +222,14 @@ fn an_edit_that_does_not_fit_is_refused_and_changes_nothing() {
         (Edit { gaps: vec![lsns(45, 60)], ..adding(vec![new()], 60) }, RowsMade { accounted: 26, positions: 20 }),
         (with(&|entry| entry.rows = 11), Impossible { path: path(&new()), what: "number of rows" }),
         (with(&|entry| entry.rows = 0), Impossible { path: path(&new()), what: "number of rows" }),
-        (with(&|entry| entry.min_timestamp = day("2026-02-28").start()), Impossible { path: path(&new()), what: "range of times" }),
-        (with(&|entry| entry.max_timestamp = entry.date.end()), Impossible { path: path(&new()), what: "range of times" }),
+        (
+            with(&|entry| entry.min_timestamp = day("2026-02-28").start()),
+            Impossible { path: path(&new()), what: "range of times" },
+        ),
+        (
+            with(&|entry| entry.max_timestamp = entry.date.end()),
+            Impossible { path: path(&new()), what: "range of times" },
+        ),
         (with(&|entry| entry.site = site("b")), Impossible { path: path(&new()), what: "path" }),
     ];
     for (edit, refusal) in cases {

@@ -3,23 +3,23 @@
 use mallard_event::{Amount, Date, Event, EventId, EventName, Props, SiteId, Stored, Timestamp, VisitorId, codec};
 use mallard_wal::{Draft, Kind};
 
-pub const DAY_US: i64 = 86_400_000_000;
+pub(crate) const DAY_US: i64 = 86_400_000_000;
 
-pub fn site(id: &str) -> SiteId {
+pub(crate) fn site(id: &str) -> SiteId {
     SiteId::parse(id).unwrap()
 }
 
-pub fn day(text: &str) -> Date {
+pub(crate) fn day(text: &str) -> Date {
     Date::parse(text).unwrap()
 }
 
 /// Microseconds of an RFC 3339 time.
-pub fn us(text: &str) -> i64 {
+pub(crate) fn us(text: &str) -> i64 {
     Timestamp::parse(text).unwrap().micros()
 }
 
 /// An event of `number`, with what is optional there or not.
-pub fn event(site: &str, timestamp_us: i64, number: u64) -> Event {
+pub(crate) fn event(site: &str, timestamp_us: i64, number: u64) -> Event {
     let text = |prefix: &str, every: u64| (number.is_multiple_of(every)).then(|| format!("{prefix}{number}").into());
     Event {
         site: SiteId::parse(site).unwrap(),
@@ -56,17 +56,13 @@ pub fn event(site: &str, timestamp_us: i64, number: u64) -> Event {
 }
 
 /// The record of an event, received a second after it happened.
-pub fn record(event: &Event) -> Draft {
-    record_at(event, event.timestamp.micros() + 1_000_000)
-}
-
-/// The record of an event.
-pub fn record_at(event: &Event, received_us: i64) -> Draft {
+pub(crate) fn record(event: &Event) -> Draft {
+    let received_us = event.timestamp.micros() + 1_000_000;
     Draft::new(Kind::EVENT, codec::BODY_VERSION, 0, received_us, [0; 16], &codec::encode(event)).unwrap()
 }
 
 /// The row that [`record`] becomes at `lsn`.
-pub fn stored(event: &Event, lsn: u64) -> Stored {
+pub(crate) fn stored(event: &Event, lsn: u64) -> Stored {
     let received_at = Timestamp::from_micros(event.timestamp.micros() + 1_000_000).unwrap();
     Stored { lsn: Some(lsn), received_at, event: event.clone() }
 }

@@ -1,17 +1,13 @@
 //! The manifest's files: what was committed is there after any crash, and damage is never taken for a state.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::{ROOT, STORE_ID, day, site};
 use mallard_compactor::{Edit, Error, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, ReplayError, layout};
 use mallard_wal::Lsn;
 use mallard_wal::disk::sim::{self, CrashMode, EIO, Fault, SimDisk, SimRng};
 use mallard_wal::disk::{self, Env};
-use support::{ROOT, STORE_ID, day, site};
 
 fn new_disk() -> (Env, SimDisk) {
     let (env, disk, _clock) = sim::env(3);
@@ -113,10 +109,10 @@ fn an_edit_beyond_the_size_of_a_frame_is_committed_as_a_whole() {
     let (env, disk) = new_disk();
     let mut log = open(&env).unwrap();
     // The first outgrows the file and becomes the checkpoint of the next, which then has room for the second.
-    let one = log.commit(&huge_edit(1, 6000)).unwrap();
+    let one = log.commit(&huge_edit(1, 2500)).unwrap();
     let operations = disk.operations();
-    let two = log.commit(&huge_edit(6001, 3000)).unwrap();
-    let (of_second, bytes) = (disk.operations() - operations, huge_edit(6001, 3000).encode().len());
+    let two = log.commit(&huge_edit(2501, 2100)).unwrap();
+    let (of_second, bytes) = (disk.operations() - operations, huge_edit(2501, 2100).encode().len());
     assert!(bytes > 1 << 20 && of_second > 4, "{bytes} bytes in {of_second} operations");
     drop(log);
     assert_eq!(*open(&env).unwrap().manifest(), two);
@@ -124,9 +120,9 @@ fn an_edit_beyond_the_size_of_a_frame_is_committed_as_a_whole() {
     for operation in 1..=of_second {
         let (env, disk) = new_disk();
         let mut log = open(&env).unwrap();
-        log.commit(&huge_edit(1, 6000)).unwrap();
+        log.commit(&huge_edit(1, 2500)).unwrap();
         disk.cut_power_at(disk.operations() + operation);
-        log.commit(&huge_edit(6001, 3000)).unwrap_err();
+        log.commit(&huge_edit(2501, 2100)).unwrap_err();
         disk.crash_by(CrashMode::KeepAll, &mut SimRng::new(operation));
         let after = open(&env).unwrap();
         assert!(*after.manifest() == one || *after.manifest() == two, "operation {operation}: half an edit");
@@ -251,7 +247,10 @@ fn no_flipped_bit_of_a_manifest_file_yields_another_state() {
         }
     }
     let (all, refused) = flips;
-    assert!(all > 5000 && refused > all * 3 / 4, "{refused} of {all} flips refused, the others were behind the last edit");
+    assert!(
+        all > 5000 && refused > all * 3 / 4,
+        "{refused} of {all} flips refused, the others were behind the last edit"
+    );
 }
 
 #[test]
@@ -271,7 +270,10 @@ fn a_damaged_newest_file_is_refused_although_an_older_one_is_sound() {
     let newest = newest(&env);
     disk.corrupt(&newest, 2 * 4096 + 100, 1).unwrap();
     let error = open(&env).unwrap_err();
-    assert!(matches!(&error, Error::ManifestUnusable { path, source: ReplayError::Damaged { .. } } if *path == newest), "{error}");
+    assert!(
+        matches!(&error, Error::ManifestUnusable { path, source: ReplayError::Damaged { .. } } if *path == newest),
+        "{error}"
+    );
     assert_eq!(manifest_files(&env).len(), 2, "nothing was removed");
 }
 

@@ -1,16 +1,12 @@
 //! What the plan chooses, as tables of states and answers.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
-
-mod support;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::support::{DAY_US, day, site, us};
 use mallard_compactor::{Edit, FileEntry, Job, Limits, LsnRange, Manifest, Order, layout, plan};
 use mallard_event::columns::SCHEMA_VERSION;
 use mallard_wal::{Lsn, SealedSegment};
-use support::{DAY_US, day, site, us};
 
 const NOON: &str = "2026-03-10T12:00:00Z";
 const TODAY: &str = "2026-03-10";
@@ -84,8 +80,9 @@ fn nothing_is_to_be_done_in_an_empty_store() {
 #[test]
 fn the_oldest_segments_above_the_checkpoint_are_compacted_a_few_at_a_time() {
     let manifest = manifest(files(TODAY, &[(0, 10)]));
-    let segments = [(9_999_000, 10_000_000), (10_000_001, 10_000_100), (10_000_101, 10_000_200), (10_000_201, 10_000_300)]
-        .map(|(first, last)| segment(first, last));
+    let segments =
+        [(9_999_000, 10_000_000), (10_000_001, 10_000_100), (10_000_101, 10_000_200), (10_000_201, 10_000_300)]
+            .map(|(first, last)| segment(first, last));
     let Some(Job::Compact { segments: chosen }) = plan(&manifest, &segments, us(NOON), &Limits::default()) else {
         panic!("segments come first");
     };
@@ -210,7 +207,8 @@ fn files_of_the_last_level_or_of_another_schema_are_left_alone() {
 
 #[test]
 fn merging_a_closed_day_comes_to_an_end() {
-    let mut state = manifest(files(EARLIER, &[(0, 60_000), (0, 60_000), (0, 60_000), (0, 60_000), (1, 7), (0, 3), (0, 3)]));
+    let mut state =
+        manifest(files(EARLIER, &[(0, 60_000), (0, 60_000), (0, 60_000), (0, 60_000), (1, 7), (0, 3), (0, 3)]));
     let mut merges = 0;
     while let Some(Job::Merge { site, date, inputs, level, .. }) = plan(&state, &[], us(NOON), &Limits::default()) {
         let rows = inputs.iter().map(|entry| entry.rows).sum();
