@@ -39,30 +39,30 @@ function endMs(bucket: Bucket, next: Bucket | undefined, interval: Interval): nu
   return next ? Date.parse(next.start) : Date.parse(bucket.start) + LENGTH_MS[interval];
 }
 
-/** Steps between ticks that people can follow; beyond them, the first days of months. */
+/** Steps between ticks that people can follow; beyond them, and for months, see `MONTH_STEPS`. */
 const STEPS: Record<Interval, readonly number[]> = {
   minute: [1, 2, 5, 10, 15, 30],
   hour: [1, 2, 3, 6, 12],
   day: [1, 2, 4, 7, 14],
-  week: [1, 2, 4, 8, 13],
-  month: [1, 2, 3, 6, 12],
+  week: [1, 2, 4],
+  month: [],
 };
 
+/** Counted from January, so that the name of a year is among them. */
 const MONTH_STEPS = [1, 2, 3, 6, 12, 24];
 
 /** Where the ticks stand, at most `count` of them. */
 export function ticksOf(buckets: readonly Bucket[], interval: Interval, count: number): number[] {
-  const fits = (step: number) => Math.ceil(buckets.length / step) <= count;
-  const step = STEPS[interval].find(fits);
   const all = buckets.map((_, i) => i);
-  // Counted from the newest day backwards, so that today has a name; hours and months count from the first.
+  const step = STEPS[interval].find((one) => Math.ceil(buckets.length / one) <= count);
+  // Days are counted from the newest one backwards, so that today has a name; hours from midnight.
   const anchor = interval === 'day' || interval === 'week' ? (buckets.length - 1) % (step ?? 1) : 0;
   if (step) return all.filter((i) => i % step === anchor);
 
-  const monthOf = (i: number) => buckets[i]?.date.slice(0, 7);
-  const firsts = all.filter((i) => i > 0 && monthOf(i) !== monthOf(i - 1));
-  const months = MONTH_STEPS.find((n) => Math.ceil(firsts.length / n) <= count) ?? 60;
-  return firsts.filter((i) => monthNumber(buckets[i]) % months === 0);
+  const monthOf = (i: number) => monthNumber(buckets[i]);
+  const firsts = interval === 'month' ? all : all.filter((i) => i > 0 && monthOf(i) !== monthOf(i - 1));
+  const onStep = (months: number) => firsts.filter((i) => monthOf(i) % months === 0);
+  return MONTH_STEPS.map(onStep).find((ticks) => ticks.length <= count) ?? onStep(60);
 }
 
 function monthNumber(bucket: Bucket | undefined): number {

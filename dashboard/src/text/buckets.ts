@@ -61,13 +61,16 @@ export function tickName(bucket: Bucket, interval: Interval): string {
 }
 
 const range = style({ day: 'numeric', month: 'short', year: 'numeric' });
+const monthRange = style({ month: 'short', year: 'numeric' });
 
 /** `1 – 30 Oct 2026`, from two dates of the form `2026-10-01`. */
 export const rangeName = (from: string, to: string) => range.formatRange(new Date(from), new Date(to));
 
-/** The days that the buckets span. */
+/** The days or months that the buckets span. */
 export function spanName(buckets: readonly Bucket[]): string {
-  const first = buckets[0]?.date.slice(0, 10);
-  const last = buckets.at(-1)?.date.slice(0, 10);
-  return first && last ? rangeName(first, last) : '';
+  const first = buckets[0];
+  const last = buckets.at(-1);
+  if (!first || !last) return '';
+  const words = intervalOf(buckets) === 'month' ? monthRange : range;
+  return words.formatRange(localTime(first), localTime(last));
 }

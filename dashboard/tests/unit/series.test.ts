@@ -55,6 +55,15 @@ describe('ticks', () => {
     expect(dates).toEqual(['2026-02-01', '2026-03-01', '2026-04-01', '2026-05-01']);
   });
 
+  test('name the year where there are only months', () => {
+    const months = Array.from({ length: 24 }, (_, i) => {
+      const date = new Date(Date.UTC(2024, 11 + i, 1)).toISOString().slice(0, 10);
+      return { date, start: `${date}T00:00:00Z`, visitors: 0, pageviews: 0 };
+    });
+    const dates = ticksOf(months, 'month', 9).map((i) => months[i]?.date);
+    expect(dates.slice(0, 3)).toEqual(['2025-01-01', '2025-04-01', '2025-07-01']);
+  });
+
   test('start at midnight for hours', () => {
     expect(ticksOf(buckets(24, HOUR), 'hour', 8)).toEqual([0, 3, 6, 9, 12, 15, 18, 21]);
   });

@@ -70,6 +70,9 @@ describe('buckets', () => {
 
   test('have a span', () => {
     expect(spanName([bucket('2026-03-04'), bucket('2026-03-10')])).toMatch(/Mar 4\s–\s10, 2026/);
+    expect(spanName(['2026-01-20', '2026-02-01', '2026-03-01'].map((day) => bucket(day)))).toMatch(
+      /Jan\s–\sMar 2026/,
+    );
     expect(spanName([])).toBe('');
   });
 });
