@@ -27,11 +27,11 @@ impl Server {
             .env("MALLARD_PORT", "0")
             .env("MALLARD_ADMIN_PASSWORD", "benchmark")
             .env("MALLARD_LOG_FORMAT", "json")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the release binary starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+        let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let address = lines
             .by_ref()
             .map_while(Result::ok)
