@@ -10,6 +10,7 @@ use mallard_event::Timestamp;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::enrich::Enricher;
+use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::server::stop::Stop;
 use crate::stats::gate::Gate;
@@ -21,6 +22,8 @@ pub struct App {
     pub config: Config,
     /// Where events go and answers come from.
     pub engine: Arc<Engine>,
+    /// By what events wait to be durable.
+    pub(crate) receipts: Relay,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

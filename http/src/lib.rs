@@ -31,6 +31,7 @@ mod logging;
 mod memory;
 pub mod metrics;
 pub mod request;
+mod request_id;
 pub mod response;
 mod routes;
 mod serve;

@@ -18,17 +18,17 @@ use mallard_engine::env::Clock;
 use mallard_event::Timestamp;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
+use crate::request_id;
 
 /// The name that operators use for the whole program.
 const PROGRAM: &str = "mallard_metrics";
@@ -39,7 +39,7 @@ const CRATES: [&str; 5] = ["mallard_http", "mallard_engine", "mallard_compactor"
 pub(crate) fn start(format: LogFormat, filter: &str, clock: Arc<dyn Clock>) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(for_crates(filter))?;
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).event_format(Lines { format, clock });
-    tracing_subscriber::registry().with(filter).with(RequestIds).with(lines).init();
+    tracing_subscriber::registry().with(filter).with(lines).init();
     Ok(())
 }
 
@@ -76,23 +76,6 @@ fn shown(target: &str) -> String {
     }
 }
 
-/// Keeps the `request_id` of a span where [`Lines`] finds it.
-#[derive(Debug)]
-struct RequestIds;
-
-#[derive(Debug)]
-struct RequestId(String);
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RequestIds {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        if let (Some(span), Some(Value::String(id))) = (context.span(id), fields.0.remove("request_id")) {
-            span.extensions_mut().insert(RequestId(id));
-        }
-    }
-}
-
 /// Writes one event as one line.
 #[derive(Debug)]
 struct Lines {
@@ -108,7 +91,7 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let at = Timestamp::saturating_from_micros(self.clock.now_us());
         let (level, target) = (event.metadata().level(), shown(event.metadata().target()));
-        let request_id = request_id(context);
+        let request_id = request_id::current();
         match self.format {
             LogFormat::Text => {
                 write!(writer, "{at} {level:>5} {target}: ")?;
@@ -132,16 +115,7 @@ where
     }
 }
 
-fn request_id<S, N>(context: &FmtContext<'_, S, N>) -> Option<String>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    let mut spans = context.event_scope()?;
-    spans.find_map(|span| span.extensions().get::<RequestId>().map(|RequestId(id)| id.clone()))
-}
-
-/// The fields of an event or a span as JSON.
+/// The fields of an event as JSON.
 #[derive(Debug, Default)]
 struct Fields(Map<String, Value>);
 
@@ -176,7 +150,8 @@ mod tests {
     use std::io;
     use std::sync::Mutex;
 
-    use tracing::{error_span, info};
+    use hyper::header::HeaderValue;
+    use tracing::info;
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
@@ -216,7 +191,7 @@ mod tests {
         let buffer = Buffer::default();
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(buffer.clone());
         let layer = layer.event_format(Lines { format, clock: Arc::new(Noon) });
-        let subscriber = tracing_subscriber::registry().with(RequestIds).with(layer);
+        let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, log);
         let bytes = buffer.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -229,10 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_request_id_of_its_span_at_the_top() {
+    fn json_has_the_request_id_at_the_top() {
         let text = lines(LogFormat::Json, || {
-            let _inside = error_span!("request", request_id = "r-1").entered();
-            info!(target: "mallard_engine::store", count = 3, "Flushed events to Parquet");
+            let request = request_id::scope(HeaderValue::from_static("r-1"), async {
+                info!(target: "mallard_engine::store", count = 3, "Flushed events to Parquet");
+            });
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(request);
         });
         let line: Value = serde_json::from_str(&text).unwrap();
         let expected = json!({

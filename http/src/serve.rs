@@ -27,6 +27,7 @@ use crate::auth::documents::Documents;
 use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
 use crate::exit::Failure;
+use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
@@ -103,6 +104,7 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     tokio::spawn(signals.watch(app.stop.clone()));
     tokio::spawn(end_if_poisoned(Arc::clone(&app)));
     tokio::spawn(destroy_salts(Arc::clone(&app)));
+    tokio::spawn(app.receipts.clone().run());
 
     let drain = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));
     let accepting = tokio::spawn(accept::serve(listener, Arc::clone(&app), drain));
@@ -147,6 +149,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
         metrics: Metrics::default(),
         queries: Gate::new(config.max_concurrent_queries),
         engine,
+        receipts: Relay::default(),
         clock: Arc::clone(&environment.clock),
         stop: Stop::default(),
         config,

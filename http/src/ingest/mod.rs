@@ -18,6 +18,7 @@
 pub(crate) mod event;
 mod origin;
 pub(crate) mod pixel;
+pub(crate) mod relay;
 
 use hyper::header::{ORIGIN, USER_AGENT};
 use mallard_engine::AppendError;
@@ -82,7 +83,7 @@ async fn store(app: &App, event: Event, received_at: Timestamp) -> Result<u64, A
         AppendError::Closed => stopping(),
         AppendError::TooLarge => ApiError::bad_request("The event is too large"),
     })?;
-    match timeout(LIMITS.ack_timeout, receipt).await {
+    match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
         Ok(Ok(lsn)) => Ok(lsn),
         Ok(Err(_)) | Err(_) => Err(ApiError::OutcomeUnknown),
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request as HttpRequest, Response as HttpResponse, StatusCode, Uri};
-use tracing::{Instrument, debug, error, error_span};
+use tracing::{debug, error};
 
 use super::cors::{self, Cors};
 use super::envelope::Envelope;
@@ -14,6 +14,7 @@ use super::limits::LIMITS;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
+use crate::request_id;
 use crate::response::{self, Response};
 use crate::routes::{self, Resolution};
 
@@ -23,9 +24,7 @@ const NO_ROUTE: &str = "none";
 /// Answers `request`, whatever happens.
 pub(super) async fn respond(app: &App, request: HttpRequest<Incoming>, peer: IpAddr) -> HttpResponse<Full<Bytes>> {
     let envelope = Envelope::of(request.headers(), peer, &app.config);
-    // The id is on every line that the request causes, on whatever thread.
-    let span = error_span!(target: "mallard_metrics::http", "request", request_id = envelope.request_id());
-    answer(app, request, peer, envelope).instrument(span).await.map(Full::new)
+    request_id::scope(envelope.request_id(), answer(app, request, peer, envelope)).await.map(Full::new)
 }
 
 async fn answer(app: &App, request: HttpRequest<Incoming>, peer: IpAddr, envelope: Envelope) -> Response {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::Span;
 
 use crate::error::ApiError;
+use crate::request_id;
 
 /// Queries at a time when the operator wants further ones to wait instead of being refused.
 const PERMITS_WHEN_WAITING: usize = 10;
@@ -29,13 +29,12 @@ impl Gate {
     /// what counts is the load on the engine.
     pub async fn run<T: Send + 'static>(&self, query: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
         let permit = self.admit().await?;
-        let span = Span::current();
         let task = move || {
-            let answer = span.in_scope(query);
+            let answer = query();
             drop(permit);
             answer
         };
-        tokio::task::spawn_blocking(task).await.map_err(ApiError::internal)
+        tokio::task::spawn_blocking(request_id::carry(task)).await.map_err(ApiError::internal)
     }
 
     async fn admit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
