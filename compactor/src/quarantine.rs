@@ -1,7 +1,8 @@
 //! What compaction cannot turn into rows: the records as they are, in a file under `quarantine/` that nothing deletes.
 //!
 //! The file is the records' bytes in LSN order, one after the other, each with its length, kind, version, LSN and
-//! checksum (`mallard_wal::Record`). A newer program, or a person with the format's description, can read them.
+//! checksum (`mallard_wal::Record`; the store tag in it follows from `STORE`). A newer program, or a person with the
+//! format's description, can read them.
 
 use mallard_wal::Record;
 use mallard_wal::disk::durable;

@@ -10,7 +10,7 @@
 //! ```
 //! A higher format version is refused: an older program must not guess what a newer one wrote.
 
-use mallard_wal::disk::{self, Env, durable};
+use mallard_wal::disk::{self, Disk, Env, durable};
 
 use crate::error::{Error, IoContext};
 use crate::layout::Layout;
@@ -37,6 +37,13 @@ impl Identity {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(env, layout),
             Err(error) => Err(error).at(&path),
         }
+    }
+
+    /// Reads `STORE`, which must be there.
+    pub(crate) fn load(disk: &dyn Disk, layout: &Layout) -> Result<Self, Error> {
+        let path = layout.store();
+        let bytes = disk::read(disk, &path).at(&path)?;
+        Self::decode(&bytes).map_err(|reason| Error::Refused { path, reason })
     }
 
     fn create(env: &Env, layout: &Layout) -> Result<Self, Error> {

@@ -12,6 +12,10 @@
 //! The engine knows neither HTTP nor JSON nor addresses, has no async code (a [`Receipt`] merely can be awaited), and
 //! shows its callers no type of DuckDB or Arrow. The outside world ([`env`]) is an argument.
 
+// Tests inside and outside of this crate share a reference, which names the crate from outside.
+#[cfg(test)]
+extern crate self as mallard_engine;
+
 mod config;
 mod control;
 mod engine;
@@ -25,6 +29,7 @@ mod snapshot;
 mod status;
 mod store;
 mod tail;
+mod verify;
 
 pub use config::Config;
 pub use control::Control;
@@ -40,6 +45,7 @@ pub use query::{
 pub use receipt::Receipt;
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};
 pub use store::{Step, Store, View};
+pub use verify::{Checked, Fault, Verification, verify};
 
 /// The outside world as an argument: files, time, randomness.
 pub mod env {

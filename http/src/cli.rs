@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
-use crate::{demo, healthcheck, serve};
+use crate::{demo, healthcheck, serve, verify};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
@@ -33,6 +33,9 @@ enum Command {
     CheckConfig(ConfigFile),
     /// Ask a running server whether it is ready: exit code 0 if it is, else 1.
     Healthcheck(healthcheck::Options),
+    /// Read the log, the manifest and every Parquet file, and say what is damaged: exit code 0 if nothing is, else 74.
+    /// Read-only; a server may be running.
+    Verify(verify::Options),
 }
 
 /// Where the configuration file is; both forms mean the same.
@@ -80,6 +83,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Serve(file) => serve::run(file.load(environment)?),
         Command::Demo(options) => demo::run(&options, options.config.load(environment)?),
         Command::CheckConfig(file) => print(&file.load(environment)?),
+        Command::Verify(options) => verify::run(&options, environment),
         Command::Healthcheck(options) => healthcheck::run(&options, &ConfigFile::default().load(environment)?.config),
     }
 }
@@ -101,7 +105,7 @@ mod tests {
         match cli.command.unwrap_or(Command::Serve(cli.serve)) {
             Command::Serve(file) | Command::CheckConfig(file) => file.config.or(file.file),
             Command::Demo(options) => options.config.config.or(options.config.file),
-            Command::Healthcheck(_) => None,
+            Command::Healthcheck(_) | Command::Verify(_) => None,
         }
     }
 

@@ -36,6 +36,14 @@ pub enum Failure {
     /// Another process has the data directory.
     #[error("{0}")]
     Locked(Error),
+    /// `verify` found damage, or a loss. The details are on standard output.
+    #[error("not sound: {faults} faults, {lost} events lost")]
+    Unsound {
+        /// Number of faults.
+        faults: usize,
+        /// Number of lost LSNs.
+        lost: u64,
+    },
     /// The server asked for by `healthcheck` is not ready. Already said.
     #[error("not ready: {0}")]
     Unhealthy(String),
@@ -50,7 +58,7 @@ impl Failure {
             Self::Bind { .. } => 69,
             Self::Internal(_) => 70,
             Self::DataDirectory(_) => 73,
-            Self::Store(_) | Self::Documents(_) => 74,
+            Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } => 74,
             Self::Locked(_) => 75,
         }
     }

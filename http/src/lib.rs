@@ -38,3 +38,4 @@ mod serve;
 pub mod server;
 mod sites;
 pub mod stats;
+mod verify;

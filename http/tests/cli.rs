@@ -42,7 +42,7 @@ fn help_and_version_are_on_standard_output() {
     let help = run(&["--help"], &[]);
     assert_eq!(help.status.code(), Some(0));
     assert!(stdout(&help).contains("MALLARD_RETENTION_DAYS"), "{}", stdout(&help));
-    for command in ["serve", "check-config", "healthcheck"] {
+    for command in ["serve", "check-config", "healthcheck", "verify"] {
         assert_eq!(run(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }
 }

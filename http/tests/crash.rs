@@ -31,20 +31,49 @@ fn kills() -> u64 {
 fn every_acknowledged_event_survives_sigkill_exactly_once() {
     let data_dir = tempfile::tempdir().unwrap();
     let mut books = Books::default();
+    let mut compaction = Compaction::default();
     for round in 0..kills() {
         let server = Server::start(data_dir.path(), &BUSY);
         let load = Load::start(server.address(), round);
-        // Lives of different lengths, so that the kill meets every phase. Most end while the backlog of the lives before
-        // them is being compacted; every fifth one lives to see the end of that.
-        if round % 5 == 4 {
+        // Every fourth life ends wherever it is, the others after a compaction, while the next ones are under way.
+        if round % 4 > 0 {
             server.logged("Flushed events to Parquet");
         }
+        // Lives of different lengths, so that the kill meets every phase.
         load.wait_for(10 + (round as usize * 37) % 200);
+        compaction.observe(&server.get("/metrics").text());
         server.kill();
         load.settle(&mut books);
     }
     let counts = books.check(data_dir.path());
-    println!("{} kills, {counts:?}", kills());
+    println!("{} kills, {counts:?}, {compaction:?}", kills());
     assert!(counts.acknowledged as u64 >= 10 * kills());
-    assert!(counts.compacted_lsn > 0, "compaction ran beside it");
+    assert!(compaction.lives >= kills() / 2, "compaction runs all the time: {compaction:?}");
+    assert!(counts.compacted_lsn >= compaction.lsn, "what was compacted stays so: {compaction:?}");
+}
+
+/// How far compaction was seen to get, right before the kills.
+#[derive(Debug, Default)]
+struct Compaction {
+    /// Lives in which the compacted position moved on.
+    lives: u64,
+    /// Compactions of all lives.
+    count: u64,
+    /// The compacted position.
+    lsn: u64,
+}
+
+impl Compaction {
+    fn observe(&mut self, metrics: &str) {
+        let lsn = metric(metrics, "mallard_wal_compacted_lsn");
+        assert!(lsn >= self.lsn, "the compacted position went back from {} to {lsn}", self.lsn);
+        self.lives += u64::from(lsn > self.lsn);
+        self.count += metric(metrics, "mallard_compactions_total{outcome=\"published\"}");
+        self.lsn = lsn;
+    }
+}
+
+fn metric(metrics: &str, name: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in {metrics}"))
 }

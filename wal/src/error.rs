@@ -28,7 +28,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A segment is damaged, and the caller asked not to repair it (or does not repair: a load).
-    #[error("segment {} is damaged at byte {at}: {reason}", path.display())]
+    #[error("segment {} is damaged at byte {at} ({reason}): start with salvage to recover what verifies", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -55,9 +55,14 @@ impl<const N: usize> Fields<N> {
 
     /// Leaves zeros up to the last four bytes, which become the crc32 of everything before them.
     pub(crate) fn finish_with_crc(&mut self) -> [u8; N] {
+        self.finish_with(crc32fast::hash)
+    }
+
+    /// The same, with a checksum of the caller's.
+    pub(crate) fn finish_with(&mut self, checksum: impl FnOnce(&[u8]) -> u32) -> [u8; N] {
         let (body, crc) = self.bytes.split_last_chunk_mut::<4>().expect("a layout with a crc has room for it");
         assert!(self.at <= body.len(), "a field overlaps the crc of its layout");
-        *crc = crc32fast::hash(body).to_le_bytes();
+        *crc = checksum(body).to_le_bytes();
         self.bytes
     }
 
@@ -118,7 +123,12 @@ impl<'a> Reader<'a> {
 
 /// Whether `bytes` ends in the crc32 of everything before its last four bytes.
 pub(crate) fn ends_in_its_crc(bytes: &[u8]) -> bool {
-    bytes.split_last_chunk::<4>().is_some_and(|(body, crc)| crc32fast::hash(body) == u32::from_le_bytes(*crc))
+    ends_in(bytes, crc32fast::hash)
+}
+
+/// The same, for a checksum of the caller's.
+pub(crate) fn ends_in(bytes: &[u8], checksum: impl FnOnce(&[u8]) -> u32) -> bool {
+    bytes.split_last_chunk::<4>().is_some_and(|(body, crc)| checksum(body) == u32::from_le_bytes(*crc))
 }
 
 /// Whether every byte is zero. Written as a fold, which the compiler turns into vector instructions; `all` it does not.

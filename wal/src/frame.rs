@@ -18,7 +18,7 @@
 //!  60   4 padding length
 //!  64   8 last LSN; first LSN - 1 if there is no record
 //!  72   4 zero
-//!  76   4 crc32 of bytes 0..76
+//!  76   4 crc32 of bytes 0..76, then of the store's tag, which is not stored
 //! ```
 //!
 //! `chain = crc32(previous chain, header crc, payload crc)`; before the first frame it is the crc of the header page. It
@@ -29,9 +29,9 @@
 //!   so that later damage to the frame before it cannot pass for a torn write.
 //! - SEAL: see [`segment::Seal`](crate::segment::Seal). Nothing follows it.
 
-use crate::Lsn;
-use crate::fields::{Fields, Reader, ends_in_its_crc};
+use crate::fields::{Fields, Reader, ends_in};
 use crate::segment::FRAME_PAYLOAD_BYTES_MAX;
+use crate::{Lsn, StoreTag};
 
 const MAGIC: [u8; 4] = *b"MWF\x01";
 const ENVELOPE_VERSION: u8 = 1;
@@ -76,7 +76,7 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    pub(crate) fn encode(&self) -> [u8; FRAME_HEADER_BYTES] {
+    pub(crate) fn encode(&self, store: StoreTag) -> [u8; FRAME_HEADER_BYTES] {
         Fields::<FRAME_HEADER_BYTES>::new()
             .put(&MAGIC)
             .u8(self.frame_type as u8)
@@ -94,13 +94,13 @@ impl FrameHeader {
             .u32(self.pad_bytes)
             .u64(self.last_lsn.get())
             .u32(0)
-            .finish_with_crc()
+            .finish_with(|header| store.crc(header))
     }
 
-    /// The header at the start of `bytes`, if its checksum holds and its lengths are possible.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// The header of a store's frame at the start of `bytes`, if its checksum holds and its lengths are possible.
+    pub(crate) fn parse(bytes: &[u8], store: StoreTag) -> Option<Self> {
         let header = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
-        if !header.starts_with(&MAGIC) || !ends_in_its_crc(header) {
+        if !header.starts_with(&MAGIC) || !ends_in(header, |covered| store.crc(covered)) {
             return None;
         }
         Self::read(Reader::new(header)).filter(Self::is_sane)

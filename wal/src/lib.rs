@@ -35,6 +35,7 @@
 
 pub mod disk;
 mod error;
+mod examine;
 mod fields;
 mod frame;
 pub mod log;
@@ -43,8 +44,10 @@ mod names;
 pub mod record;
 pub mod recovery;
 pub mod segment;
+mod store;
 
 pub use error::Error;
+pub use examine::{Examination, Examined, Fault};
 pub use log::{Committed, Config, Drive, Log, LogError, Observer, OnCorruption, Receipt, Refused, Status, lock_dir};
 pub use lsn::Lsn;
 pub use record::{Draft, Kind, Record, RecordError, RecordTooLarge};
@@ -52,3 +55,4 @@ pub use recovery::{Origin, Recovery, Report, recover};
 pub use segment::{
     Corruption, End, HeaderError, LoadedSegment, Scan, Seal, SealedSegment, SegmentHeader, SegmentWriter, scan,
 };
+pub use store::{StoreTag, shown_store_id};

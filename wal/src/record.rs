@@ -10,20 +10,20 @@
 //!  16  16 key           the owner's 128-bit identity of the entry
 //!  32   n body          at most 64 KiB
 //!  32+n 8 lsn
-//!  40+n 4 crc32         of every byte before, length and LSN included
+//!  40+n 4 crc32         of every byte before, length and LSN included, then of the store's tag, which is not stored
 //! ```
 //!
 //! The LSN stands last so that the crc of the prefix, computed by the caller where the entry is built, is *continued* by
-//! the commit thread over eight bytes instead of computed anew: the checksum covers the record from its birth, in memory
-//! too, and costs the commit thread next to nothing.
+//! the commit thread over LSN and tag instead of computed anew: the checksum covers the record from its birth, in memory
+//! too, and costs the commit thread next to nothing. Why there is a tag: [`StoreTag`].
 //!
 //! A GAP record (body: first and last missing LSN, two u64) stands for a whole range of lost LSNs; its own LSN is the
 //! first of them. Only recovery writes one. With it the LSNs of a log are dense again, by ranges.
 
 use thiserror::Error;
 
-use crate::Lsn;
 use crate::fields::{Fields, Reader};
+use crate::{Lsn, StoreTag};
 
 /// Bytes before the body.
 const PREFIX_BYTES: usize = 32;
@@ -128,14 +128,12 @@ impl Draft {
         self.received_us
     }
 
-    /// Appends the finished record to `out`.
-    pub fn finish_into(&self, lsn: Lsn, out: &mut Vec<u8>) {
+    /// Appends the finished record of a store to `out`.
+    pub fn finish_into(&self, store: StoreTag, lsn: Lsn, out: &mut Vec<u8>) {
         let lsn = lsn.get().to_le_bytes();
-        let mut crc = crc32fast::Hasher::new_with_initial(self.crc);
-        crc.update(&lsn);
         out.extend_from_slice(&self.prefix_and_body);
         out.extend_from_slice(&lsn);
-        out.extend_from_slice(&crc.finalize().to_le_bytes());
+        out.extend_from_slice(&store.continue_crc(self.crc, &lsn).to_le_bytes());
     }
 }
 
@@ -156,10 +154,10 @@ pub enum RecordError {
         /// The field.
         length: u32,
     },
-    /// The checksum does not match.
+    /// The checksum does not match: damage, or no record of this store.
     #[error("a record's checksum is {found:#010x}, its bytes say {expected:#010x}")]
     Checksum {
-        /// Computed from the bytes.
+        /// Computed from the bytes and the store's tag.
         expected: u32,
         /// Stored.
         found: u32,
@@ -193,10 +191,10 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads and verifies the record that `bytes` starts with; also returns its length.
-    pub fn parse(bytes: &'a [u8]) -> Result<(Self, usize), RecordError> {
+    /// Reads and verifies the record of a store that `bytes` starts with; also returns its length.
+    pub fn parse(bytes: &'a [u8], store: StoreTag) -> Result<(Self, usize), RecordError> {
         let record = Self::parse_verified(bytes)?;
-        record.verify()?;
+        record.verify(store)?;
         Ok((record, record.encoded.len()))
     }
 
@@ -249,12 +247,12 @@ impl<'a> Record<'a> {
     }
 
     /// Checks the checksum, and what a gap says.
-    pub(crate) fn verify(&self) -> Result<(), RecordError> {
+    pub(crate) fn verify(&self, store: StoreTag) -> Result<(), RecordError> {
         let (covered, stored) = self
             .encoded
             .split_last_chunk::<4>()
             .ok_or(RecordError::Truncated { needed: RECORD_OVERHEAD_BYTES, found: self.encoded.len() })?;
-        let (expected, found) = (crc32fast::hash(covered), u32::from_le_bytes(*stored));
+        let (expected, found) = (store.crc(covered), u32::from_le_bytes(*stored));
         if expected != found {
             return Err(RecordError::Checksum { expected, found });
         }
@@ -281,9 +279,15 @@ fn cut(bytes: &[u8]) -> Result<&[u8], RecordError> {
 mod tests {
     use super::*;
 
+    const STORE_ID: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
+
+    fn store() -> StoreTag {
+        StoreTag::of(STORE_ID)
+    }
+
     fn encoded(draft: &Draft, lsn: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        draft.finish_into(Lsn::new(lsn), &mut bytes);
+        draft.finish_into(store(), Lsn::new(lsn), &mut bytes);
         assert_eq!(bytes.len(), draft.encoded_len());
         bytes
     }
@@ -299,15 +303,24 @@ mod tests {
         golden.extend([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
         golden.extend(b"0123456789abcdefhi");
         golden.extend([8, 7, 6, 5, 4, 3, 2, 1]);
-        golden.extend(crc32fast::hash(&golden).to_le_bytes());
+        let tag = crc32fast::hash(&STORE_ID.to_le_bytes()).to_le_bytes();
+        golden.extend(crc32fast::hash(&[&golden[..], &tag].concat()).to_le_bytes());
         assert_eq!(sample(), golden);
+    }
+
+    #[test]
+    fn a_record_of_another_store_is_refused() {
+        let bytes = sample();
+        assert!(Record::parse(&bytes, store()).is_ok());
+        let result = Record::parse(&bytes, StoreTag::of(STORE_ID + 1));
+        assert!(matches!(result, Err(RecordError::Checksum { .. })), "{result:?}");
     }
 
     #[test]
     fn a_record_reads_back_with_its_length() {
         let mut bytes = sample();
         bytes.extend(b"what follows");
-        let (record, length) = Record::parse(&bytes).unwrap();
+        let (record, length) = Record::parse(&bytes, store()).unwrap();
         assert_eq!(length, 46);
         assert_eq!(record.lsn, Lsn::new(0x0102_0304_0506_0708));
         assert_eq!((record.kind, record.body_version, record.flags), (Kind::EVENT, 7, 0x0203));
@@ -322,7 +335,7 @@ mod tests {
         for bit in 0..golden.len() * 8 {
             let mut bytes = golden.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(Record::parse(&bytes).is_err(), "bit {bit} went unseen");
+            assert!(Record::parse(&bytes, store()).is_err(), "bit {bit} went unseen");
         }
     }
 
@@ -330,7 +343,7 @@ mod tests {
     fn a_record_cut_anywhere_is_refused() {
         let golden = sample();
         for length in 0..golden.len() {
-            assert!(Record::parse(&golden[..length]).is_err(), "cut at {length} went unseen");
+            assert!(Record::parse(&golden[..length], store()).is_err(), "cut at {length} went unseen");
         }
     }
 
@@ -339,7 +352,7 @@ mod tests {
         for length in [0, 39, u32::MAX] {
             let mut bytes = sample();
             bytes[..4].copy_from_slice(&length.to_le_bytes());
-            assert_eq!(Record::parse(&bytes), Err(RecordError::Length { length }));
+            assert_eq!(Record::parse(&bytes, store()), Err(RecordError::Length { length }));
         }
     }
 
@@ -347,14 +360,14 @@ mod tests {
     fn the_longest_body_fits_and_one_byte_more_does_not() {
         let draft = |bytes: usize| Draft::new(Kind::EVENT, 1, 0, 0, [0; 16], &vec![1; bytes]);
         let bytes = encoded(&draft(BODY_BYTES_MAX).unwrap(), 1);
-        assert_eq!(Record::parse(&bytes).unwrap().1, RECORD_BYTES_MAX);
+        assert_eq!(Record::parse(&bytes, store()).unwrap().1, RECORD_BYTES_MAX);
         assert_eq!(draft(BODY_BYTES_MAX + 1).unwrap_err(), RecordTooLarge { bytes: BODY_BYTES_MAX + 1 });
     }
 
     #[test]
     fn a_gap_record_stands_for_its_range() {
         let bytes = encoded(&Draft::gap(Lsn::new(5), Lsn::new(9), 0), 5);
-        let (record, _) = Record::parse(&bytes).unwrap();
+        let (record, _) = Record::parse(&bytes, store()).unwrap();
         assert_eq!(record.gap(), Some((Lsn::new(5), Lsn::new(9))));
         assert_eq!(record.last_lsn(), Lsn::new(9));
     }
@@ -362,6 +375,6 @@ mod tests {
     #[test]
     fn a_gap_record_at_another_lsn_than_its_range_is_refused() {
         let bytes = encoded(&Draft::gap(Lsn::new(5), Lsn::new(9), 0), 6);
-        assert_eq!(Record::parse(&bytes), Err(RecordError::Gap { lsn: Lsn::new(6) }));
+        assert_eq!(Record::parse(&bytes, store()), Err(RecordError::Gap { lsn: Lsn::new(6) }));
     }
 }

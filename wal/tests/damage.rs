@@ -6,10 +6,10 @@ mod common;
 
 use std::path::Path;
 
-use common::{Delivered, Files, Home, assert_dense, draft, files_of, install, small};
+use common::{Delivered, Files, Home, STORE_ID, assert_dense, draft, files_of, install, small};
 use mallard_wal::disk;
 use mallard_wal::disk::sim::{self, SimRng};
-use mallard_wal::{Drive, Kind, Lsn, SealedSegment};
+use mallard_wal::{Draft, Drive, Kind, Lsn, Origin, SealedSegment, StoreTag};
 
 /// The victim is the first of these segments; it holds LSNs 1 to `VICTIM_LAST`.
 const VICTIM_LAST: u64 = 12;
@@ -61,7 +61,14 @@ fn marked() -> Files {
     let running = fill(&home);
     running.log.pump().unwrap();
     drop(running);
-    files_of(&home)
+    let files = files_of(&home);
+    assert_eq!(files[0].1[mark_at(&files)..][..5], *b"MWF\x01\x02", "the last frame is a MARK");
+    files
+}
+
+/// Position of the last frame of the first file, which is one sector long.
+fn mark_at(files: &Files) -> usize {
+    files[0].1.chunks(512).rposition(|sector| sector.iter().any(|byte| *byte != 0)).unwrap() * 512
 }
 
 /// What a recovery of a damaged log delivered.
@@ -131,7 +138,7 @@ fn a_flipped_bit_in_a_sealed_segment_is_seen_and_costs_at_most_its_own_record() 
 fn a_flipped_bit_before_a_mark_is_corruption_and_costs_at_most_its_own_record() {
     let files = marked();
     let path = files[0].0.clone();
-    let mark_at = files[0].1.chunks(512).rposition(|sector| sector.iter().any(|byte| *byte != 0)).unwrap() * 512;
+    let mark_at = mark_at(&files);
     for (at, mask) in flips(&files[0].1[..mark_at], 7) {
         let case = format!("bits {mask:#04x} of byte {at}");
         let (home, disk) = install(&files);
@@ -268,19 +275,110 @@ fn a_torn_frame_is_dropped_without_alarm_and_kept_for_inspection() {
     assert_eq!(report.next_lsn, Lsn::new(2));
 }
 
+/// A sealed segment that begins with a record whose body a stranger has chosen, LSN 1, and goes on with a real one in the
+/// same frame and a real one in the next.
+fn with_body(body: &[u8]) -> Files {
+    let (env, ..) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = home.start(0, Drive::Manual).unwrap();
+    let outer = Draft::new(Kind::EVENT, 1, 0, 0, [0; 16], body).unwrap();
+    running.log.append_all(vec![(outer, 1), (draft(2, 20), 2)]).unwrap();
+    running.log.pump().unwrap();
+    running.commit(3, 20);
+    running.log.close().unwrap();
+    files_of(&home)
+}
+
+/// `bytes`, then their plain crc32, as who knows the format but not the store would end them.
+fn with_plain_crc(bytes: &[u8]) -> Vec<u8> {
+    [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat()
+}
+
 #[test]
 fn a_record_inside_the_body_of_another_is_not_taken_for_one() {
+    let mut forged = Vec::new();
+    draft(666, 0).finish_into(StoreTag::of(STORE_ID - 1), Lsn::new(1), &mut forged);
+    let plain = with_plain_crc(&forged[..forged.len() - 4]);
+    for body in [forged, plain].map(|record| record.repeat(3)) {
+        let files = with_body(&body);
+        // Into the key of the outer record, and into each byte of its length, after which its body is searched. The inner
+        // records have the very LSN that is missing.
+        for at in [20, 0, 1, 2, 3] {
+            let (home, disk) = install(&files);
+            disk.corrupt(&files[0].0, 4096 + 80 + at, 1).unwrap();
+            let (_, delivered) = home.recover(0).unwrap();
+            assert_eq!(
+                delivered,
+                [Delivered::Gap(1, 1), Delivered::Record(2, 2), Delivered::Record(3, 3)],
+                "byte {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_frame_inside_the_body_of_a_record_is_not_taken_for_one() {
+    // At the next sector of the file, so that it is where a frame may start: of any nonce, LSNs 1 to 999.
+    let mut forged = b"MWF\x01\x01\x01\x50\x00".to_vec();
+    forged.extend([64, 1].map(u32::to_le_bytes).concat());
+    forged.extend([1, 0, 77, 1].map(u64::to_le_bytes).concat());
+    forged.extend([0; 16]);
+    forged.extend(999u64.to_le_bytes());
+    forged.extend([0; 4]);
+    let body = [vec![1; 512 - 80 - 32], with_plain_crc(&forged), vec![1; 300]].concat();
+    let files = with_body(&body);
+    assert_eq!(files[0].1[4096 + 512..][..4], *b"MWF\x01");
+    // Without the header page and the frame around it, nothing but its checksum speaks against the forged one.
+    let (home, disk) = install(&files);
+    disk.corrupt(&files[0].0, 20, 1).unwrap();
+    disk.corrupt(&files[0].0, 4096 + 30, 1).unwrap();
+    let mut keys = Vec::new();
+    let origin = Origin { store_id: STORE_ID, checkpoint: Lsn::ZERO };
+    let recovery = mallard_wal::recover(&home.env, &home.dir, &home.quarantine, &home.config, origin, &mut |record| {
+        keys.push(record.lsn.get());
+    });
+    assert_eq!((keys, recovery.unwrap().report().gaps.len()), (vec![1, 2, 3], 0));
+}
+
+#[test]
+fn a_sector_in_the_place_of_another_costs_no_more_than_that_other_and_delivers_nothing_twice() {
+    let (env, ..) = sim::env(1);
+    let home = Home::new(env, Path::new("/"), small());
+    let running = home.start(0, Drive::Manual).unwrap();
+    for item in 1..=6 {
+        running.commit(item, usize::try_from(item).unwrap() % 3 * 400);
+        running.log.pump().unwrap();
+    }
+    running.log.seal().unwrap();
+    running.commit(7, 0);
+    running.log.close().unwrap();
+    let files = files_of(&home);
+    let sectors = files[0].1.len() / 512;
+    for (from, to) in (8..sectors).flat_map(|from| (8..sectors).map(move |to| (from, to))) {
+        let case = format!("sector {from} in the place of sector {to}");
+        let mut damaged = files.clone();
+        damaged[0].1.copy_within(from * 512..(from + 1) * 512, to * 512);
+        let outcome = recover(&install(&damaged).0, 7, &case);
+        assert!(outcome.lost <= 1 && outcome.next == 8, "{case}: {:?}", outcome.delivered);
+    }
+}
+
+#[test]
+fn what_a_torn_frame_says_to_be_durable_is_a_gap_where_it_is_lost() {
     let (env, disk, _) = sim::env(1);
     let home = Home::new(env, Path::new("/"), small());
     let running = home.start(0, Drive::Manual).unwrap();
-    let mut inner = Vec::new();
-    draft(666, 0).finish_into(Lsn::new(2), &mut inner);
-    let outer = mallard_wal::Draft::new(Kind::EVENT, 1, 0, 0, [0; 16], &inner).unwrap();
-    running.log.append_all(vec![(outer, 1), (draft(2, 20), 2)]).unwrap();
-    running.log.pump().unwrap();
-    running.log.close().unwrap();
-    // Into the key of the outer record, which is then lost; the inner one has a plausible LSN.
-    disk.corrupt(&home.segments()[0], 4096 + 80 + 20, 1).unwrap();
-    let (_, delivered) = home.recover(0).unwrap();
-    assert_eq!(delivered, [Delivered::Gap(1, 1), Delivered::Record(2, 2)]);
+    for item in 1..=6 {
+        running.commit(item, 10);
+    }
+    drop(running);
+    let path = home.segments().remove(0);
+    // The frames of LSN 3 to 5 are lost, and the one of LSN 6, the last, is not whole.
+    for sector in 2..5 {
+        disk.break_sector(&path, 4096 + sector * 512).unwrap();
+    }
+    disk.corrupt(&path, 4096 + 5 * 512 + 90, 1).unwrap();
+    let (recovery, delivered) = home.recover(0).unwrap();
+    assert_eq!(delivered, [Delivered::Record(1, 1), Delivered::Record(2, 2), Delivered::Gap(3, 5)]);
+    assert_eq!((recovery.report().next_lsn, recovery.report().torn_frames), (Lsn::new(6), 1));
 }

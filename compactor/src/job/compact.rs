@@ -6,7 +6,7 @@
 use mallard_event::columns::RowBuilder;
 use mallard_event::{Date, SiteId, Stored, Timestamp, codec};
 use mallard_wal::segment::{LoadedSegment, SealedSegment};
-use mallard_wal::{Lsn, Record};
+use mallard_wal::{Lsn, Record, StoreTag};
 
 use super::index::{Index, Place, Rows};
 use super::{Context, check_not_live};
@@ -67,9 +67,10 @@ fn write_partition(
     places.sort_by_key(|place| place.timestamp);
     let mut draft = Draft::create(context, identity)?;
     let mut builder = RowBuilder::new(places.len().min(context.limits.batch_rows_max));
+    let store = StoreTag::of(context.store_id);
     for batch in places.chunks(context.limits.batch_rows_max) {
         for place in batch {
-            builder.push(&stored(place)?);
+            builder.push(&stored(place, store)?);
         }
         draft.write(&builder.finish())?;
     }
@@ -77,8 +78,8 @@ fn write_partition(
 }
 
 /// The row of a record that was an event in the first pass.
-fn stored(place: &Place<'_>) -> Result<Stored, Error> {
-    let (record, _) = Record::parse(place.encoded).map_err(|_| Error::Changed)?;
+fn stored(place: &Place<'_>, store: StoreTag) -> Result<Stored, Error> {
+    let (record, _) = Record::parse(place.encoded, store).map_err(|_| Error::Changed)?;
     let event = codec::decode(record.body_version, record.body).map_err(|_| Error::Changed)?;
     let received_at = Timestamp::saturating_from_micros(record.received_us);
     Ok(Stored { lsn: Some(record.lsn.get()), received_at, event })

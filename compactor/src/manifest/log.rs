@@ -87,6 +87,16 @@ impl ManifestLog {
         })
     }
 
+    /// The state of the store in `root` as of now, for somebody who only looks: changes nothing, and a server may be
+    /// committing meanwhile.
+    pub fn peek(disk: &dyn Disk, root: &Path, store_id: u128) -> Result<Manifest, Error> {
+        let folder = root.join(layout::MANIFEST);
+        match numbers(disk, &folder)?.last() {
+            Some(newest) => Ok(read(disk, &folder, *newest, store_id)?.1),
+            None => empty(disk, root),
+        }
+    }
+
     /// The current state.
     pub fn manifest(&self) -> &Arc<Manifest> {
         &self.manifest

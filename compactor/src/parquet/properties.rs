@@ -1,6 +1,7 @@
 //! How a Parquet file is encoded, and what its footer says.
 
 use mallard_event::columns;
+use mallard_wal::shown_store_id;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -49,7 +50,8 @@ fn sorting_columns(order: Order) -> Option<Vec<SortingColumn>> {
 
 fn key_values(identity: &Identity<'_>, store_id: u128) -> Vec<KeyValue> {
     let pairs = [
-        ("mallard.store_id", format!("{store_id:032x}")),
+        // NOTE: half of it. Parquet files are made to be handed on, and the other half is a secret of the log.
+        ("mallard.store_id", shown_store_id(store_id)),
         ("mallard.first_lsn", identity.lsns.first.to_string()),
         ("mallard.last_lsn", identity.lsns.last.to_string()),
         ("mallard.schema_version", columns::SCHEMA_VERSION.to_string()),

@@ -1,9 +1,9 @@
 //! What jobs make of their inputs: exactly the rows that went in, whatever the records, the sites and the days.
 
-use crate::support::{DAY_US, Store, day, event, record, site, stored, us};
+use crate::support::{DAY_US, STORE_ID, Store, day, event, record, site, stored, us};
 use mallard_compactor::{Error, FileEntry, Job, LsnRange, Order};
 use mallard_event::{Event, SiteId, Stored};
-use mallard_wal::{Draft, Kind, Lsn, Record};
+use mallard_wal::{Draft, Kind, Lsn, Record, StoreTag};
 
 /// Events of three sites over two days; the days interleave, and some instants repeat.
 fn mixed(count: u64) -> Vec<Event> {
@@ -190,7 +190,7 @@ fn a_record_without_a_row_is_kept_as_it_is_and_the_others_are_compacted() {
     let mut rest = bytes.as_slice();
     let mut found = Vec::new();
     while !rest.is_empty() {
-        let (record, length) = Record::parse(rest).unwrap();
+        let (record, length) = Record::parse(rest, StoreTag::of(STORE_ID)).unwrap();
         found.push((record.lsn.get(), record.kind.0, record.body.to_vec()));
         rest = &rest[length..];
     }

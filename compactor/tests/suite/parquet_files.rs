@@ -42,7 +42,7 @@ fn the_footer_names_the_store_the_lsns_the_schema_version_and_the_order() {
     assert_eq!(
         pairs,
         [
-            ("mallard.store_id", "00000000000000000000000000005eed".to_owned()),
+            ("mallard.store_id", "0123456789abcdef".to_owned()),
             ("mallard.first_lsn", "1".to_owned()),
             ("mallard.last_lsn", "10".to_owned()),
             ("mallard.schema_version", "1".to_owned()),

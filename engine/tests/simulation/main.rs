@@ -19,8 +19,13 @@
     reason = "a test fails by panicking, prints its counts, and is no interface"
 )]
 
+mod forgetful;
+mod moments;
 mod world;
 
+use std::panic::{self, AssertUnwindSafe};
+
+use forgetful::Forgets;
 use mallard_wal::disk::sim::{CrashMode, SimRng};
 use world::World;
 
@@ -184,4 +189,28 @@ fn a_failed_sync_is_final_and_a_restart_finds_what_was_acknowledged() {
         world.check();
     }
     println!("{operations} single I/O errors");
+}
+
+#[test]
+fn this_simulation_sees_a_store_that_forgets_a_sync() {
+    let operations = operations_of(4);
+    for forgets in Forgets::ALL {
+        let is_seen = |cut: &u64| {
+            let mut world = World::forgetting(4, forgets);
+            world.context = format!("{forgets:?}, cut at operation {cut}");
+            world.cut_power_at(*cut);
+            world.try_open();
+            play(&mut world, LIFE);
+            world.crash(&mut SimRng::new(*cut), CrashMode::Random);
+            let looked = panic::catch_unwind(AssertUnwindSafe(|| {
+                world.open();
+                world.check();
+            }));
+            looked.is_err()
+        };
+        let cuts = (1..=operations).step_by(7);
+        let (count, seen) = (cuts.clone().count(), cuts.filter(is_seen).count());
+        println!("{forgets:?}: seen by {seen} of {count} power cuts");
+        assert!(seen > 0, "no power cut showed what was forgotten: {forgets:?}");
+    }
 }

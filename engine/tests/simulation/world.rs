@@ -10,7 +10,9 @@ use mallard_wal::Drive;
 use mallard_wal::disk::Env;
 use mallard_wal::disk::sim::{self, CrashMode, EIO, Fault, SimClock, SimDisk, SimRng};
 
-const SITES: [&str; 3] = ["a.example", "b.example", ".."];
+use crate::forgetful::{Forgetful, Forgets};
+
+pub const SITES: [&str; 3] = ["a.example", "b.example", ".."];
 const DAY_US: i64 = 86_400 * 1_000_000;
 
 /// The machine, the store and what the clients know.
@@ -24,7 +26,7 @@ pub struct World {
     may_fail: bool,
     env: Env,
     clock: Arc<SimClock>,
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
     sent: BTreeSet<String>,
     acknowledged: BTreeMap<String, u64>,
     waiting: Vec<(String, Receipt)>,
@@ -45,6 +47,13 @@ impl World {
             acknowledged: BTreeMap::new(),
             waiting: Vec::new(),
         }
+    }
+
+    /// A machine whose disk leaves out some syncs.
+    pub fn forgetting(seed: u64, forgets: Forgets) -> Self {
+        let mut world = Self::new(seed);
+        world.env.disk = Arc::new(Forgetful { disk: world.disk.clone(), forgets });
+        world
     }
 
     fn config() -> Config {
@@ -76,7 +85,7 @@ impl World {
     pub fn try_open(&mut self) -> bool {
         self.store = None;
         match Store::open(Self::config(), self.env.clone(), Drive::Manual, Arc::new(Progress::default())) {
-            Ok(store) => self.store = Some(store),
+            Ok(store) => self.store = Some(Arc::new(store)),
             Err(error) => assert!(self.may_fail, "{error} ({})", self.context),
         }
         self.store.is_some()
@@ -110,16 +119,17 @@ impl World {
         }
     }
 
-    /// One step of maintenance; a committed event is visible before and after it.
-    pub fn maintain(&mut self) {
+    /// One step of maintenance; the same events are visible before it, between its commit and its cleaning up, and after.
+    pub fn maintain(&self) {
         let Some(store) = &self.store else { return };
         let before = self.watched_rows();
-        match store.maintain(&|_| {}) {
-            Ok(_) => {
-                let after = self.watched_rows();
-                let is_same = before.is_none() || after.is_none() || before == after;
-                assert!(is_same, "maintenance changed what is visible: {before:?}, then {after:?} ({})", self.context);
-            }
+        let check_same = |when: &str| {
+            let now = self.watched_rows();
+            let is_same = before.is_none() || now.is_none() || before == now;
+            assert!(is_same, "{when} maintenance other events are visible: {before:?}, {now:?} ({})", self.context);
+        };
+        match store.maintain(&|_| check_same("during")) {
+            Ok(_) => check_same("after"),
             Err(error) => assert!(self.may_fail, "{error} ({})", self.context),
         }
     }
@@ -168,6 +178,11 @@ impl World {
         for (id, lsn) in &self.acknowledged {
             assert_eq!(rows.get(lsn), Some(id), "{id} was acknowledged with lsn {lsn} ({})", self.context);
         }
+    }
+
+    /// The open store, for another thread to look at.
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(self.store.as_ref().unwrap())
     }
 
     /// Number of visible events.

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 
 pub use report::{Origin, Report};
 
-use self::survey::Survey;
+pub(crate) use self::survey::{Found, Survey};
 use self::walk::{Place, Walk};
 use crate::disk::Env;
 use crate::log::{Config, Leftover};

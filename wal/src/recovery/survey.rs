@@ -10,27 +10,27 @@ use crate::{Error, Lsn};
 
 /// A segment file.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) path: PathBuf,
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
     /// The first LSN, by its name.
-    pub(super) base: Lsn,
-    pub(super) bytes: u64,
+    pub(crate) base: Lsn,
+    pub(crate) bytes: u64,
     /// Its header; none if the page is damaged.
-    pub(super) header: Option<SegmentHeader>,
+    pub(crate) header: Option<SegmentHeader>,
 }
 
 /// The files of the folder.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(crate) struct Survey {
     /// In log order.
-    pub(super) segments: Vec<Found>,
+    pub(crate) segments: Vec<Found>,
     /// Files that never got their name.
-    pub(super) unfinished: Vec<PathBuf>,
+    pub(crate) unfinished: Vec<PathBuf>,
 }
 
 impl Survey {
     /// Lists the folder. Files of other stores and newer formats, and segments under a wrong name, are refused.
-    pub(super) fn take(disk: &dyn Disk, dir: &Path, store_id: u128) -> Result<Self, Error> {
+    pub(crate) fn take(disk: &dyn Disk, dir: &Path, store_id: u128) -> Result<Self, Error> {
         let mut survey = Self::default();
         for entry in disk.list(dir).map_err(Error::io("list", dir))? {
             let path = dir.join(&entry.name);
@@ -50,7 +50,7 @@ impl Survey {
     }
 
     /// The highest value of a header field, 0 if there is no sound header.
-    pub(super) fn highest(&self, field: impl Fn(&SegmentHeader) -> u64) -> u64 {
+    pub(crate) fn highest(&self, field: impl Fn(&SegmentHeader) -> u64) -> u64 {
         let headers = self.segments.iter().filter_map(|found| found.header.as_ref());
         headers.map(field).max().unwrap_or(0)
     }

@@ -16,7 +16,7 @@ use crate::segment::{
     ALIGN_MAX, Corruption, End, FLAG_REBUILT, FRAME_PAYLOAD_BYTES_MAX, HEADER_BYTES, Scan, Seal, SealedSegment,
     SegmentHeader, scan,
 };
-use crate::{Error, Lsn, names};
+use crate::{Error, Lsn, StoreTag, names};
 
 /// The longest file that is taken for a segment; twice what a log may be configured to.
 const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -188,14 +188,15 @@ impl<'a> Walk<'a> {
         at: u64,
         reason: Corruption,
     ) -> Result<(), Error> {
-        let Place { config, .. } = self.place;
+        let Place { config, origin, .. } = self.place;
         if config.on_corruption == OnCorruption::Refuse {
             return Err(Error::Damaged { path: found.path.clone(), at, reason });
         }
         self.keep_original(found)?;
         let bytes = image.bytes();
         let last = next.map(|next| next.base.previous());
-        let salvaged = salvage(bytes, found, last, config.full_bytes(bytes.len() as u64));
+        let store = StoreTag::of(origin.store_id);
+        let salvaged = salvage(bytes, found, store, last, config.full_bytes(bytes.len() as u64));
         self.report.torn_frames += u64::from(salvaged.torn_bytes > 0);
         self.report.torn_bytes += salvaged.torn_bytes;
         let header = self.rebuilt_header(found, salvaged.number, bytes.len() + salvaged.gap_bytes());

@@ -6,7 +6,7 @@
 //!    8   2 format version = 1
 //!   10   2 header length = 4096
 //!   12   4 commit alignment: every frame starts on a multiple of it
-//!   16  16 store id: a segment of another store is refused
+//!   16  16 store id: a segment of another store is refused; its tag is in the checksums of all that follows
 //!   32   8 segment number: rises from file to file
 //!   40   8 base LSN: the first LSN that may appear
 //!   48   8 writer epoch: +1 at each open for write
@@ -25,8 +25,8 @@
 
 use thiserror::Error;
 
-use crate::Lsn;
 use crate::fields::{Fields, Reader, ends_in_its_crc, is_zero};
+use crate::{Lsn, shown_store_id};
 
 const MAGIC: [u8; 8] = *b"MALLWAL\x01";
 const FORMAT_VERSION: u16 = 1;
@@ -86,7 +86,10 @@ pub enum HeaderError {
         version: u16,
     },
     /// A sound header of another store.
-    #[error("the segment belongs to store {found:032x}, not to {expected:032x}: move it away")]
+    #[error(
+        "the segment belongs to store {}, not to {}: move it away",
+        shown_store_id(*found), shown_store_id(*expected)
+    )]
     Foreign {
         /// This store.
         expected: u128,

@@ -6,10 +6,10 @@ use super::contents::Contents;
 use super::header::{FLAG_REBUILT, HEADER_BYTES, HeaderError, SegmentHeader};
 use super::seal::Seal;
 use super::tail::{Corruption, Tail, Verdict, judge};
-use crate::Lsn;
 use crate::fields::{is_zero, used_len};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameType, frame_bytes, header_crc};
 use crate::record::Record;
+use crate::{Lsn, StoreTag};
 
 /// How a segment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,7 @@ enum Stop {
 struct Scanner<'a> {
     bytes: &'a [u8],
     header: SegmentHeader,
+    store: StoreTag,
     at: usize,
     chain: u32,
     frames: u32,
@@ -128,6 +129,7 @@ impl<'a> Scanner<'a> {
         Self {
             bytes,
             header,
+            store: StoreTag::of(header.store_id),
             at: HEADER_BYTES,
             chain: header_crc(page),
             frames: 0,
@@ -140,7 +142,7 @@ impl<'a> Scanner<'a> {
     /// Verifies the frame at the position and steps over it; returns the SEAL if it was one.
     fn frame(&mut self) -> Result<Option<Seal>, Stop> {
         let rest = self.bytes.get(self.at..).ok_or(Stop::Unverified)?;
-        let frame = FrameHeader::parse(rest).filter(|frame| is_of(&self.header, frame)).ok_or(Stop::Unverified)?;
+        let frame = self.frame_at(rest).ok_or(Stop::Unverified)?;
         let whole = rest.get(..self.length_of(&frame)).ok_or(Stop::Unverified)?;
         let (content, padding) = whole.split_at(frame.content_bytes());
         let (head, payload) = content.split_at(FRAME_HEADER_BYTES);
@@ -178,7 +180,7 @@ impl<'a> Scanner<'a> {
         let mut seal = None;
         match frame.frame_type {
             FrameType::Data => {
-                count_records(&mut contents, frame.records, payload)?;
+                count_records(&mut contents, self.store, frame.records, payload)?;
                 let start = self.at + FRAME_HEADER_BYTES;
                 self.payloads.push(start..start + payload.len());
             }
@@ -235,9 +237,16 @@ impl<'a> Scanner<'a> {
         let align = self.header.commit_align as usize;
         let behind = (self.at + align..self.bytes.len()).step_by(align);
         behind.rev().find_map(|at| {
-            let frame = FrameHeader::parse(self.bytes.get(at..)?)?;
-            is_of(&self.header, &frame).then_some((at as u64, frame.durable_lsn))
+            let frame = self.frame_at(self.bytes.get(at..)?)?;
+            Some((at as u64, frame.durable_lsn))
         })
+    }
+
+    /// The frame header at the start of `bytes`, if it was written into this segment and nowhere else.
+    fn frame_at(&self, bytes: &[u8]) -> Option<FrameHeader> {
+        let is_own =
+            |frame: &FrameHeader| frame.nonce == self.header.nonce && frame.segment_number == self.header.number;
+        FrameHeader::parse(bytes, self.store).filter(is_own)
     }
 
     fn rest(&self) -> &[u8] {
@@ -249,18 +258,13 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether a frame was written into this segment and nowhere else.
-fn is_of(header: &SegmentHeader, frame: &FrameHeader) -> bool {
-    frame.nonce == header.nonce && frame.segment_number == header.number
-}
-
 /// Verifies the records of a DATA payload.
-fn count_records(contents: &mut Contents, records: u32, payload: &[u8]) -> Result<(), Stop> {
+fn count_records(contents: &mut Contents, store: StoreTag, records: u32, payload: &[u8]) -> Result<(), Stop> {
     let wrong = |_| Stop::Corrupt(Corruption::Record);
     let mut rest = payload;
     let before = contents.records();
     while !rest.is_empty() {
-        let (record, length) = Record::parse(rest).map_err(wrong)?;
+        let (record, length) = Record::parse(rest, store).map_err(wrong)?;
         if record.lsn != contents.next() {
             return Err(Stop::Corrupt(Corruption::Record));
         }

@@ -8,16 +8,17 @@ use std::io;
 use super::contents::Contents;
 use super::header::{FRAME_PAYLOAD_BYTES_MAX, HEADER_BYTES, SegmentHeader};
 use super::seal::{SEAL_BYTES, Seal};
-use crate::Lsn;
 use crate::disk::File;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameType, frame_bytes, header_crc};
 use crate::record::{Draft, Record};
+use crate::{Lsn, StoreTag};
 
 /// The one writer of a segment file.
 #[derive(Debug)]
 pub struct SegmentWriter {
     file: Box<dyn File>,
     header: SegmentHeader,
+    store: StoreTag,
     /// Where the next frame goes.
     at: u64,
     chain: u32,
@@ -45,6 +46,7 @@ impl SegmentWriter {
         Ok(Self {
             file,
             header,
+            store: StoreTag::of(header.store_id),
             at: HEADER_BYTES as u64,
             chain: header_crc(&page),
             frames: 0,
@@ -67,7 +69,7 @@ impl SegmentWriter {
         let first_lsn = self.next_lsn();
         for draft in drafts {
             let lsn = self.next_lsn();
-            draft.finish_into(lsn, &mut self.buffer);
+            draft.finish_into(self.store, lsn, &mut self.buffer);
             self.count(lsn, draft.received_us());
         }
         self.write_frame(FrameType::Data)?;
@@ -123,7 +125,7 @@ impl SegmentWriter {
         let first = self.next_lsn();
         let gap = Draft::gap(first, last, now_us);
         self.make_room(gap.encoded_len())?;
-        gap.finish_into(first, &mut self.buffer);
+        gap.finish_into(self.store, first, &mut self.buffer);
         self.count(last, now_us);
         Ok(())
     }
@@ -230,7 +232,7 @@ impl SegmentWriter {
             payload_crc: payload_crc.clone().finalize(),
             pad_bytes: length_field(padding.len()),
         };
-        let encoded = header.encode();
+        let encoded = header.encode(self.store);
         head.copy_from_slice(&encoded);
         self.chain = header.chain(header_crc(&encoded));
         self.file_crc.update(&encoded);

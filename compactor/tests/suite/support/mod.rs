@@ -15,7 +15,7 @@ use mallard_wal::{Draft, Lsn};
 
 pub(crate) use events::{DAY_US, day, event, record, site, stored, us};
 
-pub(crate) const STORE_ID: u128 = 0x5eed;
+pub(crate) const STORE_ID: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
 pub(crate) const ROOT: &str = "/data";
 
 /// A data directory with sealed segments and a manifest.

@@ -1,24 +1,25 @@
 //! Tests of whole reports: through DuckDB, over files and hot rows.
 
 #![allow(clippy::disallowed_methods, reason = "tests plant, damage and remove files behind the program's back")]
-#![allow(clippy::cast_precision_loss, reason = "the counts of a test are small")]
 
 mod behaviour;
 mod fixture;
-mod history;
-mod oracle;
 mod pool;
+#[path = "../../../tests/support/mod.rs"]
+mod support;
 mod views;
 
 use proptest::prelude::*;
 
 use super::{Dimension, Interval, Question, Snapshot, Span};
 use fixture::Fixture;
-use history::histories;
-use oracle::Oracle;
+use support::history::{Size, histories};
+use support::oracle::Oracle;
 
 const CASES: u32 = 192;
 const HOUR_US: i64 = 3_600_000_000;
+/// Few enough events that a counter-example can be read.
+const SMALL: Size = Size { walks: 0..9, visitors: 3, days: 4 };
 
 /// Asks everything and compares it with the reference.
 fn check_every_report(fixture: &Fixture, snapshot: &dyn Snapshot, oracle: &Oracle<'_>, question: &Question) {
@@ -40,7 +41,7 @@ fn check_every_report(fixture: &Fixture, snapshot: &dyn Snapshot, oracle: &Oracl
 #[test]
 fn every_report_equals_the_reference_however_rows_lie_in_files_and_memory() {
     let fixture = Fixture::new();
-    proptest!(ProptestConfig::with_cases(CASES), |(history in histories())| {
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL))| {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let oracle = Oracle::new(&history.rows, &history.question);
         check_every_report(&fixture, &snapshot, &oracle, &history.question);
@@ -50,7 +51,7 @@ fn every_report_equals_the_reference_however_rows_lie_in_files_and_memory() {
 #[test]
 fn a_series_by_minute_equals_the_reference() {
     let fixture = Fixture::new();
-    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(), hours in 1..30_i64)| {
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL), hours in 1..30_i64)| {
         let span = Span { end_us: history.question.span.start_us + hours * HOUR_US, ..history.question.span };
         let question = Question { span, ..history.question };
         let snapshot = fixture.snapshot(&question.site, &history.rows, &history.places);
@@ -63,7 +64,7 @@ fn a_series_by_minute_equals_the_reference() {
 #[test]
 fn counts_of_two_spans_that_meet_at_midnight_utc_add_up_to_those_of_both() {
     let fixture = Fixture::new();
-    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(), days in 0..4_i64)| {
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL), days in 0..4_i64)| {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let Span { start_us, end_us } = history.question.span;
         let midnight_us = (start_us.div_euclid(24 * HOUR_US) + days) * 24 * HOUR_US;

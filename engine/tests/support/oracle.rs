@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
+use mallard_engine::{BreakdownRow, Bucket, Dimension, Interval, MainReport, Question};
 use mallard_event::{Event, Stored};
-
-use crate::query::{BreakdownRow, Bucket, Dimension, Interval, MainReport, Question};
 
 const MINUTE_US: i64 = 60_000_000;
 const HOUR_US: i64 = 60 * MINUTE_US;
@@ -19,13 +18,13 @@ const HOUR_US: i64 = 60 * MINUTE_US;
 type Visitor<'a> = (String, &'a str);
 
 /// All events of the question's site in the order (timestamp, lsn), by visitor.
-pub(super) struct Oracle<'a> {
+pub(crate) struct Oracle<'a> {
     question: &'a Question,
     visitors: BTreeMap<Visitor<'a>, Vec<&'a Event>>,
 }
 
 impl<'a> Oracle<'a> {
-    pub(super) fn new(rows: &'a [Stored], question: &'a Question) -> Self {
+    pub(crate) fn new(rows: &'a [Stored], question: &'a Question) -> Self {
         let mut rows: Vec<&Stored> = rows.iter().filter(|row| row.event.site == question.site).collect();
         rows.sort_by_key(|row| (row.event.timestamp, row.lsn));
         let mut visitors = BTreeMap::<Visitor<'_>, Vec<&Event>>::new();
@@ -60,7 +59,7 @@ impl<'a> Oracle<'a> {
         (span.start_us..span.end_us).contains(&event.timestamp.micros())
     }
 
-    pub(super) fn main(&self) -> MainReport {
+    pub(crate) fn main(&self) -> MainReport {
         let visitors = self.events().map(|(visitor, _)| visitor).collect::<BTreeSet<_>>().len();
         let pageviews = self.events().filter(|(_, event)| is_pageview(event)).count();
         let events = self.events().filter(|(_, event)| is_custom(event)).count();
@@ -85,7 +84,7 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    pub(super) fn timeseries(&self, interval: Interval) -> Vec<Bucket> {
+    pub(crate) fn timeseries(&self, interval: Interval) -> Vec<Bucket> {
         let buckets = buckets(self.question, interval).into_iter().map(|(label, start_us, end_us)| {
             let inside = |event: &Event| (start_us..end_us).contains(&event.timestamp.micros());
             let events: Vec<_> = self.events().filter(|(_, event)| inside(event)).collect();
@@ -96,7 +95,7 @@ impl<'a> Oracle<'a> {
         buckets.collect()
     }
 
-    pub(super) fn breakdown(&self, dimension: Dimension, limit: usize) -> Vec<BreakdownRow> {
+    pub(crate) fn breakdown(&self, dimension: Dimension, limit: usize) -> Vec<BreakdownRow> {
         let mut values = BTreeMap::<Option<&str>, (BTreeSet<&Visitor<'_>>, usize)>::new();
         match of_session(dimension) {
             Some(value) => {

@@ -1,21 +1,18 @@
-//! Generated histories: a few visitors of two sites over a few days around a clock change, with every case that the
+//! Generated histories: a few visitors of some sites over a few days around a clock change, with every case that the
 //! definitions tell apart made likely.
 
+use std::ops::Range;
+
+use mallard_engine::{Question, Span, TimeZone};
 use mallard_event::{Event, EventId, EventName, SiteId, Stored, Timestamp, VisitorId};
 use proptest::array::uniform17;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::TimeZone;
-use crate::query::{Question, Span};
-
 const MINUTE_US: i64 = 60_000_000;
 const HOUR_US: i64 = 60 * MINUTE_US;
 const DAY_US: i64 = 24 * HOUR_US;
-/// How many days a history lasts.
-const DAYS: i64 = 4;
-
 /// Zones with the UTC day at which a history begins: both clock changes of several, and zones without any.
 const PLACES: [(&str, &str); 10] = [
     ("UTC", "2024-02-27"),
@@ -52,13 +49,30 @@ const NAMES: [&str; 6] = ["pageview", "pageview", "pageview", "engagement", "sig
 /// Values of text columns, among them those that NULL could be mistaken for.
 const TEXTS: [Option<&str>; 6] = [None, Some(""), Some("(unknown)"), Some("(direct)"), Some("Zürich"), Some("a'b")];
 
+/// The site that questions are about is the busiest; another has a name that is a folder's.
+const SITES: [&str; 5] = ["first", "first", "first", "second", ".."];
+
+/// Two of the first three differ in their case only.
+const VISITORS: [&str; 9] = ["v", "w", "W", "x", "vv", "~", "y", "z", "0"];
+
+/// How much happens.
+#[derive(Clone, Debug)]
+pub(crate) struct Size {
+    /// Walks of one visitor each, of one to nine events.
+    pub(crate) walks: Range<usize>,
+    /// Visitors of each site, at most nine.
+    pub(crate) visitors: usize,
+    /// UTC days in which walks begin; some go on for a day or two.
+    pub(crate) days: i64,
+}
+
 /// Events, where each of them lies, and a question about them.
 #[derive(Clone, Debug)]
-pub(super) struct History {
-    pub(super) rows: Vec<Stored>,
+pub(crate) struct History {
+    pub(crate) rows: Vec<Stored>,
     /// For each row: 0 in the hot tail, or the number of a file of its day.
-    pub(super) places: Vec<usize>,
-    pub(super) question: Question,
+    pub(crate) places: Vec<usize>,
+    pub(crate) question: Question,
 }
 
 #[derive(Clone, Debug)]
@@ -83,29 +97,29 @@ struct Step {
     place: usize,
 }
 
-pub(super) fn histories() -> impl Strategy<Value = History> {
-    (select(&PLACES[..]), vec(walk(), 0..9), stretch()).prop_map(|((zone, day), walks, (start_us, end_us))| {
-        let zone = TimeZone::get(zone).unwrap();
-        let base_us = format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().unwrap().as_microsecond();
-        let span = match (start_us % HOUR_US, end_us % HOUR_US) {
-            (0, 0) => local_days(&zone, base_us + start_us, base_us + end_us),
-            _ => Span { start_us: base_us + start_us, end_us: base_us + end_us },
-        };
-        let question = Question { site: SiteId::parse("first").unwrap(), span, zone };
-        let (rows, places) = rows_of(&walks, base_us);
-        History { rows, places, question }
-    })
-}
-
-fn walk() -> impl Strategy<Value = Walk> {
-    let start = (0..DAYS * 96, select(&[0, 1, -1][..]));
-    let site = select(&["first", "first", "first", "second"][..]);
-    (site, select(&["v", "w", "W"][..]), start, prop::bool::weighted(0.2), vec(step(), 1..10)).prop_map(
-        |(site, visitor, (slot, shift_us), is_rounded, steps)| {
-            let start_us = slot * 15 * MINUTE_US + shift_us;
-            Walk { site, visitor, start_us, is_rounded, steps }
+pub(crate) fn histories(size: &Size) -> impl Strategy<Value = History> + use<> {
+    (select(&PLACES[..]), vec(walk(size), size.walks.clone()), stretch(size.days)).prop_map(
+        |((zone, day), walks, (start_us, end_us))| {
+            let zone = TimeZone::get(zone).unwrap();
+            let base_us = format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().unwrap().as_microsecond();
+            let span = match (start_us % HOUR_US, end_us % HOUR_US) {
+                (0, 0) => local_days(&zone, base_us + start_us, base_us + end_us),
+                _ => Span { start_us: base_us + start_us, end_us: base_us + end_us },
+            };
+            let question = Question { site: SiteId::parse("first").unwrap(), span, zone };
+            let (rows, places) = rows_of(&walks, base_us);
+            History { rows, places, question }
         },
     )
+}
+
+fn walk(size: &Size) -> impl Strategy<Value = Walk> + use<> {
+    let start = (0..size.days * 96, select(&[0, 1, -1][..]));
+    (select(&SITES[..]), select(&VISITORS[..size.visitors]), start, prop::bool::weighted(0.2), vec(step(), 1..10))
+        .prop_map(|(site, visitor, (slot, shift_us), is_rounded, steps)| {
+            let start_us = slot * 15 * MINUTE_US + shift_us;
+            Walk { site, visitor, start_us, is_rounded, steps }
+        })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -126,9 +140,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Start and end of a span within a history: of whole hours, to become local days, or of anything.
-fn stretch() -> impl Strategy<Value = (i64, i64)> {
-    let hours = (0..=DAYS * 24, 0..=DAYS * 24).prop_map(|(start, end)| (start * HOUR_US, end * HOUR_US));
-    let micros = (0..=DAYS * DAY_US, 0..=DAYS * DAY_US);
+fn stretch(days: i64) -> impl Strategy<Value = (i64, i64)> {
+    let hours = (0..=days * 24, 0..=days * 24).prop_map(|(start, end)| (start * HOUR_US, end * HOUR_US));
+    let micros = (0..=days * DAY_US, 0..=days * DAY_US);
     prop_oneof![3 => hours, 1 => micros].prop_map(|(one, other)| (one.min(other), one.max(other)))
 }
 
@@ -144,8 +158,9 @@ fn local_days(zone: &TimeZone, start_us: i64, end_us: i64) -> Span {
 fn rows_of(walks: &[Walk], base_us: i64) -> (Vec<Stored>, Vec<usize>) {
     let mut events: Vec<(&Step, Event)> = walks.iter().flat_map(|walk| events_of(walk, base_us)).collect();
     events.sort_by_key(|(step, _)| step.arrival);
-    let numbered = (1..).zip(events).map(|(lsn, (step, event))| {
+    let numbered = (1..).zip(events).map(|(lsn, (step, mut event))| {
         let received_at = event.timestamp;
+        event.event_id = EventId::parse(&format!("id-{lsn}")).unwrap();
         (Stored { lsn: Some(lsn), received_at, event }, step.place)
     });
     numbered.unzip()

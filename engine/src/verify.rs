@@ -1,0 +1,191 @@
+//! [`verify`]: is everything that was accepted still there, and readable? Changes nothing, and may run beside a server.
+//!
+//! ```text
+//! STORE     whose directory this is
+//! manifest  the newest file: every checksum, every edit
+//! log       every segment, every record; it begins at or below the checkpoint and goes on without a hole
+//! Parquet   every live file: length, checksum of the whole, every row read, as many rows as the manifest says
+//! ```
+//! What a server does meanwhile is not a fault: a segment that is gone was trimmed, a file that is gone was merged, if the
+//! manifest says so by then. A fault names its file; of a Parquet file also the site and the day that miss it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mallard_compactor::{FileEntry, Manifest, ManifestLog, read_file};
+use mallard_wal::disk::Env;
+use mallard_wal::{Examination, Lsn};
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::layout::Layout;
+
+/// Files of one kind that were read from end to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many.
+    pub files: u64,
+    /// Their lengths.
+    pub bytes: u64,
+    /// Records, or rows, in them.
+    pub records: u64,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, relative to the data directory; none if it is a file that is missing.
+    pub path: Option<PathBuf>,
+    /// What is wrong.
+    pub what: String,
+    /// The site and the UTC day whose answers it affects, if these are known.
+    pub affects: Option<(String, String)>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.display())?;
+        }
+        f.write_str(&self.what)?;
+        match &self.affects {
+            Some((site, date)) => write!(f, " (site {site}, day {date})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// The LSN through which the log is in Parquet files.
+    pub compacted_lsn: u64,
+    /// The newest LSN in the log.
+    pub durable_lsn: u64,
+    /// The log.
+    pub log: Checked,
+    /// The live Parquet files.
+    pub parquet: Checked,
+    /// Ranges of LSNs, both ends included, that an earlier recovery found destroyed.
+    pub lost: Vec<(u64, u64)>,
+    /// What is wrong now.
+    pub faults: Vec<Fault>,
+}
+
+impl Verification {
+    /// Whether nothing is wrong, and nothing was lost.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// Verifies the store in `data_dir`. `progress` hears how many bytes of how many have been read.
+///
+/// # Errors
+/// What keeps the verification from going on: no store, a manifest that cannot be used, a file of another store.
+pub fn verify(data_dir: &Path, env: &Env, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
+    let layout = Layout::new(data_dir);
+    let identity = Identity::load(env.disk.as_ref(), &layout)?;
+    let mut verifier = Verifier { env, layout: &layout, identity, progress, read: 0, found: Verification::default() };
+    verifier.run()?;
+    Ok(verifier.found)
+}
+
+struct Verifier<'a> {
+    env: &'a Env,
+    layout: &'a Layout,
+    identity: Identity,
+    progress: &'a mut dyn FnMut(u64, u64),
+    read: u64,
+    found: Verification,
+}
+
+impl Verifier<'_> {
+    fn run(&mut self) -> Result<(), Error> {
+        // The manifest comes first: what the log loses afterwards is in a later one.
+        let manifest = self.manifest()?;
+        self.found.compacted_lsn = manifest.checkpoint().get();
+        self.found.lost = manifest.gaps().iter().map(|gap| (gap.first.get(), gap.last.get())).collect();
+        let log = Examination::begin(self.env.disk.as_ref(), &self.layout.wal(), self.identity.store_id)?;
+        let total = log.bytes_left() + manifest.files().map(|file| file.bytes).sum::<u64>();
+        self.log(log, manifest.checkpoint(), total)?;
+        for file in manifest.files() {
+            self.file(file, total)?;
+        }
+        Ok(())
+    }
+
+    fn manifest(&self) -> Result<Manifest, Error> {
+        Ok(ManifestLog::peek(self.env.disk.as_ref(), self.layout.root(), self.identity.store_id)?)
+    }
+
+    fn log(&mut self, log: Examination<'_>, checkpoint: Lsn, total: u64) -> Result<(), Error> {
+        let mut first = None;
+        let mut newest = checkpoint;
+        for segment in log {
+            let segment = segment?;
+            first.get_or_insert(segment.first_lsn);
+            newest = newest.max(segment.last_lsn);
+            self.found.log.add(segment.bytes, segment.records);
+            let above = segment.gaps.iter().filter(|(_, last)| *last > checkpoint);
+            self.found.lost.extend(above.map(|(first, last)| (first.get(), last.get())));
+            if let Some(fault) = segment.fault {
+                self.fault(Some(&segment.path), fault.to_string(), None);
+            }
+            self.advance(segment.bytes, total);
+        }
+        self.found.durable_lsn = newest.get();
+        self.begins_in_time(first)
+    }
+
+    /// Everything above the checkpoint must be in the log. While this was looking, the checkpoint may have moved.
+    fn begins_in_time(&mut self, first: Option<Lsn>) -> Result<(), Error> {
+        let Some(first) = first else { return Ok(()) };
+        let checkpoint = self.manifest()?.checkpoint();
+        if first > checkpoint.next() {
+            let missing = format!("the log lacks LSNs {} to {}", checkpoint.next(), first.previous());
+            self.fault(None, missing, None);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, file: &Arc<FileEntry>, total: u64) -> Result<(), Error> {
+        let mut rows = 0;
+        let outcome = read_file(self.env, self.layout.root(), file, &mut |batch| rows += batch.num_rows() as u64);
+        let wrong = match outcome {
+            Ok(()) if rows == file.rows => None,
+            Ok(()) => Some(format!("it has {rows} rows where the manifest says {}", file.rows)),
+            Err(error) => Some(error.to_string()),
+        };
+        match wrong {
+            None => self.found.parquet.add(file.bytes, rows),
+            // Merged or expired since the manifest was read.
+            Some(_) if !self.manifest()?.contains(&file.path) => {}
+            Some(what) => {
+                let affects = (file.site.to_string(), file.date.to_string());
+                self.fault(Some(&self.layout.root().join(&*file.path)), what, Some(affects));
+            }
+        }
+        self.advance(file.bytes, total);
+        Ok(())
+    }
+
+    fn fault(&mut self, path: Option<&Path>, what: String, affects: Option<(String, String)>) {
+        let relative = |path: &Path| path.strip_prefix(self.layout.root()).unwrap_or(path).to_owned();
+        self.found.faults.push(Fault { path: path.map(relative), what, affects });
+    }
+
+    fn advance(&mut self, bytes: u64, total: u64) {
+        self.read += bytes;
+        (self.progress)(self.read.min(total), total);
+    }
+}
+
+impl Checked {
+    fn add(&mut self, bytes: u64, records: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+        self.records += records;
+    }
+}

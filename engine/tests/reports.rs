@@ -1,0 +1,296 @@
+//! Whole reports through an engine, wherever its events are: in memory, in files, half and half, after merges, after a
+//! clean stop and after a crash. Compaction never changes an answer: each must be that of the reference, which reads the
+//! definitions of the metrics over a plain list of what was stored.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and prints its counts"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::vec;
+
+use mallard_engine::env::{self, Clock as _, Env};
+use mallard_engine::{
+    Answer, Config, Dimension, Engine, Interval, Maintenance, QueryError, Question, Receipt, SiteSummary, Span, Step,
+    TimeZone,
+};
+use mallard_event::{Date, SiteId, Stored, Timestamp};
+use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
+use support::history::{Size, histories};
+use support::oracle::Oracle;
+use tempfile::TempDir;
+
+const SEEDS: u64 = 20;
+/// Enough that the hot tail of a site has several chunks, and that a compaction ends inside of one.
+const SIZE: Size = Size { walks: 260..340, visitors: 9, days: 2 };
+const DAY_US: i64 = 86_400 * 1_000_000;
+/// The first dimensions cost one pass over a day together, every other one a pass of its own. So these take turns: each is
+/// asked for in every situation by some of the histories.
+const DIMENSIONS_AT_ONCE: usize = 6;
+const DIMENSIONS_IN_TURN: usize = 2;
+
+#[test]
+fn every_report_equals_the_reference_wherever_its_events_are() {
+    let (even, odd) = thread::scope(|scope| {
+        let even = scope.spawn(|| (0..SEEDS).step_by(2).map(live_through_everything).sum());
+        let odd = (1..SEEDS).step_by(2).map(live_through_everything).sum::<Counts>();
+        (even.join().unwrap(), odd)
+    });
+    let counts: Counts = [even, odd].into_iter().sum();
+    println!("{SEEDS} histories: {counts:?}");
+    assert!(counts.compactions >= 3 * SEEDS && counts.merges >= 3 * SEEDS, "{counts:?}");
+}
+
+fn live_through_everything(seed: u64) -> Counts {
+    let mut lab = Lab::new(seed, 1);
+    let part = lab.coming.len() / 5;
+
+    lab.append(2 * part);
+    lab.check("before any compaction");
+
+    lab.maintain_until(|step| step == Step::Sealed);
+    lab.append(part / 2);
+    lab.maintain_until(|step| matches!(step, Step::Compacted { .. }));
+    lab.append(part / 2);
+    lab.check("half compacted");
+
+    // For every other history the last day is over, too.
+    lab.clock.advance_us(i64::from(seed % 4 < 2) * 2 * DAY_US);
+    lab.settle();
+    lab.check("compacted and merged");
+
+    lab.engine().close().unwrap();
+    lab.open();
+    lab.check("after a clean stop");
+
+    lab.append(usize::MAX);
+    lab.maintain(seed % 7);
+    lab.open();
+    lab.check("after a crash");
+    lab.counts
+}
+
+#[test]
+fn every_report_given_while_maintenance_runs_equals_the_reference() {
+    let mut lab = Lab::new(SEEDS, 40);
+    let (report, steps) = mpsc::channel();
+    let maintenance = Maintenance::start(lab.engine(), move |step| report.send(step.unwrap()).unwrap()).unwrap();
+    while lab.coming.len() > 0 {
+        lab.append(30);
+        lab.check_briefly("beside maintenance");
+    }
+    maintenance.stop();
+    steps.iter().for_each(|step| lab.counts.add(step));
+    println!("{:?}", lab.counts);
+    assert!(lab.counts.compactions >= 3, "{:?}", lab.counts);
+}
+
+/// What came by, over all histories.
+#[derive(Debug, Default)]
+struct Counts {
+    events: usize,
+    reports: usize,
+    compactions: u64,
+    merges: u64,
+}
+
+impl Counts {
+    fn add(&mut self, step: Step) {
+        match step {
+            Step::Compacted { .. } => self.compactions += 1,
+            Step::Merged { .. } => self.merges += 1,
+            _ => {}
+        }
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, counts| Self {
+            events: sum.events + counts.events,
+            reports: sum.reports + counts.reports,
+            compactions: sum.compactions + counts.compactions,
+            merges: sum.merges + counts.merges,
+        })
+    }
+}
+
+/// A data directory with an engine on it, and everything that was acknowledged.
+struct Lab {
+    config: Config,
+    env: Env,
+    clock: Arc<SimClock>,
+    /// `None` only while it is opened again.
+    engine: Option<Arc<Engine>>,
+    rng: SimRng,
+    /// What is still to come, in the order of its arrival.
+    coming: vec::IntoIter<Stored>,
+    stored: Vec<Stored>,
+    questions: Vec<Question>,
+    seed: u64,
+    counts: Counts,
+    _dir: TempDir,
+}
+
+impl Lab {
+    /// A new store on the last day of a generated history. Files are few events large and soon merged.
+    fn new(seed: u64, flush_events: u64) -> Self {
+        let mut rng = SimRng::new(seed);
+        let history = histories(&SIZE).new_tree(&mut runner(&mut rng)).unwrap().current();
+        let clock = Arc::new(SimClock::default());
+        clock.set_us(history.rows.iter().map(|row| row.event.timestamp.micros()).max().unwrap());
+        let env = Env { clock: clock.clone(), entropy: Arc::new(SimEntropy::new(seed)), ..env::real() };
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::new(dir.path());
+        config.flush_events = flush_events;
+        config.wal.segment_bytes = 64 << 10;
+        config.limits.merge_files_min = 2;
+        let mut questions = questions_of_all_time(&history.rows);
+        questions.push(history.question);
+        let (stored, counts) = (Vec::with_capacity(history.rows.len()), Counts::default());
+        let coming = history.rows.into_iter();
+        let mut lab =
+            Self { config, env, clock, engine: None, rng, coming, stored, questions, seed, counts, _dir: dir };
+        lab.open();
+        lab
+    }
+
+    fn engine(&self) -> &Arc<Engine> {
+        self.engine.as_ref().unwrap()
+    }
+
+    /// Opens the store; an engine that has it open is dropped first, which writes nothing, as a crash.
+    fn open(&mut self) {
+        self.engine = None;
+        self.engine = Some(Arc::new(Engine::open(self.config.clone(), self.env.clone()).unwrap()));
+    }
+
+    /// Sends the next events, in groups, and waits for their acknowledgements.
+    fn append(&mut self, count: usize) {
+        let received_at = Timestamp::from_micros(self.clock.now_us()).unwrap();
+        let events: Vec<Stored> = self.coming.by_ref().take(count).collect();
+        self.counts.events += events.len();
+        let mut rest = &events[..];
+        while !rest.is_empty() {
+            let (group, others) = rest.split_at(usize::try_from(1 + self.rng.below(40)).unwrap().min(rest.len()));
+            let append = |row: &Stored| self.engine().append(row.event.clone(), received_at).unwrap();
+            let receipts: Vec<Receipt> = group.iter().map(append).collect();
+            for (row, receipt) in group.iter().zip(receipts) {
+                let lsn = Some(receipt.wait().unwrap());
+                self.stored.push(Stored { lsn, received_at, event: row.event.clone() });
+            }
+            rest = others;
+        }
+    }
+
+    /// Does some steps of maintenance; returns the last one.
+    fn maintain(&mut self, steps: u64) -> Option<Step> {
+        let mut last = None;
+        for _ in 0..steps {
+            let step = self.engine().maintain().unwrap();
+            self.counts.add(step);
+            last = Some(step);
+        }
+        last
+    }
+
+    /// Maintains up to the first step of a kind.
+    fn maintain_until(&mut self, is_wanted: impl Fn(Step) -> bool) {
+        let is_met = (0..1_000).any(|_| self.maintain(1).is_some_and(&is_wanted));
+        assert!(is_met, "maintenance does not come to an end, seed {}", self.seed);
+    }
+
+    /// Maintains until nothing is due: then everything is in files.
+    fn settle(&mut self) {
+        self.maintain_until(|step| matches!(step, Step::Idle { .. }));
+        assert_eq!(self.engine().status().buffered_events, 0, "seed {}", self.seed);
+    }
+
+    /// Compares the reports to every question, and the list of sites.
+    fn check(&mut self, when: &str) {
+        let dimensions = self.dimensions();
+        for question in &self.questions {
+            let (engine, oracle) = (self.engine(), Oracle::new(&self.stored, question));
+            self.check_totals(question, &oracle, when);
+            for interval in [Interval::Hour, Interval::Week, Interval::Month] {
+                let answer = engine.timeseries(question, interval);
+                self.compare(answer, oracle.timeseries(interval), &format!("{interval:?} {when}"));
+            }
+            for dimension in &dimensions {
+                let answer = engine.breakdown(question, *dimension, 1000);
+                self.compare(answer, oracle.breakdown(*dimension, 1000), &format!("{dimension:?} {when}"));
+            }
+        }
+        assert_eq!(self.engine().sites(), sites_of(&self.stored), "sites {when}, seed {}", self.seed);
+        self.counts.reports += self.questions.len() * (5 + dimensions.len()) + 1;
+    }
+
+    /// Compares the two reports that every dashboard begins with.
+    fn check_briefly(&mut self, when: &str) {
+        for question in &self.questions {
+            self.check_totals(question, &Oracle::new(&self.stored, question), when);
+        }
+        self.counts.reports += self.questions.len() * 2;
+    }
+
+    fn check_totals(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
+        self.compare(self.engine().main(question), oracle.main(), &format!("main {when}"));
+        let days = self.engine().timeseries(question, Interval::Day);
+        self.compare(days, oracle.timeseries(Interval::Day), &format!("days {when}"));
+    }
+
+    fn compare<T: Debug + PartialEq>(&self, answer: Result<Answer<T>, QueryError>, value: T, what: &str) {
+        // LSNs are dense from 1, and everything that was sent was acknowledged.
+        let expected = Answer { value, as_of: self.stored.len() as u64, incomplete: Vec::new() };
+        assert_eq!(answer.as_ref(), Ok(&expected), "{what}, seed {}", self.seed);
+    }
+
+    fn dimensions(&self) -> Vec<Dimension> {
+        let (at_once, others) = Dimension::ALL.split_at(DIMENSIONS_AT_ONCE);
+        let turn = usize::try_from(self.seed).unwrap() * DIMENSIONS_IN_TURN;
+        at_once.iter().chain(others.iter().cycle().skip(turn).take(DIMENSIONS_IN_TURN)).copied().collect()
+    }
+}
+
+/// What makes the values of a strategy from a seed.
+fn runner(rng: &mut SimRng) -> TestRunner {
+    let mut seed = [0; 32];
+    rng.fill(&mut seed);
+    TestRunner::new_with_rng(Proptest::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+}
+
+/// For each site, a question about all its days.
+fn questions_of_all_time(rows: &[Stored]) -> Vec<Question> {
+    let days: BTreeSet<Date> = rows.iter().map(|row| row.event.timestamp.date()).collect();
+    let (first, last) = (days.first().unwrap(), days.last().unwrap());
+    let span = Span { start_us: first.start().micros(), end_us: last.end().micros() };
+    let sites: BTreeSet<&SiteId> = rows.iter().map(|row| &row.event.site).collect();
+    sites.into_iter().map(|site| Question { site: site.clone(), span, zone: TimeZone::UTC }).collect()
+}
+
+/// The list of sites, by name.
+fn sites_of(rows: &[Stored]) -> Vec<SiteSummary> {
+    let mut times = BTreeMap::<&SiteId, Vec<Timestamp>>::new();
+    for row in rows {
+        times.entry(&row.event.site).or_default().push(row.event.timestamp);
+    }
+    let summary = |(site, times): (&SiteId, Vec<Timestamp>)| SiteSummary {
+        site: site.clone(),
+        first_event_at: *times.iter().min().unwrap(),
+        last_event_at: *times.iter().max().unwrap(),
+        events_total: times.len() as u64,
+    };
+    times.into_iter().map(summary).collect()
+}

@@ -1,0 +1,91 @@
+//! `mallard-metrics verify`: whether everything that was accepted is still there and readable, for an operator or a
+//! scheduled job. Read-only, beside a running server or without one.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use mallard_engine::{Checked, Verification, env};
+use serde_json::{Value, json};
+
+use crate::cli::ConfigFile;
+use crate::config::Environment;
+use crate::exit::Failure;
+
+/// What to verify, and how to say it.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Data directory [default: the configured one].
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// Verifies and prints what was found. Damage is a failure, and so is a loss that an earlier start recorded.
+pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
+    let data_dir = match &options.data_dir {
+        Some(folder) => folder.clone(),
+        None => options.config.load(environment)?.config.data_dir,
+    };
+    let bar = progress_bar();
+    let outcome = mallard_engine::verify(&data_dir, &env::real(), &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let found = outcome.map_err(Failure::Store)?;
+    let text = if options.json { format!("{}\n", as_json(&found)) } else { as_text(&found) };
+    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))?;
+    if found.is_sound() { Ok(()) } else { Err(Failure::Unsound { faults: found.faults.len(), lost: lost(&found) }) }
+}
+
+/// Drawn on standard error, and only if that is a terminal.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("verifying [{bar:40}] {bytes} of {total_bytes}, {eta} left");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn lost(found: &Verification) -> u64 {
+    found.lost.iter().map(|(first, last)| last - first + 1).sum()
+}
+
+fn as_text(found: &Verification) -> String {
+    let line = |what: &str, checked: &Checked, unit: &str| {
+        format!("{what}: {} files, {} bytes, {} {unit}\n", checked.files, checked.bytes, checked.records)
+    };
+    let mut text = line("log", &found.log, "records") + &line("Parquet", &found.parquet, "rows");
+    text += &format!("durable LSN {}, of which in Parquet {}\n", found.durable_lsn, found.compacted_lsn);
+    for (first, last) in &found.lost {
+        text += &format!("lost lsn {first}-{last}\n");
+    }
+    for fault in &found.faults {
+        text += &format!("damaged: {fault}\n");
+    }
+    if found.is_sound() {
+        text += "sound\n";
+    }
+    text
+}
+
+fn as_json(found: &Verification) -> Value {
+    let checked =
+        |checked: &Checked| json!({ "files": checked.files, "bytes": checked.bytes, "records": checked.records });
+    let faults = found.faults.iter().map(|fault| {
+        let (site, date) = fault.affects.clone().unzip();
+        json!({ "path": fault.path, "what": fault.what, "site_id": site, "date": date })
+    });
+    json!({
+        "sound": found.is_sound(),
+        "durable_lsn": found.durable_lsn,
+        "compacted_lsn": found.compacted_lsn,
+        "log": checked(&found.log),
+        "parquet": checked(&found.parquet),
+        "lost": found.lost.iter().map(|(first, last)| json!({ "first_lsn": first, "last_lsn": last })).collect::<Vec<_>>(),
+        "faults": faults.collect::<Vec<_>>(),
+    })
+}
