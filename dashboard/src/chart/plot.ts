@@ -15,7 +15,7 @@ export interface Input {
   onPoint: (point: { index: number; left: number; top: number } | null) => void;
 }
 
-const TICK_WIDTH_PX = 76;
+const TICK_WIDTH_PX = 64;
 
 /** From this many values on, a thinner line tells more. */
 const DENSE = 150;

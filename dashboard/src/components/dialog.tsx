@@ -1,6 +1,6 @@
 // A modal box: the browser's own, which keeps the focus inside and closes by Escape.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { Close } from './icons';
 
 interface Props {
@@ -13,7 +13,8 @@ export function Dialog({ title, onClose, children }: Props) {
   const id = useId();
   const box = useRef<HTMLDialogElement>(null);
 
-  useEffect(() => {
+  // Before the next key can be pressed: with the box open, it is no shortcut of the page below.
+  useLayoutEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
     // Not its first control: a ring around "Close" would be the first thing to see, and a field would call a keyboard.

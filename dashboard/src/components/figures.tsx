@@ -1,7 +1,7 @@
 // The top figures. The two that have a course over time choose what the chart draws.
 import type { Figures as Data } from '../api';
 import type { Metric } from '../state/url';
-import { decimal, duration, exact, percent, short } from '../text/numbers';
+import { NONE, decimal, duration, exact, percent, short } from '../text/numbers';
 
 interface Props {
   data: Data | null;
@@ -11,9 +11,15 @@ interface Props {
 }
 
 export function Figures({ data, stale, metric, onMetric }: Props) {
+  const visited = data !== null && data.visits > 0;
   const choose = (of: Metric) => ({ pressed: metric === of, onPress: () => onMetric(of) });
   return (
-    <div class={stale ? 'figures stale' : 'figures'} role="group" aria-label="Figures" aria-busy={!data}>
+    <div
+      class={stale ? 'figures stale' : 'figures'}
+      role="group"
+      aria-label="Figures"
+      aria-busy={!data || stale}
+    >
       <Figure
         name="Unique visitors"
         value={data && short(data.unique_visitors)}
@@ -27,11 +33,12 @@ export function Figures({ data, stale, metric, onMetric }: Props) {
         choice={choose('pageviews')}
       />
       <Figure name="Visits" value={data && short(data.visits)} title={data && exact(data.visits)} />
-      <Figure name="Views per visit" value={data && decimal(data.views_per_visit)} />
-      <Figure name="Bounce rate" value={data && percent(data.bounce_rate)} />
+      {/* Of no visits there is no average. */}
+      <Figure name="Views per visit" value={data && (visited ? decimal(data.views_per_visit) : NONE)} />
+      <Figure name="Bounce rate" value={data && (visited ? percent(data.bounce_rate) : NONE)} />
       <Figure
         name="Visit duration"
-        value={data && duration(data.avg_visit_duration_secs)}
+        value={data && (visited ? duration(data.avg_visit_duration_secs) : NONE)}
         title={
           data && data.avg_visit_duration_secs === null ? 'Not known: times are rounded to the hour' : null
         }

@@ -27,7 +27,7 @@ export function LogIn({ onDone }: { onDone: () => void }) {
           onValue={setPassword}
           problem={error && sentence(error)}
         />
-        <button class="primary" type="submit" disabled={busy || !password}>
+        <button class="primary" type="submit" disabled={busy}>
           {busy ? 'Logging in…' : 'Log in'}
         </button>
       </form>

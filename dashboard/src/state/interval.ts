@@ -8,17 +8,28 @@ export function useInterval(ms: number | null, tick: () => unknown): void {
 
   useEffect(() => {
     if (ms === null) return;
-    let last = performance.now();
-    const call = () => {
-      if (document.hidden || performance.now() - last < ms) return;
-      last = performance.now();
-      latest.current();
-    };
-    const timer = setInterval(call, ms);
-    document.addEventListener('visibilitychange', call);
-    return () => {
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', call);
-    };
+    return every(ms, () => latest.current());
   }, [ms]);
+}
+
+/** The same outside of a component; what it returns ends it. */
+export function every(ms: number, tick: () => unknown): () => void {
+  let last = performance.now();
+  const call = () => {
+    last = performance.now();
+    tick();
+  };
+  // Not by the clock: timers are late by turns, and a tick after a late one would seem to come too early.
+  const onTimer = () => {
+    if (!document.hidden) call();
+  };
+  const onVisibility = () => {
+    if (!document.hidden && performance.now() - last >= ms) call();
+  };
+  const timer = setInterval(onTimer, ms);
+  document.addEventListener('visibilitychange', onVisibility);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', onVisibility);
+  };
 }

@@ -20,8 +20,10 @@ export const LENGTH_MS: Record<Interval, number> = {
 const style = (options: Intl.DateTimeFormatOptions) =>
   new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', ...options });
 
-const time = style({ hour: 'numeric', minute: '2-digit' });
-const hour = style({ hour: 'numeric' });
+const halfDays = style({ hour: 'numeric' }).resolvedOptions().hour12;
+const time = style({ hour: halfDays ? 'numeric' : '2-digit', minute: '2-digit' });
+/** `6 PM`; but `18:00`, since nobody reads a bare `18` as a time. */
+const hour = halfDays ? style({ hour: 'numeric' }) : time;
 const day = style({ day: 'numeric', month: 'short' });
 const weekday = style({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
 const month = style({ month: 'short' });

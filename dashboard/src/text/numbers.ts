@@ -4,7 +4,14 @@ const whole = new Intl.NumberFormat();
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const oneDigit = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const percentWhole = new Intl.NumberFormat(undefined, { style: 'percent' });
-const percentOneDigit = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+const percentOneDigit = new Intl.NumberFormat(undefined, {
+  style: 'percent',
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+
+/** Where there is no number. */
+export const NONE = '–';
 
 const COMPACT_FROM = 100_000;
 
@@ -19,12 +26,13 @@ export const shortest = (n: number) => compact.format(n);
 
 export const decimal = (n: number) => oneDigit.format(n);
 
-/** A rate from 0 to 1: `41%`, below ten percent `4.1%`. */
-export const percent = (rate: number) => (rate < 0.1 ? percentOneDigit : percentWhole).format(rate);
+/** A rate from 0 to 1: `41%`, below ten percent `4.1%`; nothing at all is `0%`. */
+export const percent = (rate: number) =>
+  (rate > 0 && rate < 0.0995 ? percentOneDigit : percentWhole).format(rate);
 
 /** `45s`, `2m 05s`, `1h 02m`; a dash for a duration that nobody can know. */
 export function duration(seconds: number | null): string {
-  if (seconds === null) return '–';
+  if (seconds === null) return NONE;
   const total = Math.round(seconds);
   const two = (n: number) => String(n).padStart(2, '0');
   if (total < 60) return `${total}s`;

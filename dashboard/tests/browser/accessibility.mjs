@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
-import { rows } from '../support/dashboard.mjs';
+import { complete } from '../support/dashboard.mjs';
 import { startMock } from '../support/mock-server.mjs';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const SCREENS = {
-  'the dashboard': { ready: (page) => rows(page, 'Countries') },
+  'the dashboard': { ready: complete },
   'the dashboard on a phone, with an open menu': {
     viewport: PHONE,
     ready: (page) => page.getByRole('button', { name: /Site:/ }).click(),

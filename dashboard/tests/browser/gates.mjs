@@ -82,6 +82,7 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
   test('a server that goes away in the middle leaves the figures on screen, and is found again', async () => {
     await page.goto(mock.url);
     await figures(page);
+    await rows(page, 'Pages');
     mock.state.ready = false;
     await page.keyboard.press('u');
     await page.getByText('The server does not answer.').waitFor();

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { join } from 'node:path';
 import { DESKTOP, PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
-import { rows } from '../support/dashboard.mjs';
+import { complete } from '../support/dashboard.mjs';
 import { startMock } from '../support/mock-server.mjs';
 
 const FOLDER = join(import.meta.dirname, '../screenshots');
 
 const SCREENS = {
-  dashboard: { wait: (page) => rows(page, 'Operating systems') },
+  dashboard: { wait: complete },
   'first-event': {
     path: '/?site=example.com',
     state: { sites: [] },

@@ -2,6 +2,8 @@
 
 export const PASSWORD = 'correct horse battery staple';
 
+export const PANELS = ['Pages', 'Sources', 'Countries', 'Devices', 'Browsers', 'Operating systems'];
+
 export async function setUp(page, url) {
   await page.goto(url);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
@@ -41,6 +43,13 @@ export async function rows(page, panel) {
     await row.locator('.bar-count').innerText(),
   ];
   return Promise.all(all.map(texts));
+}
+
+/** Settles when every report on the page is there. */
+export async function complete(page) {
+  await figures(page);
+  await page.locator('.chart canvas').waitFor();
+  for (const panel of PANELS) await rows(page, panel);
 }
 
 /** Runs `act` and settles when the server has accepted the event that it causes. */

@@ -22,6 +22,9 @@ describe('numbers', () => {
   test('small rates have a digit more', () => {
     expect(percent(0.413)).toBe('41%');
     expect(percent(0.041)).toBe('4.1%');
+    expect(percent(0.03)).toBe('3.0%');
+    expect(percent(0.0996)).toBe('10%');
+    expect(percent(0)).toBe('0%');
     expect(percent(1)).toBe('100%');
   });
 
@@ -64,6 +67,7 @@ describe('buckets', () => {
     expect(bucketName(inTokyo, 'hour')).toMatch(/Mar 4, 9:00.AM/);
     expect(bucketName(bucket('2026-03-04'), 'day')).toBe('Wed, Mar 4, 2026');
     expect(bucketName(bucket('2026-03-01'), 'month')).toBe('March 2026');
+    expect(tickName(bucket('2026-03-04 18:00'), 'hour')).toMatch(/^6.PM$/);
     expect(tickName(bucket('2026-01-01'), 'month')).toBe('2026');
     expect(tickName(bucket('2026-02-01'), 'month')).toBe('Feb');
   });
