@@ -46,6 +46,6 @@ soak:
     MALLARD_TEST_KILLS=1000 cargo test --release -p mallard-http --test crash -- --nocapture
     MALLARD_TEST_SCHEDULES=200000 cargo test --release -p mallard-engine --test simulation -- --nocapture
 
-# One fuzz target for some seconds (nightly, cargo-fuzz): just fuzz recovery 60
-fuzz TARGET SECONDS:
-    cargo +nightly fuzz run --target-dir "$CARGO_TARGET_DIR/fuzz" {{TARGET}} -- -max_total_time={{SECONDS}}
+# One fuzz target, or all, for some seconds each (needs a nightly toolchain): just fuzz recovery 60
+fuzz TARGET TIME:
+    fuzz/run {{TARGET}} {{TIME}}

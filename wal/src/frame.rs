@@ -30,7 +30,7 @@
 //! - SEAL: see [`segment::Seal`](crate::segment::Seal). Nothing follows it.
 
 use crate::fields::{Fields, Reader, ends_in};
-use crate::segment::FRAME_PAYLOAD_BYTES_MAX;
+use crate::segment::{COUNTER_MAX, FRAME_PAYLOAD_BYTES_MAX};
 use crate::{Lsn, StoreTag};
 
 const MAGIC: [u8; 4] = *b"MWF\x01";
@@ -130,6 +130,7 @@ impl FrameHeader {
 
     fn is_sane(&self) -> bool {
         self.payload_bytes <= FRAME_PAYLOAD_BYTES_MAX
+            && self.segment_number <= COUNTER_MAX
             && self.first_lsn > Lsn::ZERO
             && self.last_lsn.max(self.durable_lsn) <= Lsn::MAX
             && self.first_lsn <= self.last_lsn.next()
@@ -155,4 +156,41 @@ pub(crate) fn header_crc(header: &[u8]) -> u32 {
 /// The length of a frame on disk: header and payload, padded to the alignment.
 pub(crate) const fn frame_bytes(payload_bytes: usize, align: u32) -> u64 {
     ((FRAME_HEADER_BYTES + payload_bytes) as u64).next_multiple_of(align as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::COUNTER_MAX;
+
+    fn mark(segment_number: u64) -> FrameHeader {
+        FrameHeader {
+            frame_type: FrameType::Mark,
+            payload_bytes: 0,
+            records: 0,
+            first_lsn: Lsn::new(7),
+            last_lsn: Lsn::new(6),
+            durable_lsn: Lsn::new(6),
+            nonce: 77,
+            segment_number,
+            frame_number: 3,
+            previous_chain: 1,
+            payload_crc: 0,
+            pad_bytes: 432,
+        }
+    }
+
+    #[test]
+    fn a_header_reads_back_in_its_own_store_only() {
+        let bytes = mark(5).encode(StoreTag::of(1));
+        assert_eq!(FrameHeader::parse(&bytes, StoreTag::of(1)), Some(mark(5)));
+        assert_eq!(FrameHeader::parse(&bytes, StoreTag::of(2)), None);
+    }
+
+    #[test]
+    fn a_number_that_no_segment_can_have_is_damage() {
+        let store = StoreTag::of(1);
+        assert!(FrameHeader::parse(&mark(COUNTER_MAX).encode(store), store).is_some());
+        assert!(FrameHeader::parse(&mark(COUNTER_MAX + 1).encode(store), store).is_none());
+    }
 }

@@ -31,5 +31,5 @@ pub use sealed::{LoadedSegment, SealedSegment};
 pub use tail::Corruption;
 pub use writer::SegmentWriter;
 
-pub(crate) use header::{ALIGN_MAX, ALIGN_MIN};
+pub(crate) use header::{ALIGN_MAX, ALIGN_MIN, COUNTER_MAX};
 pub(crate) use tail::{Tail, Verdict, judge};
