@@ -35,12 +35,14 @@ fn every_acknowledged_event_survives_sigkill_exactly_once() {
     for round in 0..kills() {
         let server = Server::start(data_dir.path(), &BUSY);
         let load = Load::start(server.address(), round);
-        // Every fourth life ends wherever it is, the others after a compaction, while the next ones are under way.
-        if round % 4 > 0 {
+        // Every other life ends soon after a compaction, while the view is renewed, segments are trimmed, and the next one
+        // begins; the others after a number of events, wherever it is.
+        if round % 2 == 0 {
             server.logged("Flushed events to Parquet");
+            load.wait_for(10 + (round as usize * 37) % 200);
+        } else {
+            load.wait_for(10 + (round as usize * 97) % 1500);
         }
-        // Lives of different lengths, so that the kill meets every phase.
-        load.wait_for(10 + (round as usize * 37) % 200);
         compaction.observe(&server.get("/metrics").text());
         server.kill();
         load.settle(&mut books);

@@ -102,11 +102,14 @@ impl Store {
         if trimmed > 0 {
             return Ok(Step::Trimmed { files: trimmed });
         }
-        if self.seal_is_due() && self.log.seal()?.is_some() {
+        let sealed = self.log.sealed();
+        // NOTE: what is sealed goes first. Sealing what has come meanwhile would make the more small segments, and files of
+        // them, the further compaction is behind.
+        if sealed.is_empty() && self.seal_is_due() && self.log.seal()?.is_some() {
             return Ok(Step::Sealed);
         }
         let now_us = self.env.clock.now_us();
-        match mallard_compactor::plan(&manifest, &self.log.sealed(), now_us, &self.config.limits) {
+        match mallard_compactor::plan(&manifest, &sealed, now_us, &self.config.limits) {
             Some(job) => self.run(&mut maintenance, &manifest, &job, published),
             None => {
                 Ok(Step::Idle { next_in_us: self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US) })

@@ -120,8 +120,8 @@ impl World {
     }
 
     /// One step of maintenance; the same events are visible before it, between its commit and its cleaning up, and after.
-    pub fn maintain(&self) {
-        let Some(store) = &self.store else { return };
+    pub fn maintain(&self) -> Option<Step> {
+        let store = self.store.as_ref()?;
         let before = self.watched_rows();
         let check_same = |when: &str| {
             let now = self.watched_rows();
@@ -129,8 +129,14 @@ impl World {
             assert!(is_same, "{when} maintenance other events are visible: {before:?}, {now:?} ({})", self.context);
         };
         match store.maintain(&|_| check_same("during")) {
-            Ok(_) => check_same("after"),
-            Err(error) => assert!(self.may_fail, "{error} ({})", self.context),
+            Ok(step) => {
+                check_same("after");
+                Some(step)
+            }
+            Err(error) => {
+                assert!(self.may_fail, "{error} ({})", self.context);
+                None
+            }
         }
     }
 
