@@ -20,6 +20,8 @@ pub struct Config {
     pub tail_bytes: usize,
     /// Refuse events ([`crate::AppendError::Busy`]) when the hot tail holds this much: compaction does not keep up.
     pub tail_bytes_max: usize,
+    /// Refuse events ([`crate::AppendError::DiskReserve`]) when less than this is free on the volume.
+    pub disk_reserve_bytes: u64,
     /// The write-ahead log.
     pub wal: wal::Config,
     /// Compaction, merging, retention.
@@ -43,6 +45,7 @@ impl Config {
             flush_interval_us: 300 * 1_000_000,
             tail_bytes: TAIL_BYTES,
             tail_bytes_max: TAIL_BYTES_MAX,
+            disk_reserve_bytes: 64 << 20,
             wal: wal::Config::default(),
             limits: Limits::default(),
             query: QueryConfig::default(),

@@ -80,6 +80,7 @@ impl Engine {
         match &step {
             Ok(Step::Compacted { events }) => self.progress.compacted(*events),
             Ok(Step::Expired { events }) => self.progress.expired(*events),
+            Ok(Step::Idle { .. }) => self.store.hold_ballast(),
             Ok(_) => {}
             Err(_) => self.progress.compaction_failed(),
         }

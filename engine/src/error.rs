@@ -42,12 +42,27 @@ pub enum Error {
     Poisoned(String),
 }
 
+impl Error {
+    /// Whether the volume was full.
+    pub(crate) fn is_lack_of_space(&self) -> bool {
+        let source = match self {
+            Self::Io { source, .. } | Self::Compactor(mallard_compactor::Error::Io { source, .. }) => source,
+            Self::Wal(error) => return error.is_lack_of_space(),
+            _ => return false,
+        };
+        source.kind() == io::ErrorKind::StorageFull
+    }
+}
+
 /// An event was not accepted. Nothing of it was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The queue, or the backlog that waits for compaction, is full: try again in a moment.
     #[error("the log is busy; try again in a moment")]
     Busy,
+    /// Less space is free than is kept back for maintenance: make room, or wait for retention.
+    #[error("the disk is full up to its reserve")]
+    DiskReserve,
     /// An earlier write or sync failed: the process must be restarted.
     #[error("the log is poisoned; the server must be restarted")]
     Poisoned,

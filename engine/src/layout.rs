@@ -93,6 +93,11 @@ impl Layout {
         self.root.join(".secret")
     }
 
+    /// Space to give up when there is none left.
+    pub fn ballast(&self) -> PathBuf {
+        self.root.join("ballast")
+    }
+
     /// The derived DuckDB file.
     pub fn duckdb(&self) -> PathBuf {
         self.root.join("mallard.duckdb")

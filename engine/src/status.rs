@@ -9,6 +9,8 @@ use mallard_event::{SiteId, Timestamp};
 pub enum Ingest {
     /// Yes.
     Accepting,
+    /// No: less space is free than is kept back for maintenance. Resumes by itself.
+    DiskReserve,
     /// No: a write or sync failed, and the process must be restarted.
     Poisoned,
 }
@@ -36,6 +38,8 @@ pub struct Status {
     pub queue_bytes: u64,
     /// Free space of the volume; `None` if the operating system would not say.
     pub disk_free_bytes: Option<u64>,
+    /// Free space below which events are refused.
+    pub disk_reserve_bytes: u64,
     /// Records that could not be decoded and were set aside.
     pub quarantined: u64,
     /// Acknowledged positions of the log that damage has destroyed.

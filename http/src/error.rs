@@ -17,6 +17,9 @@ const RETRY_SOON_SECS: u32 = 1;
 /// When to come back to a server that stops: a restart takes this long.
 const RETRY_RESTARTED_SECS: u32 = 5;
 
+/// When to come back to a full disk: retention, a compaction or an operator makes room.
+const RETRY_ROOM_SECS: u32 = 60;
+
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -85,6 +88,9 @@ pub enum ApiError {
     /// 503: the event was handed to the log and its fate is not known.
     #[error("Outcome unknown. Retry with the same id.")]
     OutcomeUnknown,
+    /// 507: less space is free than is kept back for maintenance.
+    #[error("The disk of the server is full. Nothing was stored.")]
+    InsufficientStorage,
     /// 503: the query was cancelled at its deadline.
     #[error("Query time limit exceeded")]
     QueryTimeLimit,
@@ -126,6 +132,7 @@ impl ApiError {
             Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown | Self::QueryTimeLimit => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
 
@@ -135,6 +142,7 @@ impl ApiError {
             Self::TooManyRequests { retry_after_secs, .. } => Some(*retry_after_secs),
             Self::Busy | Self::OutcomeUnknown | Self::QueryTimeLimit => Some(RETRY_SOON_SECS),
             Self::Unavailable(_) => Some(RETRY_RESTARTED_SECS),
+            Self::InsufficientStorage => Some(RETRY_ROOM_SECS),
             _ => None,
         }
     }
@@ -201,6 +209,7 @@ mod tests {
             (ApiError::Unavailable(message()), 503, Some("5")),
             (ApiError::OutcomeUnknown, 503, Some("1")),
             (ApiError::QueryTimeLimit, 503, Some("1")),
+            (ApiError::InsufficientStorage, 507, Some("60")),
         ] {
             let text = error.to_string();
             let response = error.into_response();

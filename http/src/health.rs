@@ -73,7 +73,8 @@ impl Detailed {
 fn ingest(app: &App, ingest: Ingest) -> &'static str {
     match ingest {
         Ingest::Poisoned => "poisoned",
-        Ingest::Accepting if app.stop.is_stopping() => "stopping",
+        _ if app.stop.is_stopping() => "stopping",
+        Ingest::DiskReserve => "disk_reserve",
         Ingest::Accepting => "accepting",
     }
 }

@@ -83,6 +83,7 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     let mut engine = mallard_engine::Config::new(&config.data_dir);
     engine.flush_events = config.flush_count;
     engine.flush_interval_us = i64::from(config.flush_interval_secs) * 1_000_000;
+    engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
     engine.query.memory_mb = query_memory_mb(config);
     engine.query.timeout_us = i64::from(config.query_timeout_secs) * 1_000_000;
@@ -195,8 +196,9 @@ async fn end_if_poisoned(app: Arc<App>) {
             None => sleep(POISON_CHECK).await,
         }
     };
-    error!(cause, ends_in_secs = POISONED_SERVICE.as_secs(), "The log is poisoned: no event is accepted any more");
-    sleep(POISONED_SERVICE).await;
+    let service = app.config.poisoned_service_ms.map_or(POISONED_SERVICE, Duration::from_millis);
+    error!(cause, ends_in_secs = service.as_secs(), "The log is poisoned: no event is accepted any more");
+    sleep(service).await;
     app.stop.begin();
 }
 

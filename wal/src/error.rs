@@ -87,6 +87,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether there was no room on the disk.
+    pub fn is_lack_of_space(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::NoSegment { .. } => true,
+            _ => false,
+        }
+    }
+
     /// For `map_err`: an I/O error with what was tried on what.
     pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { operation, path: path.to_owned(), source }

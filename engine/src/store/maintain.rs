@@ -87,13 +87,31 @@ impl Store {
     /// and may be retried.
     pub fn maintain(&self, published: &dyn Fn(&Manifest)) -> Result<Step, Error> {
         let mut maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = self.step(&mut maintenance, published);
+        // The next attempt has the room that this one lacked.
+        if step.as_ref().is_err_and(Error::is_lack_of_space) && self.space.drop_ballast() {
+            tracing::warn!("no space is left on the volume: the ballast was given up");
+        }
+        step
+    }
+
+    /// Makes the ballast, if there is none and plenty of room; to be called when nothing else is to be done.
+    pub(crate) fn hold_ballast(&self) {
+        self.space.hold_ballast();
+    }
+
+    fn step(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Step, Error> {
         if let Some(cause) = self.poisoned() {
             return Err(Error::Poisoned(cause));
         }
         if !maintenance.orphans_checked {
-            return self.clean(&mut maintenance, published);
+            return self.clean(maintenance, published);
         }
-        let unlinked = self.unlink_retired(&mut maintenance)?;
+        let unlinked = self.unlink_retired(maintenance)?;
         if unlinked > 0 {
             return Ok(Step::Trimmed { files: unlinked });
         }
@@ -110,7 +128,7 @@ impl Store {
         }
         let now_us = self.env.clock.now_us();
         match mallard_compactor::plan(&manifest, &sealed, now_us, &self.config.limits) {
-            Some(job) => self.run(&mut maintenance, &manifest, &job, published),
+            Some(job) => self.run(maintenance, &manifest, &job, published),
             None => {
                 Ok(Step::Idle { next_in_us: self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US) })
             }

@@ -18,6 +18,7 @@
 
 mod maintain;
 mod open;
+mod space;
 mod state;
 mod view;
 
@@ -40,6 +41,7 @@ pub use maintain::Step;
 pub use view::View;
 
 use maintain::Maintenance;
+use space::Space;
 use state::Shared;
 
 /// An open data directory.
@@ -51,6 +53,7 @@ pub struct Store {
     identity: Identity,
     log: Log<Pending>,
     shared: Arc<Shared>,
+    space: Space,
     maintenance: Mutex<Maintenance>,
     _lock: Box<dyn Lock>,
 }
@@ -71,8 +74,11 @@ impl Store {
         self.log.append_all(batch).map(Receipt::new).map_err(refusal)
     }
 
-    /// Compaction that does not keep up must not become unbounded memory.
+    /// Neither a volume that fills up nor a compaction that does not keep up may end in a failed write.
     fn admit(&self) -> Result<(), AppendError> {
+        if self.space.is_short() {
+            return Err(AppendError::DiskReserve);
+        }
         match self.shared.tail_bytes() >= self.config.tail_bytes_max {
             true => Err(AppendError::Busy),
             false => Ok(()),
@@ -107,23 +113,31 @@ impl Store {
     /// The figures that health and metrics show.
     pub fn status(&self) -> Status {
         let log = self.log.status();
-        let disk_free_bytes = self.env.disk.free_bytes(self.layout.root()).ok();
+        let disk_free_bytes = self.space.free_bytes();
         let poisoned = self.poisoned();
+        let ingest = match poisoned {
+            Some(_) => Ingest::Poisoned,
+            None if self.space.is_short() => Ingest::DiskReserve,
+            None => Ingest::Accepting,
+        };
+        let shortage = (ingest == Ingest::DiskReserve).then(|| self.space.shortage());
         let state = self.shared.state();
+        let damage = state.degraded_reasons(poisoned.as_deref());
         Status {
             durable_lsn: state.high_water.get(),
             compacted_lsn: state.manifest.checkpoint().get(),
             buffered_events: state.tail.events(),
             buffered_bytes: state.tail.bytes() as u64,
-            ingest: if poisoned.is_some() { Ingest::Poisoned } else { Ingest::Accepting },
+            ingest,
             parquet_files: state.manifest.totals().files,
             sites: state.site_count() as u64,
             wal_bytes: log.wal_bytes,
             queue_bytes: log.queue_bytes as u64,
             disk_free_bytes,
+            disk_reserve_bytes: self.space.reserve_bytes(),
             quarantined: state.quarantined(),
             lost_lsns: state.lost_lsns(),
-            degraded_reasons: state.degraded_reasons(poisoned.as_deref()),
+            degraded_reasons: damage.into_iter().chain(shortage).collect(),
         }
     }
 

@@ -18,6 +18,7 @@ use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
 
 use super::Store;
 use super::maintain::Maintenance;
+use super::space::Space;
 use super::state::{Due, Shared, State};
 use crate::config::Config;
 use crate::error::Error;
@@ -46,7 +47,8 @@ impl Store {
         let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
-        Ok(Self { config, env, layout, identity, log, shared, maintenance, _lock: lock })
+        let space = Space::new(&env, &layout, config.disk_reserve_bytes);
+        Ok(Self { config, env, layout, identity, log, shared, space, maintenance, _lock: lock })
     }
 }
 

@@ -59,11 +59,13 @@ pub struct Config {
     pub admin_password: Option<String>,
     pub metrics_token: Option<String>,
     pub trusted_proxies: TrustedProxies,
+    pub disk_reserve_mb: u64,
     pub query_timeout_secs: u32,
     pub query_memory_mb: u64,
     pub max_sites: usize,
     pub log_filter: String,
     pub client_timeout_ms: Option<u64>,
+    pub poisoned_service_ms: Option<u64>,
     /// Whether Fly runs this machine, so that `Fly-Client-IP` means something.
     pub on_fly: bool,
 }

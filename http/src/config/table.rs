@@ -314,9 +314,8 @@ pub(crate) static TABLE: &[Variable] = &[
         Integer("disk_reserve_mb"),
         Some("64"),
         "refuse events below this free space",
-        |_, t| whole::<u64>(t, 16..=65_536, "MB").map(drop),
-    )
-    .without_effect(),
+        |c, t| put(&mut c.disk_reserve_mb, whole(t, 16..=65_536, "MB")),
+    ),
     row("MALLARD_QUERY_TIMEOUT_SECS", Integer("query_timeout_secs"), Some("30"), "longest query", |c, t| {
         put(&mut c.query_timeout_secs, whole(t, 1..=600, "seconds"))
     }),
@@ -343,6 +342,10 @@ pub(crate) static TABLE: &[Variable] = &[
     }),
     row("MALLARD_TEST_CLIENT_TIMEOUT_MS", EnvironmentOnly, None, "deadline for headers and bodies", |c, t| {
         some(&mut c.client_timeout_ms, whole(t, 1..=600_000, "milliseconds"))
+    })
+    .internal(),
+    row("MALLARD_TEST_POISONED_SERVICE_MS", EnvironmentOnly, None, "queries after a failed sync", |c, t| {
+        some(&mut c.poisoned_service_ms, whole(t, 0..=600_000, "milliseconds"))
     })
     .internal(),
 ];

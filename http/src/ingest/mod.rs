@@ -21,7 +21,7 @@ pub(crate) mod pixel;
 pub(crate) mod relay;
 
 use hyper::header::{ORIGIN, USER_AGENT};
-use mallard_engine::AppendError;
+use mallard_engine::{AppendError, ReceiptError};
 use mallard_event::payload::{PayloadError, PayloadErrorKind, RawPayload, Trust};
 use mallard_event::{Event, EventId, SiteId, Timestamp};
 use tokio::time::timeout;
@@ -79,13 +79,15 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
 async fn store(app: &App, event: Event, received_at: Timestamp) -> Result<u64, ApiError> {
     let receipt = app.engine.append(event, received_at).map_err(|error| match error {
         AppendError::Busy => ApiError::Busy,
+        AppendError::DiskReserve => ApiError::InsufficientStorage,
         AppendError::Poisoned => ApiError::Unavailable("Events cannot be stored until the server is restarted".into()),
         AppendError::Closed => stopping(),
         AppendError::TooLarge => ApiError::bad_request("The event is too large"),
     })?;
     match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
         Ok(Ok(lsn)) => Ok(lsn),
-        Ok(Err(_)) | Err(_) => Err(ApiError::OutcomeUnknown),
+        Ok(Err(ReceiptError::NoSpace(_))) => Err(ApiError::InsufficientStorage),
+        Ok(Err(ReceiptError::OutcomeUnknown)) | Err(_) => Err(ApiError::OutcomeUnknown),
     }
 }
 
@@ -128,6 +130,7 @@ fn count_refusal(app: &App, error: &ApiError) {
         ApiError::BodyTimeout => "slow_body",
         ApiError::UnsupportedMediaType => "content_type",
         ApiError::Busy => "busy",
+        ApiError::InsufficientStorage => "disk_reserve",
         ApiError::Unavailable(_) => "unavailable",
         ApiError::OutcomeUnknown => "outcome_unknown",
         _ => "other",

@@ -15,7 +15,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use http::{Client, Response};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 
 /// The password that the servers of tests are started with.
@@ -32,7 +32,24 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the binary on `data_dir` with further environment variables; returns when it listens.
     pub(crate) fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"))
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_mallard-metrics")), data_dir, variables)
+    }
+
+    /// A server for which a write that makes a file longer than the limit is an error and not the end.
+    pub(crate) fn with_file_limits(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\"", env!("CARGO_BIN_EXE_mallard-metrics")]);
+        Self::spawn(shell, data_dir, &[variables, &[("MALLARD_ADMIN_PASSWORD", PASSWORD)]].concat())
+    }
+
+    /// From now on no file of the server may be written.
+    pub(crate) fn forbid_writes(&self) {
+        let limit = Rlimit { current: Some(0), maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("the server runs");
+    }
+
+    fn spawn(mut command: Command, data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
             .env("MALLARD_HOST", "127.0.0.1")
             .env("MALLARD_PORT", "0")

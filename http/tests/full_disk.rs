@@ -1,0 +1,144 @@
+//! A volume that fills up, again and again, under the real binary: events are refused, nothing acknowledged is lost,
+//! questions and compaction go on, and it resumes by itself. Needs to mount a tmpfs; says so where it may not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Server, Session};
+use tempfile::TempDir;
+
+const ROUNDS: u64 = 20;
+const SITE: &str = "a.example";
+const VOLUME_MB: u64 = 64;
+/// Compaction begins early, so that it runs while the volume is full.
+const BUSY: [(&str, &str); 3] =
+    [("MALLARD_DISK_RESERVE_MB", "16"), ("MALLARD_FLUSH_COUNT", "40"), ("MALLARD_FLUSH_INTERVAL", "1")];
+
+/// A file system of its own, gone when dropped.
+struct Volume(TempDir);
+
+impl Volume {
+    /// `None` if this user may not mount.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={VOLUME_MB}m");
+        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).status();
+        status.is_ok_and(|status| status.success()).then(|| Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes all space but `left_mb`.
+    fn fill(&self, left_mb: u64) {
+        let volume = rustix::fs::statvfs(self.path()).unwrap();
+        let free = volume.f_bavail * volume.f_frsize;
+        let bytes = free.saturating_sub(left_mb << 20);
+        fs::write(self.path().join("filler"), vec![1; bytes as usize]).unwrap();
+    }
+
+    fn empty(&self) {
+        fs::remove_file(self.path().join("filler")).unwrap();
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(self.path()).status().unwrap();
+    }
+}
+
+/// Sends events until one is answered with `until`; every other answer must be `before`. Returns how many were accepted.
+fn send_until(server: &Server, sent: &mut u64, until: u16, before: u16) -> u64 {
+    let mut client = server.connect();
+    let mut accepted = 0;
+    loop {
+        *sent += 1;
+        let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{sent}") });
+        let answer = client.post_event(&event).unwrap();
+        accepted += u64::from(answer.status == 202);
+        assert_eq!(answer.status == 202, answer.lsn().is_some());
+        if answer.status == 507 {
+            assert_eq!(answer.header("retry-after"), Some("60"));
+        }
+        if answer.status == until {
+            return accepted;
+        }
+        assert_eq!(answer.status, before, "{}", answer.text());
+    }
+}
+
+fn metric(server: &Server, name: &str) -> u64 {
+    let text = server.get("/metrics").text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::parse);
+    value.unwrap_or_else(|| panic!("{name} is not in {text}")).unwrap()
+}
+
+/// What holds while the volume is full.
+fn check_refusing(server: &Server, session: &Session<'_>, accepted: u64) {
+    assert_eq!(session.pageviews(SITE), accepted, "questions are answered, and count what was accepted");
+    assert_eq!(server.get("/health/ready").status, 200);
+    let health = session.json("/health/detailed");
+    assert_eq!((&health["status"], &health["ingest"]), (&json!("degraded"), &json!("disk_reserve")));
+    let reasons: Vec<&str> = health["degraded_reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(reasons.iter().any(|reason| reason.starts_with("disk reserve reached")), "{reasons:?}");
+}
+
+#[test]
+fn a_full_disk_refuses_events_loses_none_and_resumes_by_itself() {
+    let Some(volume) = Volume::mount() else {
+        println!("skipped: this user may not mount a tmpfs");
+        return;
+    };
+    let data_dir = volume.path().join("data");
+    let server = Server::with_password(&data_dir, &BUSY);
+    let session = server.log_in();
+    let (mut sent, mut accepted) = (0, 0);
+    let (mut compacted_while_full, mut failures) = (0, 0);
+    for round in 0..ROUNDS {
+        // Every fourth time nothing at all is left, and maintenance itself fails.
+        let is_brimful = round % 4 == 3;
+        volume.fill(if is_brimful { 0 } else { 10 });
+        accepted += send_until(&server, &mut sent, 507, 202);
+        check_refusing(&server, &session, accepted);
+        let failures_before = failures;
+        while metric(&server, "mallard_buffered_events") > 0 && failures == failures_before {
+            failures = metric(&server, "mallard_flush_failures_total");
+        }
+        compacted_while_full += u64::from(failures == failures_before);
+        assert!(is_brimful || failures == failures_before, "the reserve is room enough for a compaction");
+        check_refusing(&server, &session, accepted);
+        volume.empty();
+        accepted += send_until(&server, &mut sent, 202, 507);
+    }
+    assert_eq!(metric(&server, "mallard_wal_poisoned"), 0);
+    assert_eq!(metric(&server, "mallard_events_ingested_total"), accepted);
+    assert_eq!(session.pageviews(SITE), accepted);
+    drop(session);
+    server.kill();
+
+    let server = Server::with_password(&data_dir, &BUSY);
+    assert_eq!(server.log_in().pageviews(SITE), accepted);
+    println!(
+        "{ROUNDS} rounds, {sent} events sent, {accepted} accepted and there; compaction went on in {compacted_while_full} \
+         rounds, {failures} of its attempts found no room"
+    );
+}

@@ -1,0 +1,54 @@
+//! A write of the log that fails, in the real binary: nothing more is acknowledged, questions are answered for a while,
+//! and the process ends so that its supervisor restarts it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use serde_json::json;
+use support::Server;
+
+const SITE: &str = "a.example";
+
+#[test]
+fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let event = |number: u32| json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{number}") });
+    let server = Server::with_file_limits(data_dir.path(), &[("MALLARD_TEST_POISONED_SERVICE_MS", "3000")]);
+    let session = server.log_in();
+    for number in 0..10 {
+        assert_eq!(server.post_event(&event(number)).status, 202);
+    }
+    server.forbid_writes();
+
+    let answer = server.post_event(&event(10));
+    assert_eq!((answer.status, answer.lsn()), (503, None), "{}", answer.text());
+    assert_eq!(answer.text(), r#"{"error":"Outcome unknown. Retry with the same id."}"#);
+    let answer = server.post_event(&event(11));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{}", answer.text());
+
+    assert_eq!(session.pageviews(SITE), 10, "questions are answered");
+    assert_eq!(server.get("/health/ready").status, 503);
+    let health = session.json("/health/detailed");
+    assert_eq!((&health["status"], &health["ingest"]), (&json!("degraded"), &json!("poisoned")));
+    assert!(server.get("/metrics").text().contains("\nmallard_wal_poisoned 1\n"));
+    drop(session);
+
+    server.logged("The log is poisoned: no event is accepted any more");
+    assert_eq!(server.wait().code(), Some(74));
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    assert_eq!(server.log_in().pageviews(SITE), 10, "every acknowledged event, and none of the others");
+    assert_eq!(server.post_event(&event(12)).status, 202);
+}
