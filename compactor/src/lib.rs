@@ -41,8 +41,8 @@ pub use error::Error;
 pub use job::{Context, Job, run};
 pub use limits::Limits;
 pub use manifest::{
-    EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, Partition, ReplayError,
-    SiteTotals, Totals,
+    Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, Partition,
+    ReplayError, SiteTotals, Totals,
 };
 pub use orphans::{Orphans, remove_orphans, unlink};
 pub use parquet::{Order, read_file};

@@ -29,7 +29,8 @@ pub fn remove_orphans(env: &Env, root: &Path, manifest: &Manifest) -> Result<Orp
     let mut removed = files_in(disk, root, layout::TMP)?;
     let found = parquet_files(disk, root)?;
     let is_missing = |path: &str, bytes: u64| found.get(path) != Some(&bytes);
-    let live = manifest.files().filter(|entry| is_missing(&entry.path, entry.bytes));
+    let live = manifest.files().filter(|entry| !manifest.is_damaged(&entry.path));
+    let live = live.filter(|entry| is_missing(&entry.path, entry.bytes));
     let missing: Vec<String> = live.map(|entry| entry.path.to_string()).collect();
     if missing.is_empty() {
         removed.extend(found.into_keys().filter(|path| !manifest.contains(path)));

@@ -48,7 +48,7 @@ fn expire(manifest: &Manifest, now: Timestamp, limits: &Limits) -> Option<Job> {
 }
 
 fn merge(manifest: &Manifest, now: Timestamp, limits: &Limits) -> Option<Job> {
-    let merges = manifest.partitions().filter_map(|partition| Merge::of(partition, now, limits));
+    let merges = manifest.partitions().filter_map(|partition| Merge::of(manifest, partition, now, limits));
     // The first of the largest, so that the choice does not depend on how ties are broken.
     let largest = merges.reduce(|best, next| if next.inputs.len() > best.inputs.len() { next } else { best })?;
     largest.into_job()
@@ -62,15 +62,15 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    fn of(partition: Partition<'a>, now: Timestamp, limits: &Limits) -> Option<Self> {
+    fn of(manifest: &Manifest, partition: Partition<'a>, now: Timestamp, limits: &Limits) -> Option<Self> {
         if partition.files.len() < 2 {
             return None;
         }
         let closed_us = partition.date.end().micros().saturating_add(limits.day_closed_after_us);
         let (order, inputs) = if now.micros() >= closed_us {
-            (Order::Visitor, of_closed_day(mergeable(partition), limits))
+            (Order::Visitor, of_closed_day(mergeable(manifest, partition), limits))
         } else {
-            (Order::Time, of_open_day(mergeable(partition), limits))
+            (Order::Time, of_open_day(mergeable(manifest, partition), limits))
         };
         (inputs.len() >= 2).then_some(Self { partition, inputs, order })
     }
@@ -84,10 +84,12 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// A file of the last level has no level above it; one of another schema must be rewritten by other means.
-fn mergeable(partition: Partition<'_>) -> Vec<&Arc<FileEntry>> {
-    let is_mergeable =
-        |entry: &&Arc<FileEntry>| entry.level < u8::MAX && entry.schema_version == columns::SCHEMA_VERSION;
+/// A file of the last level has no level above it; one of another schema must be rewritten by other means; a damaged one
+/// cannot be read.
+fn mergeable<'a>(manifest: &Manifest, partition: Partition<'a>) -> Vec<&'a Arc<FileEntry>> {
+    let is_mergeable = |entry: &&Arc<FileEntry>| {
+        entry.level < u8::MAX && entry.schema_version == columns::SCHEMA_VERSION && !manifest.is_damaged(&entry.path)
+    };
     partition.files.iter().filter(is_mergeable).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::query::{
 };
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};
-use crate::store::{Step, Store};
+use crate::store::{Step, Store, View};
 
 /// An open analytics store. Share it by `Arc`; every method may be called from any thread.
 #[derive(Debug)]
@@ -56,12 +56,12 @@ impl Engine {
 
     /// The figures at the top of a dashboard.
     pub fn main(&self, question: &Question) -> Result<Answer<MainReport>, QueryError> {
-        query::main(&self.duck, &self.store.view(&question.site), question, &self.deadline())
+        self.ask(question, |view, deadline| query::main(&self.duck, view, question, deadline))
     }
 
     /// Visitors and pageviews over time, without gaps.
     pub fn timeseries(&self, question: &Question, interval: Interval) -> Result<Answer<Vec<Bucket>>, QueryError> {
-        query::timeseries(&self.duck, &self.store.view(&question.site), question, interval, &self.deadline())
+        self.ask(question, |view, deadline| query::timeseries(&self.duck, view, question, interval, deadline))
     }
 
     /// The `limit` most frequent values of a dimension.
@@ -71,7 +71,28 @@ impl Engine {
         dimension: Dimension,
         limit: usize,
     ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
-        query::breakdown(&self.duck, &self.store.view(&question.site), question, dimension, limit, &self.deadline())
+        self.ask(question, |view, deadline| query::breakdown(&self.duck, view, question, dimension, limit, deadline))
+    }
+
+    /// Answers from what can be read: a file that turns out to be damaged is left out, and the answer says so.
+    fn ask<T>(
+        &self,
+        question: &Question,
+        answer: impl Fn(&View, &Deadline) -> Result<Answer<T>, QueryError>,
+    ) -> Result<Answer<T>, QueryError> {
+        let deadline = self.deadline();
+        loop {
+            match answer(&self.store.view(&question.site), &deadline) {
+                Err(QueryError::Damaged { file, reason }) if self.store.suspect(&file, &reason) => {}
+                answered => return answered,
+            }
+        }
+    }
+
+    /// An operator knows of every loss there is: health no longer shows them, answers go on saying what they miss. Returns
+    /// what they are. Waits for the step of maintenance in progress.
+    pub fn acknowledge_loss(&self) -> Result<Vec<String>, Error> {
+        self.store.acknowledge_loss(&|manifest| self.refresh_views(manifest))
     }
 
     /// Does one piece of maintenance, or says when the next one is due. See [`crate::Maintenance`] for a thread.
@@ -92,7 +113,8 @@ impl Engine {
     fn refresh_views(&self, manifest: &Manifest) {
         let root = self.store.layout().root();
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        let files: Vec<_> = manifest.files().map(|file| root.join(&*file.path)).collect();
+        let sound = manifest.files().filter(|file| !manifest.is_damaged(&file.path));
+        let files: Vec<_> = sound.map(|file| root.join(&*file.path)).collect();
         if let Err(error) = self.duck.refresh_views(&self.store.layout().duckdb(), &files) {
             tracing::warn!(%error, "mallard.duckdb could not be refreshed");
         }

@@ -23,13 +23,17 @@ impl Snapshot for View {
             .map(|file| SourceFile { path: self.root().join(&*file.path), crc32: file.crc32 })
             .collect();
         let tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
-        Ok(Source { files, tail, damaged: Vec::new() })
+        let damaged = self.damaged_files(date).map(|file| file.path.to_string()).collect();
+        Ok(Source { files, tail, damaged })
     }
 
     fn day_version(&self, date: Date) -> u64 {
         let mut hash = DefaultHasher::new();
         for file in self.files(date) {
             (&file.path, file.crc32).hash(&mut hash);
+        }
+        for file in self.damaged_files(date) {
+            (&file.path, "damaged").hash(&mut hash);
         }
         self.hot_version(date).hash(&mut hash);
         hash.finish()

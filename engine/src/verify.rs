@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mallard_compactor::{FileEntry, Manifest, ManifestLog, read_file};
+use mallard_compactor::{Condition, FileEntry, Manifest, ManifestLog, read_file};
 use mallard_wal::disk::Env;
 use mallard_wal::{Examination, Lsn};
 
@@ -71,6 +71,8 @@ pub struct Verification {
     pub lost: Vec<(u64, u64)>,
     /// What is wrong now.
     pub faults: Vec<Fault>,
+    /// Losses and damage that an operator has acknowledged.
+    pub acknowledged: Vec<String>,
 }
 
 impl Verification {
@@ -106,21 +108,32 @@ impl Verifier<'_> {
         // The manifest comes first: what the log loses afterwards is in a later one.
         let manifest = self.manifest()?;
         self.found.compacted_lsn = manifest.checkpoint().get();
-        self.found.lost = manifest.gaps().iter().map(|gap| (gap.first.get(), gap.last.get())).collect();
+        for gap in manifest.gaps() {
+            self.gap((gap.first, gap.last), manifest.acknowledged());
+        }
         let log = Examination::begin(self.env.disk.as_ref(), &self.layout.wal(), self.identity.store_id)?;
         let total = log.bytes_left() + manifest.files().map(|file| file.bytes).sum::<u64>();
-        self.log(log, manifest.checkpoint(), total)?;
+        self.log(log, &manifest, total)?;
         for file in manifest.files() {
-            self.file(file, total)?;
+            self.file(file, &manifest, total)?;
         }
         Ok(())
+    }
+
+    /// LSNs that are lost, and whether an operator knows.
+    fn gap(&mut self, (first, last): (Lsn, Lsn), acknowledged: Lsn) {
+        match last <= acknowledged {
+            true => self.found.acknowledged.push(format!("lost lsn {first}-{last}")),
+            false => self.found.lost.push((first.get(), last.get())),
+        }
     }
 
     fn manifest(&self) -> Result<Manifest, Error> {
         Ok(ManifestLog::peek(self.env.disk.as_ref(), self.layout.root(), self.identity.store_id)?)
     }
 
-    fn log(&mut self, log: Examination<'_>, checkpoint: Lsn, total: u64) -> Result<(), Error> {
+    fn log(&mut self, log: Examination<'_>, manifest: &Manifest, total: u64) -> Result<(), Error> {
+        let checkpoint = manifest.checkpoint();
         let mut first = None;
         let mut newest = checkpoint;
         for segment in log {
@@ -128,8 +141,9 @@ impl Verifier<'_> {
             first.get_or_insert(segment.first_lsn);
             newest = newest.max(segment.last_lsn);
             self.found.log.add(segment.bytes, segment.records);
-            let above = segment.gaps.iter().filter(|(_, last)| *last > checkpoint);
-            self.found.lost.extend(above.map(|(first, last)| (first.get(), last.get())));
+            for gap in segment.gaps.iter().filter(|(_, last)| *last > checkpoint) {
+                self.gap(*gap, manifest.acknowledged());
+            }
             if let Some(fault) = segment.fault {
                 self.fault(Some(&segment.path), fault.to_string(), None);
             }
@@ -150,7 +164,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn file(&mut self, file: &Arc<FileEntry>, total: u64) -> Result<(), Error> {
+    fn file(&mut self, file: &Arc<FileEntry>, manifest: &Manifest, total: u64) -> Result<(), Error> {
         let mut rows = 0;
         let outcome = read_file(self.env, self.layout.root(), file, &mut |batch| rows += batch.num_rows() as u64);
         let wrong = match outcome {
@@ -162,6 +176,10 @@ impl Verifier<'_> {
             None => self.found.parquet.add(file.bytes, rows),
             // Merged or expired since the manifest was read.
             Some(_) if !self.manifest()?.contains(&file.path) => {}
+            Some(_) if is_acknowledged(manifest, file) => {
+                let known = format!("damaged: {} (site {}, day {})", file.path, file.site, file.date);
+                self.found.acknowledged.push(known);
+            }
             Some(what) => {
                 let affects = (file.site.to_string(), file.date.to_string());
                 self.fault(Some(&self.layout.root().join(&*file.path)), what, Some(affects));
@@ -180,6 +198,10 @@ impl Verifier<'_> {
         self.read += bytes;
         (self.progress)(self.read.min(total), total);
     }
+}
+
+fn is_acknowledged(manifest: &Manifest, file: &FileEntry) -> bool {
+    manifest.damaged().any(|(other, condition)| other.path == file.path && condition == Condition::Acknowledged)
 }
 
 impl Checked {

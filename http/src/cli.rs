@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
-use crate::{demo, healthcheck, serve, verify};
+use crate::{demo, healthcheck, loss, serve, verify};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
@@ -36,6 +36,9 @@ enum Command {
     /// Read the log, the manifest and every Parquet file, and say what is damaged: exit code 0 if nothing is, else 74.
     /// Read-only; a server may be running.
     Verify(verify::Options),
+    /// Take note of what damage has destroyed, so that health is no longer degraded by it. The server must be stopped; of
+    /// a running one, POST /api/store/acknowledge-loss does the same.
+    AcknowledgeLoss(loss::Options),
 }
 
 /// Where the configuration file is; both forms mean the same.
@@ -84,6 +87,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Demo(options) => demo::run(&options, options.config.load(environment)?),
         Command::CheckConfig(file) => print(&file.load(environment)?),
         Command::Verify(options) => verify::run(&options, environment),
+        Command::AcknowledgeLoss(options) => loss::run(&options, environment),
         Command::Healthcheck(options) => healthcheck::run(&options, &ConfigFile::default().load(environment)?.config),
     }
 }
@@ -105,7 +109,7 @@ mod tests {
         match cli.command.unwrap_or(Command::Serve(cli.serve)) {
             Command::Serve(file) | Command::CheckConfig(file) => file.config.or(file.file),
             Command::Demo(options) => options.config.config.or(options.config.file),
-            Command::Healthcheck(_) | Command::Verify(_) => None,
+            Command::Healthcheck(_) | Command::Verify(_) | Command::AcknowledgeLoss(_) => None,
         }
     }
 

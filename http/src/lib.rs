@@ -28,6 +28,7 @@ mod health;
 mod healthcheck;
 mod ingest;
 mod logging;
+mod loss;
 mod memory;
 pub mod metrics;
 pub mod request;

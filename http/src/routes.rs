@@ -7,6 +7,7 @@
 //! | POST /api/auth/{setup, login, logout}, GET /api/auth/status | anyone | [`auth::handlers`] |
 //! | GET /api/stats/{main, timeseries}, /api/stats/breakdown/{dimension} | readers | [`stats`] |
 //! | GET /api/sites | readers | [`sites`] |
+//! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | GET /health, /health/ready, /health/detailed | anyone | [`health`] |
 //! | GET /metrics | anyone, or who has the token | [`metrics`] |
 //! | GET /mallard.js, /js/script.js | anyone, from any page | [`files`] |
@@ -23,7 +24,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, files, health, ingest, metrics, sites, stats};
+use crate::{auth, files, health, ingest, loss, metrics, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ enum Access {
     Anyone,
     /// A session of the dashboard, or a key that may read.
     Readers,
+    /// A session of the dashboard, used by its own page.
+    Operators,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +59,7 @@ enum Handler<'a> {
     Timeseries,
     Breakdown(&'a str),
     Sites,
+    AcknowledgeLoss,
     Live,
     Ready,
     Detailed,
@@ -68,7 +72,7 @@ enum Handler<'a> {
 
 /// The table. HEAD and OPTIONS are the business of [`resolve`].
 fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
-    use Access::{Anyone, Readers};
+    use Access::{Anyone, Operators, Readers};
     use Cors::{AnyOrigin, DashboardOrigin, SameOrigin};
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let (label, access, cors, handler) = match (method, segments.as_slice()) {
@@ -84,6 +88,9 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
             ("breakdown", Readers, DashboardOrigin, Handler::Breakdown(dimension))
         }
         (&Method::GET, ["api", "sites"]) => ("sites", Readers, DashboardOrigin, Handler::Sites),
+        (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
+            ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
+        }
         (&Method::GET, ["health"]) => ("health", Anyone, SameOrigin, Handler::Live),
         (&Method::GET, ["health", "ready"]) => ("ready", Anyone, SameOrigin, Handler::Ready),
         (&Method::GET, ["health", "detailed"]) => ("health_detailed", Anyone, SameOrigin, Handler::Detailed),
@@ -99,8 +106,10 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
 
 /// Runs the handler of `route`, if the caller may.
 pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Result<Response, ApiError> {
-    if route.access == Access::Readers {
-        app.auth.authorize(request.headers(), app.now())?;
+    match route.access {
+        Access::Anyone => {}
+        Access::Readers => drop(app.auth.authorize(request.headers(), app.now())?),
+        Access::Operators => app.auth.authorize_change(request.headers(), app.now())?,
     }
     match route.handler {
         Handler::Event => ingest::event::post(app, request).await,
@@ -113,6 +122,7 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Timeseries => stats::timeseries::get(app, &request).await,
         Handler::Breakdown(dimension) => stats::breakdown::get(app, &request, dimension).await,
         Handler::Sites => sites::get(app),
+        Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::Live => Ok(health::live()),
         Handler::Ready => Ok(health::ready(app)),
         Handler::Detailed => health::detailed(app),

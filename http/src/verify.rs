@@ -63,6 +63,9 @@ fn as_text(found: &Verification) -> String {
     for (first, last) in &found.lost {
         text += &format!("lost lsn {first}-{last}\n");
     }
+    for known in &found.acknowledged {
+        text += &format!("acknowledged: {known}\n");
+    }
     for fault in &found.faults {
         text += &format!("damaged: {fault}\n");
     }
@@ -86,6 +89,7 @@ fn as_json(found: &Verification) -> Value {
         "log": checked(&found.log),
         "parquet": checked(&found.parquet),
         "lost": found.lost.iter().map(|(first, last)| json!({ "first_lsn": first, "last_lsn": last })).collect::<Vec<_>>(),
+        "acknowledged": found.acknowledged,
         "faults": faults.collect::<Vec<_>>(),
     })
 }

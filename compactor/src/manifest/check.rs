@@ -19,8 +19,8 @@ use crate::layout;
 /// another program wrote; stop, and keep the directory as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ManifestError {
-    /// The edit removes a file that is not live, or removes it twice.
-    #[error("the edit removes {path}, which is not a live file")]
+    /// The edit removes a file that is not live, or removes it twice, or says in what condition it is.
+    #[error("the edit speaks of {path}, which is not a live file")]
     NotLive {
         /// The file.
         path: String,
@@ -91,6 +91,7 @@ pub(super) fn check_edit(manifest: &Manifest, edit: &Edit) -> Result<(), Manifes
     check_adds(manifest, edit, ceiling)?;
     check_order(&edit.gaps, floor, ceiling)?;
     check_order(&edit.quarantined, floor, ceiling)?;
+    check_conditions(edit, |path| manifest.contains(path) && !edit.remove.iter().any(|removed| removed == path))?;
 
     let (rewritten, new) = split_rows(edit, floor)?;
     let expired = edit.expired_rows;
@@ -109,6 +110,7 @@ pub(super) fn check_checkpoint(edit: &Edit) -> Result<(), ManifestError> {
     check_adds(&Manifest::default(), edit, ceiling)?;
     check_order(&edit.gaps, Lsn::ZERO, ceiling)?;
     check_order(&edit.quarantined, Lsn::ZERO, ceiling)?;
+    check_conditions(edit, |_| false)?;
     let rows = sum(edit.add.iter().map(|entry| entry.rows));
     check_room(edit, sum([rows, edit.expired_rows]), ceiling.get())
 }
@@ -138,6 +140,15 @@ fn check_adds(manifest: &Manifest, edit: &Edit, ceiling: Lsn) -> Result<(), Mani
         }
     }
     Ok(())
+}
+
+/// Conditions are those of files that are live after the edit.
+fn check_conditions(edit: &Edit, stays: impl Fn(&str) -> bool) -> Result<(), ManifestError> {
+    let mut conditions = edit.conditions.iter();
+    match conditions.find(|(path, _)| !stays(path) && !edit.add.iter().any(|entry| *entry.path == **path)) {
+        Some((path, _)) => Err(ManifestError::NotLive { path: path.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn check_entry(entry: &FileEntry) -> Result<(), ManifestError> {

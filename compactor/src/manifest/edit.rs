@@ -1,6 +1,6 @@
 //! [`Edit`]: one atomic change of the manifest, and its bytes.
 //!
-//! Layout of version 1, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
+//! Layout of version 2, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
 //!
 //! ```text
 //!   0  u64  checkpoint         the log is in Parquet through here; 0: this edit does not move it
@@ -12,6 +12,9 @@
 //!  32  gaps, quarantined:      first LSN u64, last LSN u64
 //!      remove:                 path text
 //!      add:                    file entry
+//!      u64  acknowledged       an operator knows of every loss through this LSN; 0: this edit does not say
+//!      u32  conditions         count of the list that follows
+//!      conditions:             u8 condition (0 sound, 1 damaged, 2 damaged and acknowledged), path text
 //!
 //!  text       u16 length, then that many bytes of UTF-8
 //!
@@ -28,6 +31,8 @@
 //!  68  site id text, path text
 //! ```
 //!
+//! Version 1 ended after the four lists.
+//!
 //! This file checks shapes only: numbers in their ranges, ids well formed, nothing left over. Whether an edit fits the
 //! state is asked by [`Manifest::apply`](super::Manifest::apply). Checksums belong to the log that carries the bytes.
 
@@ -42,7 +47,7 @@ use super::{FileEntry, LsnRange};
 use crate::layout;
 
 /// The version of the layout above; it is the body version of the records that carry it.
-pub const EDIT_VERSION: u8 = 1;
+pub const EDIT_VERSION: u8 = 2;
 
 /// One atomic change: files that become live, files that cease to be, and how far the log is in Parquet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +64,40 @@ pub struct Edit {
     pub quarantined: Vec<LsnRange>,
     /// Rows of removed files that retention dropped.
     pub expired_rows: u64,
+    /// An operator knows of every loss through this LSN.
+    pub acknowledged: Option<Lsn>,
+    /// Live files, and in what condition they were found.
+    pub conditions: Vec<(String, Condition)>,
+}
+
+/// In what condition a live file was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is what was published. (In an edit: again.)
+    Sound,
+    /// It is not what was published: it may not be read, and answers about its site and day say so.
+    Damaged,
+    /// The same, and an operator knows.
+    Acknowledged,
+}
+
+impl Condition {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Sound => 0,
+            Self::Damaged => 1,
+            Self::Acknowledged => 2,
+        }
+    }
+
+    const fn of(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Sound),
+            1 => Some(Self::Damaged),
+            2 => Some(Self::Acknowledged),
+            _ => None,
+        }
+    }
 }
 
 /// Why bytes are no edit. The record that carried them had a valid checksum, so this is another version of the program or
@@ -118,26 +157,39 @@ impl Edit {
         for entry in &self.add {
             put_entry(&mut out, entry);
         }
+        out.put(&self.acknowledged.unwrap_or(Lsn::ZERO).get().to_le_bytes());
+        out.put_count(self.conditions.len());
+        for (path, condition) in &self.conditions {
+            out.put(&[condition.byte()]);
+            out.put_text(path);
+        }
         out
     }
 
-    /// Reads back what [`Self::encode`] wrote.
+    /// Reads back what [`Self::encode`] wrote, in this version or an earlier one.
     pub fn decode(version: u8, bytes: &[u8]) -> Result<Self, EditError> {
-        if version != EDIT_VERSION {
+        if !(1..=EDIT_VERSION).contains(&version) {
             return Err(EditError::Version { version });
         }
         let mut reader = Reader::new(bytes);
         let checkpoint = Some(take_lsn(&mut reader)?).filter(|lsn| *lsn > Lsn::ZERO);
         let expired_rows = reader.u64()?;
         let (gaps, quarantined, remove, add) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
-        let edit = Self {
+        let mut edit = Self {
             checkpoint,
             expired_rows,
             gaps: list(&mut reader, gaps, take_range)?,
             quarantined: list(&mut reader, quarantined, take_range)?,
             remove: list(&mut reader, remove, |reader| take_path(reader).map(str::to_owned))?,
             add: list(&mut reader, add, take_entry)?,
+            acknowledged: None,
+            conditions: Vec::new(),
         };
+        if version >= 2 {
+            edit.acknowledged = Some(take_lsn(&mut reader)?).filter(|lsn| *lsn > Lsn::ZERO);
+            let conditions = reader.u32()?;
+            edit.conditions = list(&mut reader, conditions, take_condition)?;
+        }
         match reader.left() {
             0 => Ok(edit),
             bytes => Err(EditError::LeftOver { bytes }),
@@ -181,6 +233,11 @@ fn take_text<'a>(reader: &mut Reader<'a>, field: &'static str) -> Result<&'a str
 fn take_path<'a>(reader: &mut Reader<'a>) -> Result<&'a str, EditError> {
     let path = take_text(reader, "path")?;
     if layout::is_event_path(path) { Ok(path) } else { Err(EditError::Field { field: "path" }) }
+}
+
+fn take_condition(reader: &mut Reader<'_>) -> Result<(String, Condition), EditError> {
+    let condition = Condition::of(reader.u8()?).ok_or(EditError::Field { field: "condition" })?;
+    Ok((take_path(reader)?.to_owned(), condition))
 }
 
 fn put_entry(out: &mut Vec<u8>, entry: &FileEntry) {

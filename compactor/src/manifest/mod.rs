@@ -25,7 +25,7 @@ mod replay;
 mod state;
 
 pub use check::ManifestError;
-pub use edit::{EDIT_VERSION, Edit, EditError};
+pub use edit::{Condition, EDIT_VERSION, Edit, EditError};
 pub use file::FileEntry;
 pub use log::ManifestLog;
 pub use range::LsnRange;

@@ -8,7 +8,7 @@ use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::Lsn;
 
 use super::check::{ManifestError, check_checkpoint, check_edit};
-use super::{Edit, FileEntry, LsnRange, range};
+use super::{Condition, Edit, FileEntry, LsnRange, range};
 
 /// Which files are live, and through which LSN the log is in them.
 ///
@@ -22,6 +22,9 @@ pub struct Manifest {
     sites: BTreeMap<SiteId, Arc<SiteFiles>>,
     gaps: Vec<LsnRange>,
     quarantined: Vec<LsnRange>,
+    /// The live files that are not what was published, and whether an operator knows.
+    damaged: BTreeMap<Arc<str>, bool>,
+    acknowledged: Lsn,
     totals: Totals,
 }
 
@@ -85,6 +88,8 @@ impl Manifest {
             gaps: self.gaps.clone(),
             quarantined: self.quarantined.clone(),
             expired_rows: self.totals.expired_rows,
+            acknowledged: Some(self.acknowledged).filter(|lsn| *lsn > Lsn::ZERO),
+            conditions: self.damaged().map(|(file, condition)| (file.path.to_string(), condition)).collect(),
         }
     }
 
@@ -113,8 +118,21 @@ impl Manifest {
         for lost in &edit.quarantined {
             range::push(&mut self.quarantined, *lost);
         }
+        for (path, condition) in &edit.conditions {
+            self.note(path, *condition);
+        }
+        self.acknowledged = self.acknowledged.max(edit.acknowledged.unwrap_or(Lsn::ZERO));
         self.totals.expired_rows = self.totals.expired_rows.saturating_add(edit.expired_rows);
         self.checkpoint = edit.checkpoint.unwrap_or(self.checkpoint);
+    }
+
+    fn note(&mut self, path: &str, condition: Condition) {
+        let file = self.by_path.get(path).expect("an edit is checked before it is taken");
+        match condition {
+            Condition::Sound => drop(self.damaged.remove(path)),
+            Condition::Damaged => drop(self.damaged.insert(Arc::clone(&file.path), false)),
+            Condition::Acknowledged => drop(self.damaged.insert(Arc::clone(&file.path), true)),
+        }
     }
 
     fn list(&mut self, entry: Arc<FileEntry>) {
@@ -129,6 +147,7 @@ impl Manifest {
 
     fn unlist(&mut self, path: &str) -> SiteId {
         let entry = self.by_path.remove(path).expect("an edit is checked before it is taken");
+        self.damaged.remove(path);
         self.totals.files -= 1;
         self.totals.rows = self.totals.rows.saturating_sub(entry.rows);
         self.totals.bytes = self.totals.bytes.saturating_sub(entry.bytes);
@@ -198,6 +217,24 @@ impl Manifest {
     /// Whether `path`, relative to the data directory, is a live file.
     pub fn contains(&self, path: &str) -> bool {
         self.by_path.contains_key(path)
+    }
+
+    /// The live files that are not what was published.
+    pub fn damaged(&self) -> impl Iterator<Item = (&Arc<FileEntry>, Condition)> {
+        self.damaged.iter().filter_map(|(path, is_known)| {
+            let condition = if *is_known { Condition::Acknowledged } else { Condition::Damaged };
+            Some((self.by_path.get(path)?, condition))
+        })
+    }
+
+    /// Whether the live file at `path` is known not to be what was published.
+    pub fn is_damaged(&self, path: &str) -> bool {
+        self.damaged.contains_key(path)
+    }
+
+    /// An operator knows of every loss through this LSN.
+    pub fn acknowledged(&self) -> Lsn {
+        self.acknowledged
     }
 
     /// LSNs that the log has lost.

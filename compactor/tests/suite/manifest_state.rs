@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use crate::support::{day, site};
-use mallard_compactor::{EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, layout};
+use mallard_compactor::{
+    Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, layout,
+};
 use mallard_event::Timestamp;
 use mallard_wal::Lsn;
 use proptest::prelude::*;
 
-const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v1/edit.bin");
-const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v1/empty_edit.bin");
+const GOLDEN_EDIT_V1: &[u8] = include_bytes!("../fixtures/v1/edit.bin");
+const GOLDEN_EMPTY_V1: &[u8] = include_bytes!("../fixtures/v1/empty_edit.bin");
+const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v2/edit.bin");
+const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v2/empty_edit.bin");
 
 fn lsns(first: u64, last: u64) -> LsnRange {
     LsnRange::new(Lsn::new(first), Lsn::new(last))
@@ -52,8 +56,8 @@ fn three_files() -> (Manifest, [FileEntry; 3]) {
     (manifest, files)
 }
 
-/// An edit that uses every field.
-fn full_edit() -> Edit {
+/// An edit that uses every field of version 1.
+fn full_edit_of_version_1() -> Edit {
     Edit {
         add: vec![file("a", "2026-03-01", 1, 1, 20), file(&"x".repeat(256), "1969-12-31", 0, 41, 41)],
         remove: vec![path(&file("a", "2026-03-01", 0, 1, 10)), path(&file("a", "2026-03-01", 0, 11, 20))],
@@ -61,21 +65,42 @@ fn full_edit() -> Edit {
         gaps: vec![lsns(42, 44)],
         quarantined: vec![lsns(45, 45), lsns(47, 48)],
         expired_rows: 3,
+        ..Edit::default()
+    }
+}
+
+/// An edit that uses every field.
+fn full_edit() -> Edit {
+    let path = |first, last| path(&file("a", "2026-03-01", 1, first, last));
+    Edit {
+        acknowledged: Some(Lsn::new(49)),
+        conditions: vec![
+            (path(1, 20), Condition::Damaged),
+            (path(21, 22), Condition::Acknowledged),
+            (path(23, 24), Condition::Sound),
+        ],
+        ..full_edit_of_version_1()
     }
 }
 
 #[test]
-fn bytes_of_version_1_never_change() {
-    assert_eq!(EDIT_VERSION, 1, "keep these files, and add those of the new version");
+fn bytes_of_version_1_are_read_for_ever() {
+    assert_eq!(Edit::decode(1, GOLDEN_EDIT_V1).unwrap(), full_edit_of_version_1());
+    assert_eq!(Edit::decode(1, GOLDEN_EMPTY_V1).unwrap(), Edit::default());
+}
+
+#[test]
+fn bytes_of_version_2_never_change() {
+    assert_eq!(EDIT_VERSION, 2, "keep these files, and add those of the new version");
     assert_eq!(full_edit().encode(), GOLDEN_EDIT);
     assert_eq!(Edit::default().encode(), GOLDEN_EMPTY);
-    assert_eq!(Edit::decode(1, GOLDEN_EDIT).unwrap(), full_edit());
-    assert_eq!(Edit::decode(1, GOLDEN_EMPTY).unwrap(), Edit::default());
+    assert_eq!(Edit::decode(2, GOLDEN_EDIT).unwrap(), full_edit());
+    assert_eq!(Edit::decode(2, GOLDEN_EMPTY).unwrap(), Edit::default());
 }
 
 #[test]
 fn an_edit_of_an_unknown_version_is_refused() {
-    for version in [0, 2, 255] {
+    for version in [0, 3, 255] {
         assert_eq!(Edit::decode(version, GOLDEN_EDIT), Err(EditError::Version { version }));
     }
 }
@@ -83,18 +108,18 @@ fn an_edit_of_an_unknown_version_is_refused() {
 #[test]
 fn an_edit_cut_anywhere_is_refused_and_so_are_bytes_after_its_end() {
     for length in 0..GOLDEN_EDIT.len() {
-        assert_eq!(Edit::decode(1, &GOLDEN_EDIT[..length]), Err(EditError::Cut), "{length}");
+        assert_eq!(Edit::decode(2, &GOLDEN_EDIT[..length]), Err(EditError::Cut), "{length}");
     }
     let mut longer = GOLDEN_EDIT.to_vec();
     longer.extend([0, 0]);
-    assert_eq!(Edit::decode(1, &longer), Err(EditError::LeftOver { bytes: 2 }));
+    assert_eq!(Edit::decode(2, &longer), Err(EditError::LeftOver { bytes: 2 }));
 }
 
 #[test]
 fn a_count_that_claims_more_than_there_is_is_refused_without_allocating_it() {
     let mut bytes = Edit::default().encode();
     bytes[16..20].fill(0xff);
-    assert_eq!(Edit::decode(1, &bytes), Err(EditError::Cut));
+    assert_eq!(Edit::decode(2, &bytes), Err(EditError::Cut));
 }
 
 #[test]
@@ -109,19 +134,19 @@ fn a_path_that_leaves_the_folder_of_events_is_refused() {
         "wal/x.parquet",
     ] {
         let edit = Edit { remove: vec![bad.to_owned()], ..Edit::default() };
-        assert_eq!(Edit::decode(1, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
+        assert_eq!(Edit::decode(2, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
     }
 }
 
 proptest! {
     #[test]
     fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0..GOLDEN_EDIT.len()) {
-        drop(Edit::decode(1, &bytes));
+        drop(Edit::decode(2, &bytes));
         let mut patched = GOLDEN_EDIT.to_vec();
         for (target, byte) in patched.iter_mut().skip(at).zip(&bytes) {
             *target = *byte;
         }
-        if let Ok(edit) = Edit::decode(1, &patched) {
+        if let Ok(edit) = Edit::decode(2, &patched) {
             prop_assert_eq!(edit.encode(), patched, "what decodes is what encodes");
             drop(Manifest::from_checkpoint(&edit));
             drop(Manifest::default().apply(&edit));
@@ -169,7 +194,7 @@ fn a_checkpoint_describes_the_whole_state() {
     let (mut manifest, _) = three_files();
     manifest.apply(&full_edit_that_fits()).unwrap();
     let checkpoint = manifest.to_checkpoint();
-    let again = Manifest::from_checkpoint(&Edit::decode(1, &checkpoint.encode()).unwrap()).unwrap();
+    let again = Manifest::from_checkpoint(&Edit::decode(EDIT_VERSION, &checkpoint.encode()).unwrap()).unwrap();
     assert_eq!(again, manifest);
     assert_eq!(Manifest::from_checkpoint(&Manifest::default().to_checkpoint()).unwrap(), Manifest::default());
 }
@@ -179,6 +204,7 @@ fn full_edit_that_fits() -> Edit {
     let mut edit = full_edit();
     edit.remove.push(path(&file("b", "2026-03-02", 0, 21, 30)));
     edit.expired_rows = 10;
+    edit.conditions.truncate(1);
     edit
 }
 
@@ -249,4 +275,41 @@ fn a_checkpoint_that_contradicts_itself_is_refused() {
     assert_eq!(Manifest::from_checkpoint(&too_many), Err(ManifestError::RowsMade { accounted: 41, positions: 40 }));
     let too_far = Edit { checkpoint: Some(Lsn::new(25)), ..checkpoint };
     assert!(matches!(Manifest::from_checkpoint(&too_far), Err(ManifestError::Misplaced { .. })));
+}
+
+#[test]
+fn a_damaged_file_stays_live_and_is_remembered_until_it_is_sound_or_gone() {
+    let (mut manifest, [one, two, three]) = three_files();
+    let condition =
+        |entry: &FileEntry, condition| Edit { conditions: vec![(path(entry), condition)], ..Edit::default() };
+    let damaged = |manifest: &Manifest| -> Vec<_> {
+        manifest.damaged().map(|(entry, condition)| (path(entry), condition)).collect()
+    };
+    let rows = manifest.totals();
+    for entry in [&one, &two, &three] {
+        manifest.apply(&condition(entry, Condition::Damaged)).unwrap();
+    }
+    assert_eq!(manifest.totals(), rows, "its rows are missed, not forgotten");
+    assert!(manifest.is_damaged(&one.path));
+
+    manifest.apply(&condition(&one, Condition::Acknowledged)).unwrap();
+    manifest.apply(&condition(&two, Condition::Sound)).unwrap();
+    let expected = [(path(&one), Condition::Acknowledged), (path(&three), Condition::Damaged)];
+    assert_eq!(damaged(&manifest), expected);
+    assert_eq!(damaged(&Manifest::from_checkpoint(&manifest.to_checkpoint()).unwrap()), expected);
+
+    manifest.apply(&Edit { remove: vec![path(&three)], expired_rows: 10, ..Edit::default() }).unwrap();
+    assert_eq!(damaged(&manifest), [(path(&one), Condition::Acknowledged)]);
+    let gone = condition(&three, Condition::Damaged);
+    assert_eq!(manifest.apply(&gone), Err(ManifestError::NotLive { path: path(&three) }));
+}
+
+#[test]
+fn what_an_operator_knows_of_moves_forward_only() {
+    let (mut manifest, _) = three_files();
+    let knows = |lsn| Edit { acknowledged: Some(Lsn::new(lsn)), ..Edit::default() };
+    manifest.apply(&knows(50)).unwrap();
+    manifest.apply(&knows(20)).unwrap();
+    assert_eq!(manifest.acknowledged(), Lsn::new(50), "and may be ahead of the checkpoint");
+    assert_eq!(Manifest::from_checkpoint(&manifest.to_checkpoint()).unwrap(), manifest);
 }

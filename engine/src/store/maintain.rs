@@ -7,6 +7,7 @@
 //! of the state, then the caller's derived views, and only then may anything be unlinked.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -43,6 +44,11 @@ pub enum Step {
     Expired {
         /// Events removed.
         events: u64,
+    },
+    /// Remembered that files are damaged.
+    SetAside {
+        /// How many.
+        files: usize,
     },
     /// Unlinked segments or replaced files that nothing needs any more.
     Trimmed {
@@ -111,6 +117,9 @@ impl Store {
         if !maintenance.orphans_checked {
             return self.clean(maintenance, published);
         }
+        if let Some(step) = self.set_aside(maintenance, published)? {
+            return Ok(step);
+        }
         let unlinked = self.unlink_retired(maintenance)?;
         if unlinked > 0 {
             return Ok(Step::Trimmed { files: unlinked });
@@ -157,10 +166,17 @@ impl Store {
         published: &dyn Fn(&Manifest),
     ) -> Result<Step, Error> {
         let manifest = self.manifest();
+        let conditions = self.restored(&manifest);
+        if !conditions.is_empty() {
+            tracing::info!(files = conditions.len(), "damaged Parquet files are sound again");
+            self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() })?;
+        }
+        let manifest = self.manifest();
         published(&manifest);
         let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest)?;
-        let missing = orphans.missing.iter().map(|path| format!("missing or cut: {path}"));
-        self.shared.state().damage.extend(missing);
+        for path in &orphans.missing {
+            self.suspect(Path::new(path), "it is missing or cut");
+        }
         maintenance.orphans_checked = true;
         Ok(Step::Cleaned { files: orphans.removed.len() })
     }
@@ -178,7 +194,10 @@ impl Store {
             store_id: self.identity.store_id,
             limits: &self.config.limits,
         };
-        let edit = mallard_compactor::run(&context, manifest, job).inspect_err(|error| self.stop_if_final(error))?;
+        let edit = mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
+            self.suspect_input(error);
+            self.stop_if_final(error);
+        })?;
         let step = match job {
             Job::Compact { .. } => Step::Compacted { events: edit.add.iter().map(|file| file.rows).sum() },
             Job::Merge { inputs, .. } => Step::Merged { files: inputs.len() },
@@ -202,7 +221,7 @@ impl Store {
     }
 
     /// Makes `edit` true. After the manifest's sync it is, whatever happens next; before, nothing has happened.
-    fn commit(
+    pub(super) fn commit(
         &self,
         maintenance: &mut MutexGuard<'_, Maintenance>,
         manifest: &Arc<Manifest>,

@@ -16,6 +16,7 @@
 //! The store does not answer reports (see [`crate::query`]), has no thread of its own except the log's, and never asks
 //! the operating system for the time, randomness or a file except through [`Env`], so that simulations replay.
 
+mod damage;
 mod maintain;
 mod open;
 mod space;

@@ -42,7 +42,8 @@ impl Store {
         let manifest = Arc::clone(manifest_log.manifest());
         let (recovery, tail) = replay(&env, &layout, &config, &identity, &manifest)?;
         let high_water = recovery.report().next_lsn.previous();
-        let state = State::new(manifest, tail, high_water, damage_of(&recovery), env.clock.now_us());
+        let acknowledged = manifest.acknowledged();
+        let state = State::new(manifest, tail, high_water, damage_of(&recovery, acknowledged), env.clock.now_us());
         let due = Due { events: config.flush_events, bytes: config.tail_bytes, age_us: config.flush_interval_us };
         let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;
@@ -91,9 +92,10 @@ fn event_of(record: &Record<'_>) -> Option<Pending> {
 }
 
 /// What an operator must hear about, from what recovery found.
-fn damage_of(recovery: &Recovery) -> Vec<String> {
+fn damage_of(recovery: &Recovery, acknowledged: Lsn) -> Vec<String> {
     let report = recovery.report();
     let gap = |(first, last): &(Lsn, Lsn)| format!("lost lsn {first}-{last}");
     let quarantined = |name: &String| format!("damaged original kept: quarantine/{name}");
-    report.gaps.iter().map(gap).chain(report.quarantined.iter().map(quarantined)).collect()
+    let gaps = report.gaps.iter().filter(|(_, last)| *last > acknowledged);
+    gaps.map(gap).chain(report.quarantined.iter().map(quarantined)).collect()
 }

@@ -2,10 +2,11 @@
 //!
 //! The lock is held for as long as it takes to push a group of events or to clone a few `Arc`s, never across I/O.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mallard_compactor::{LsnRange, Manifest};
+use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest};
 use mallard_event::{SiteId, Timestamp};
 use mallard_wal::disk::Clock;
 use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
@@ -43,6 +44,9 @@ pub(super) struct State {
     waiting_since_us: Option<i64>,
     /// Damage found when opening; shown until an operator acknowledges it.
     pub(super) damage: Vec<String>,
+    /// Live files that were found damaged in this life, by their paths, and why; views leave them out at once, the
+    /// manifest is told by maintenance.
+    pub(super) suspects: Arc<BTreeMap<String, String>>,
     /// Set by [`Shared::wake`] and by commits that cross a threshold; cleared by the waiter.
     work_waits: bool,
 }
@@ -147,7 +151,7 @@ impl Due {
 impl State {
     pub(super) fn new(manifest: Arc<Manifest>, tail: Tail, high_water: Lsn, damage: Vec<String>, now_us: i64) -> Self {
         let waiting_since_us = (tail.events() > 0).then_some(now_us);
-        Self { manifest, tail, high_water, waiting_since_us, damage, work_waits: true }
+        Self { manifest, tail, high_water, waiting_since_us, damage, suspects: Arc::default(), work_waits: true }
     }
 
     pub(super) fn knows_site(&self, site: &SiteId) -> bool {
@@ -186,21 +190,40 @@ impl State {
         sites
     }
 
+    /// Records and files that are set aside as damaged.
     pub(super) fn quarantined(&self) -> u64 {
-        self.manifest.quarantined().iter().map(LsnRange::count).sum()
+        let records: u64 = self.manifest.quarantined().iter().map(LsnRange::count).sum();
+        records + self.manifest.damaged().count() as u64
     }
 
     pub(super) fn lost_lsns(&self) -> u64 {
         self.manifest.gaps().iter().map(LsnRange::count).sum()
     }
 
-    pub(super) fn degraded_reasons(&self, poisoned: Option<&str>) -> Vec<String> {
-        let gaps = self.manifest.gaps().iter().map(|gap| format!("lost lsn {}-{}", gap.first, gap.last));
-        let quarantined = match self.quarantined() {
+    /// What an operator should know of and has not acknowledged, without what is not damage.
+    pub(super) fn losses(&self) -> Vec<String> {
+        let known = self.manifest.acknowledged();
+        let gaps = self.manifest.gaps().iter().filter(|gap| gap.last > known);
+        let gaps = gaps.map(|gap| format!("lost lsn {}-{}", gap.first, gap.last));
+        let records = self.manifest.quarantined().iter().filter(|range| range.last > known);
+        let quarantined = match records.map(LsnRange::count).sum::<u64>() {
             0 => None,
             count => Some(format!("{count} undecodable records are in quarantine/")),
         };
-        let poisoned = poisoned.map(|cause| format!("poisoned: {cause}"));
-        self.damage.iter().cloned().chain(gaps).chain(quarantined).chain(poisoned).collect()
+        let files = self.manifest.damaged().filter(|(_, condition)| *condition != Condition::Acknowledged);
+        let files = files.map(|(file, _)| damaged_file(file));
+        let mut losses: Vec<String> = self.damage.iter().cloned().chain(gaps).chain(quarantined).chain(files).collect();
+        losses.sort();
+        losses.dedup();
+        losses
     }
+
+    pub(super) fn degraded_reasons(&self, poisoned: Option<&str>) -> Vec<String> {
+        let poisoned = poisoned.map(|cause| format!("poisoned: {cause}"));
+        self.losses().into_iter().chain(poisoned).collect()
+    }
+}
+
+fn damaged_file(file: &FileEntry) -> String {
+    format!("damaged: {} (site {}, day {})", file.path, file.site, file.date)
 }

@@ -1,6 +1,6 @@
 //! One consistent moment of one site: live files below the checkpoint, hot rows above it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct View {
     site: SiteId,
     root: PathBuf,
     manifest: Arc<Manifest>,
+    suspects: Arc<BTreeMap<String, String>>,
     tail: SiteTail,
     high_water: Lsn,
 }
@@ -36,6 +37,7 @@ impl Store {
             site: site.clone(),
             root: self.layout.root().to_owned(),
             manifest: Arc::clone(&state.manifest),
+            suspects: Arc::clone(&state.suspects),
             tail: state.tail.site(site),
             high_water: state.high_water,
         }
@@ -77,9 +79,18 @@ impl View {
         &self.root
     }
 
-    /// The live files of one UTC day.
+    /// The live files of one UTC day that may be read.
     pub(crate) fn files(&self, date: Date) -> impl Iterator<Item = &Arc<FileEntry>> {
-        self.manifest.files_of(&self.site, date..=date)
+        self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file))
+    }
+
+    /// The live files of one UTC day that are damaged: what they held is missing.
+    pub(crate) fn damaged_files(&self, date: Date) -> impl Iterator<Item = &Arc<FileEntry>> {
+        self.manifest.files_of(&self.site, date..=date).filter(|file| self.is_damaged(file))
+    }
+
+    fn is_damaged(&self, file: &FileEntry) -> bool {
+        self.manifest.is_damaged(&file.path) || self.suspects.contains_key(&*file.path)
     }
 
     /// The hot rows of one UTC day, as batches of all columns.

@@ -156,6 +156,13 @@ impl Session<'_> {
         self.server.connect().request("GET", path, &[("cookie", &self.cookie)], "").expect("an answer")
     }
 
+    /// POST without a body, with the session's cookie and, if given, an `Origin`.
+    pub(crate) fn post(&self, path: &str, origin: Option<&str>) -> Response {
+        let mut headers = vec![("cookie", self.cookie.as_str())];
+        headers.extend(origin.map(|origin| ("origin", origin)));
+        self.server.connect().request("POST", path, &headers, "").expect("an answer")
+    }
+
     /// GET of JSON, which must succeed.
     pub(crate) fn json(&self, path: &str) -> Value {
         let answer = self.get(path);

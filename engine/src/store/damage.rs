@@ -1,0 +1,116 @@
+//! Live files that are not what was published: left out of every view at once, kept, remembered, shown.
+//!
+//! ```text
+//! a query or a merge finds one    -> suspect: views leave it out, answers say which day they miss
+//! maintenance                     -> a second name under quarantine/, then the manifest remembers its condition
+//! the next start                  -> sound again (an operator has put a copy back)? then it counts again
+//! an operator acknowledges        -> no longer degraded; answers go on saying what they miss
+//! ```
+//! The file itself stays where it is, live and counted, until retention or an erasure removes it: nothing is forgotten.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use mallard_compactor::{Condition, Edit, FileEntry, Manifest, read_file};
+
+use super::Store;
+use super::maintain::{Maintenance, Step};
+use crate::error::{Error, IoContext};
+
+impl Store {
+    /// Notes that a live file cannot be read as what was published; from now on no view has it. False if that is known,
+    /// or if the file is none of the store's.
+    pub(crate) fn suspect(&self, path: &Path, reason: &str) -> bool {
+        let relative = path.strip_prefix(self.layout.root()).unwrap_or(path);
+        let Some(relative) = relative.to_str() else { return false };
+        let is_new = {
+            let mut state = self.shared.state();
+            let is_news = state.manifest.contains(relative) && !state.manifest.is_damaged(relative);
+            is_news && Arc::make_mut(&mut state.suspects).insert(relative.to_owned(), reason.to_owned()).is_none()
+        };
+        if is_new {
+            tracing::error!(file = relative, reason, "a Parquet file is damaged; answers about its day say so");
+            self.shared.wake();
+        }
+        is_new
+    }
+
+    /// A merge whose input is damaged says so, and is planned again without it.
+    pub(super) fn suspect_input(&self, error: &mallard_compactor::Error) {
+        use mallard_compactor::Error::{FileDamaged, Io, Parquet};
+        match error {
+            FileDamaged { path, .. } | Parquet { path, .. } => drop(self.suspect(path, &error.to_string())),
+            Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                self.suspect(path, &error.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the manifest remember what has been found; `None` if there is nothing new.
+    pub(super) fn set_aside(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        let (manifest, suspects) = {
+            let state = self.shared.state();
+            (Arc::clone(&state.manifest), Arc::clone(&state.suspects))
+        };
+        let news: Vec<&FileEntry> = suspects.keys().filter_map(|path| manifest.get(path)).collect();
+        let news: Vec<&FileEntry> = news.into_iter().filter(|file| !manifest.is_damaged(&file.path)).collect();
+        if news.is_empty() {
+            return Ok(None);
+        }
+        for file in &news {
+            self.keep_original(file)?;
+        }
+        let conditions = news.iter().map(|file| (file.path.to_string(), Condition::Damaged)).collect();
+        let step = Step::SetAside { files: news.len() };
+        self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() })?;
+        published(&self.manifest());
+        Ok(Some(step))
+    }
+
+    /// A second name for the damaged file, which outlives its removal. A file that is gone has none.
+    fn keep_original(&self, file: &FileEntry) -> Result<(), Error> {
+        let disk = self.env.disk.as_ref();
+        let quarantine = self.layout.quarantine();
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        match disk.hard_link(&self.layout.root().join(&*file.path), &quarantine.join(name)) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
+                Err(error).at(&quarantine)
+            }
+            _ => disk.sync_dir(&quarantine).at(&quarantine),
+        }
+    }
+
+    /// Files that were damaged and are what was published again.
+    pub(super) fn restored(&self, manifest: &Manifest) -> Vec<(String, Condition)> {
+        let is_sound = |file: &FileEntry| read_file(&self.env, self.layout.root(), file, &mut |_| {}).is_ok();
+        let restored = manifest.damaged().filter(|(file, _)| is_sound(file));
+        restored.map(|(file, _)| (file.path.to_string(), Condition::Sound)).collect()
+    }
+
+    /// An operator knows of every loss there is: the store is no longer degraded by them. Returns what they are.
+    pub fn acknowledge_loss(&self, published: &dyn Fn(&Manifest)) -> Result<Vec<String>, Error> {
+        let mut maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cause) = self.poisoned() {
+            return Err(Error::Poisoned(cause));
+        }
+        self.set_aside(&mut maintenance, published)?;
+        let (manifest, losses, high_water) = {
+            let state = self.shared.state();
+            (Arc::clone(&state.manifest), state.losses(), state.high_water)
+        };
+        if losses.is_empty() {
+            return Ok(losses);
+        }
+        let conditions = manifest.damaged().map(|(file, _)| (file.path.to_string(), Condition::Acknowledged)).collect();
+        let edit = Edit { acknowledged: Some(high_water), conditions, ..Edit::default() };
+        self.commit(&mut maintenance, &manifest, edit)?;
+        self.shared.state().damage.clear();
+        Ok(losses)
+    }
+}

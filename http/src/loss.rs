@@ -1,0 +1,62 @@
+//! Losses that an operator knows of: `POST /api/store/acknowledge-loss` of a running server, `mallard-metrics
+//! acknowledge-loss` of a stopped one. Both say what there was; afterwards health is no longer degraded by it, while every
+//! answer that misses data goes on saying so.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use mallard_engine::{Config, Engine, env};
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use crate::app::App;
+use crate::cli::ConfigFile;
+use crate::config::Environment;
+use crate::error::ApiError;
+use crate::exit::Failure;
+use crate::response::{self, Response};
+
+#[derive(Debug, Serialize)]
+struct Wire {
+    acknowledged: Vec<String>,
+}
+
+/// Acknowledges; durable before the answer.
+pub(crate) async fn post(app: &App) -> Result<Response, ApiError> {
+    let engine = Arc::clone(&app.engine);
+    let outcome = spawn_blocking(move || engine.acknowledge_loss()).await.map_err(ApiError::internal)?;
+    let acknowledged = outcome.map_err(ApiError::internal)?;
+    for loss in &acknowledged {
+        warn!(loss, "An operator acknowledged a loss");
+    }
+    response::json(&Wire { acknowledged })
+}
+
+/// Whose losses.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Data directory [default: the configured one].
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// Acknowledges the losses of a store that no server has open, and prints them.
+pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
+    let data_dir = match &options.data_dir {
+        Some(folder) => folder.clone(),
+        None => options.config.load(environment)?.config.data_dir,
+    };
+    let engine = Engine::open(Config::new(data_dir), env::real())?;
+    let losses = engine.acknowledge_loss()?;
+    engine.close()?;
+    let text = match losses.as_slice() {
+        [] => "nothing is lost\n".to_owned(),
+        losses => losses.iter().map(|loss| format!("acknowledged: {loss}\n")).collect(),
+    };
+    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))
+}
