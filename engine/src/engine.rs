@@ -11,6 +11,7 @@ use mallard_wal::disk::Env;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::{AppendError, Error, IoContext as _};
+use crate::layout::Layout;
 use crate::query::{
     self, Answer, BreakdownRow, Bucket, Deadline, Dimension, Duck, Interval, MainReport, QueryError, Question,
 };
@@ -34,6 +35,7 @@ impl Engine {
     /// # Errors
     /// See [`Store::open`]. DuckDB starts with the first question that needs it.
     pub fn open(config: Config, env: Env) -> Result<Self, Error> {
+        refuse_unfinished_restore(&config, &env)?;
         let progress = Arc::new(Progress::default());
         let query = config.query.clone();
         let store = Store::open(config, env.clone(), Drive::Thread, Arc::clone(&progress))?;
@@ -180,4 +182,13 @@ impl Engine {
     fn deadline(&self) -> Deadline {
         Deadline::after(&self.store.env().clock, self.query_timeout_us)
     }
+}
+
+fn refuse_unfinished_restore(config: &Config, env: &Env) -> Result<(), Error> {
+    let path = Layout::new(&config.data_dir).restoring();
+    if env.disk.open(&path).is_err() {
+        return Ok(());
+    }
+    let reason = "a restore into this directory was not finished; empty the directory and restore again".into();
+    Err(Error::Refused { path, reason })
 }

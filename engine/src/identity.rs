@@ -48,6 +48,11 @@ impl Identity {
 
     fn create(env: &Env, layout: &Layout) -> Result<Self, Error> {
         refuse_orphaned_history(env, layout)?;
+        Self::replace(env, layout)
+    }
+
+    /// Gives the store in this directory a new id. Whatever carries the old one must be gone, or be replaced next.
+    pub(crate) fn replace(env: &Env, layout: &Layout) -> Result<Self, Error> {
         let mut id = [0; 16];
         env.entropy.fill(&mut id);
         let identity = Self { store_id: u128::from_le_bytes(id), created_us: env.clock.now_us() };

@@ -33,7 +33,7 @@ impl Layout {
     }
 
     /// Creates the root itself, with the folders above it that are missing.
-    fn create_root(&self, disk: &dyn Disk) -> Result<(), Error> {
+    pub(crate) fn create_root(&self, disk: &dyn Disk) -> Result<(), Error> {
         let missing: Vec<&Path> = self
             .root
             .ancestors()
@@ -96,6 +96,16 @@ impl Layout {
     /// Space to give up when there is none left.
     pub fn ballast(&self) -> PathBuf {
         self.root.join("ballast")
+    }
+
+    /// Images of the store.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// There while a restore into this directory is not finished.
+    pub fn restoring(&self) -> PathBuf {
+        self.root.join("RESTORING")
     }
 
     /// The derived DuckDB file.

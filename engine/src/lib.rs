@@ -16,6 +16,7 @@
 #[cfg(test)]
 extern crate self as mallard_engine;
 
+mod backup;
 mod config;
 mod control;
 mod engine;
@@ -31,6 +32,7 @@ mod store;
 mod tail;
 mod verify;
 
+pub use backup::{Archive, Image, Restore, Restored, Snapshot, Snapshots, backup};
 pub use config::Config;
 pub use control::Control;
 pub use engine::Engine;

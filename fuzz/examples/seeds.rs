@@ -119,8 +119,8 @@ fn manifests() -> io::Result<()> {
     let (compacted, merged) = (compacted.encode(), merged.encode());
     let operand = |bytes: &[u8]| [&u16::try_from(bytes.len()).expect("edits are short").to_le_bytes(), bytes].concat();
     seed("edit", "compacted-merged", &[&operand(&compacted)[..], &merged].concat())?;
-    let golden = fixture("compactor/tests/fixtures/v1/edit.bin")?;
-    seed("edit", "golden", &[&operand(&fixture("compactor/tests/fixtures/v1/empty_edit.bin")?)[..], &golden].concat())?;
+    let golden = fixture("compactor/tests/fixtures/v2/edit.bin")?;
+    seed("edit", "golden", &[&operand(&fixture("compactor/tests/fixtures/v2/empty_edit.bin")?)[..], &golden].concat())?;
 
     let record = |step: u8, flags: u8, bytes: &[u8]| [&[step, flags, 0][..], &operand(bytes)].concat();
     let (mark, empty) = ([7], record(0, 0, &Edit::default().encode()));

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use crate::backup::command::{self as backup, BackupOptions, RestoreOptions, Store};
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
 use crate::{demo, healthcheck, loss, serve, verify};
@@ -38,7 +39,13 @@ enum Command {
     Verify(verify::Options),
     /// Take note of what damage has destroyed, so that health is no longer degraded by it. The server must be stopped; of
     /// a running one, POST /api/store/acknowledge-loss does the same.
-    AcknowledgeLoss(loss::Options),
+    AcknowledgeLoss(Store),
+    /// Keep the store as it is now in snapshots/, by second names for its files, and print the id. A server may be running.
+    Snapshot(Store),
+    /// Copy the store as it is now into a folder or a tar file. A server may be running.
+    Backup(BackupOptions),
+    /// Make a data directory out of a backup or a snapshot, verified, as a store with an id of its own.
+    Restore(RestoreOptions),
 }
 
 /// Where the configuration file is; both forms mean the same.
@@ -87,7 +94,10 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Demo(options) => demo::run(&options, options.config.load(environment)?),
         Command::CheckConfig(file) => print(&file.load(environment)?),
         Command::Verify(options) => verify::run(&options, environment),
-        Command::AcknowledgeLoss(options) => loss::run(&options, environment),
+        Command::AcknowledgeLoss(store) => loss::run(&store, environment),
+        Command::Snapshot(store) => backup::snapshot(&store, environment),
+        Command::Backup(options) => backup::write(&options, environment),
+        Command::Restore(options) => backup::restore(&options, environment),
         Command::Healthcheck(options) => healthcheck::run(&options, &ConfigFile::default().load(environment)?.config),
     }
 }
@@ -109,7 +119,7 @@ mod tests {
         match cli.command.unwrap_or(Command::Serve(cli.serve)) {
             Command::Serve(file) | Command::CheckConfig(file) => file.config.or(file.file),
             Command::Demo(options) => options.config.config.or(options.config.file),
-            Command::Healthcheck(_) | Command::Verify(_) | Command::AcknowledgeLoss(_) => None,
+            _ => None,
         }
     }
 

@@ -17,6 +17,7 @@
 pub mod app;
 mod assets;
 pub mod auth;
+mod backup;
 pub mod cli;
 pub mod config;
 mod demo;
@@ -31,6 +32,7 @@ mod logging;
 mod loss;
 mod memory;
 pub mod metrics;
+mod progress;
 pub mod request;
 mod request_id;
 pub mod response;

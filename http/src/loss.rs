@@ -3,17 +3,15 @@
 //! answer that misses data goes on saying so.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
 use mallard_engine::{Config, Engine, env};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
 use crate::app::App;
-use crate::cli::ConfigFile;
+use crate::backup::command::Store;
 use crate::config::Environment;
 use crate::error::ApiError;
 use crate::exit::Failure;
@@ -35,23 +33,9 @@ pub(crate) async fn post(app: &App) -> Result<Response, ApiError> {
     response::json(&Wire { acknowledged })
 }
 
-/// Whose losses.
-#[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// Data directory [default: the configured one].
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<PathBuf>,
-    #[command(flatten)]
-    config: ConfigFile,
-}
-
 /// Acknowledges the losses of a store that no server has open, and prints them.
-pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
-    let data_dir = match &options.data_dir {
-        Some(folder) => folder.clone(),
-        None => options.config.load(environment)?.config.data_dir,
-    };
-    let engine = Engine::open(Config::new(data_dir), env::real())?;
+pub(crate) fn run(store: &Store, environment: &Environment) -> Result<(), Failure> {
+    let engine = Engine::open(Config::new(store.data_dir(environment)?), env::real())?;
     let losses = engine.acknowledge_loss()?;
     engine.close()?;
     let text = match losses.as_slice() {

@@ -8,6 +8,7 @@
 //! | GET /api/stats/{main, timeseries}, /api/stats/breakdown/{dimension} | readers | [`stats`] |
 //! | GET /api/sites | readers | [`sites`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
+//! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /health, /health/ready, /health/detailed | anyone | [`health`] |
 //! | GET /metrics | anyone, or who has the token | [`metrics`] |
 //! | GET /mallard.js, /js/script.js | anyone, from any page | [`files`] |
@@ -24,7 +25,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, files, health, ingest, loss, metrics, sites, stats};
+use crate::{auth, backup, files, health, ingest, loss, metrics, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,9 @@ enum Handler<'a> {
     Breakdown(&'a str),
     Sites,
     AcknowledgeLoss,
+    TakeSnapshot,
+    Snapshots,
+    RemoveSnapshot(&'a str),
     Live,
     Ready,
     Detailed,
@@ -90,6 +94,13 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::GET, ["api", "sites"]) => ("sites", Readers, DashboardOrigin, Handler::Sites),
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
+        }
+        (&Method::POST, ["api", "store", "snapshots"]) => {
+            ("take_snapshot", Operators, DashboardOrigin, Handler::TakeSnapshot)
+        }
+        (&Method::GET, ["api", "store", "snapshots"]) => ("snapshots", Readers, DashboardOrigin, Handler::Snapshots),
+        (&Method::DELETE, ["api", "store", "snapshots", id]) => {
+            ("remove_snapshot", Operators, DashboardOrigin, Handler::RemoveSnapshot(id))
         }
         (&Method::GET, ["health"]) => ("health", Anyone, SameOrigin, Handler::Live),
         (&Method::GET, ["health", "ready"]) => ("ready", Anyone, SameOrigin, Handler::Ready),
@@ -123,6 +134,9 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Breakdown(dimension) => stats::breakdown::get(app, &request, dimension).await,
         Handler::Sites => sites::get(app),
         Handler::AcknowledgeLoss => loss::post(app).await,
+        Handler::TakeSnapshot => backup::api::take(app).await,
+        Handler::Snapshots => backup::api::list(app).await,
+        Handler::RemoveSnapshot(id) => backup::api::remove(app, id).await,
         Handler::Live => Ok(health::live()),
         Handler::Ready => Ok(health::ready(app)),
         Handler::Detailed => health::detailed(app),

@@ -32,7 +32,7 @@ use crate::metrics::Metrics;
 use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
 use crate::stats::gate::Gate;
-use crate::{logging, memory};
+use crate::{backup, logging, memory};
 
 /// Threads that may block: as many queries as the largest gate, password hashes, closing the store.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -105,6 +105,7 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     tokio::spawn(signals.watch(app.stop.clone()));
     tokio::spawn(end_if_poisoned(Arc::clone(&app)));
     tokio::spawn(destroy_salts(Arc::clone(&app)));
+    tokio::spawn(backup::api::on_schedule(Arc::clone(&app)));
     tokio::spawn(app.receipts.clone().run());
 
     let drain = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));

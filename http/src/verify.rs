@@ -2,52 +2,36 @@
 //! scheduled job. Read-only, beside a running server or without one.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use mallard_engine::{Checked, Verification, env};
 use serde_json::{Value, json};
 
-use crate::cli::ConfigFile;
+use crate::backup::command::Store;
 use crate::config::Environment;
 use crate::exit::Failure;
+use crate::progress;
 
 /// What to verify, and how to say it.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Data directory [default: the configured one].
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<PathBuf>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: ConfigFile,
+    store: Store,
 }
 
 /// Verifies and prints what was found. Damage is a failure, and so is a loss that an earlier start recorded.
 pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
-    let data_dir = match &options.data_dir {
-        Some(folder) => folder.clone(),
-        None => options.config.load(environment)?.config.data_dir,
-    };
-    let bar = progress_bar();
-    let outcome = mallard_engine::verify(&data_dir, &env::real(), &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    });
+    let data_dir = options.store.data_dir(environment)?;
+    let bar = progress::of_bytes("verifying");
+    let outcome = mallard_engine::verify(&data_dir, &env::real(), &mut progress::show(&bar));
     bar.finish_and_clear();
     let found = outcome.map_err(Failure::Store)?;
     let text = if options.json { format!("{}\n", as_json(&found)) } else { as_text(&found) };
     write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))?;
     if found.is_sound() { Ok(()) } else { Err(Failure::Unsound { faults: found.faults.len(), lost: lost(&found) }) }
-}
-
-/// Drawn on standard error, and only if that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("verifying [{bar:40}] {bytes} of {total_bytes}, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn lost(found: &Verification) -> u64 {

@@ -33,6 +33,7 @@
 //! What it does not do: look into a body, know sites or Parquet or HTTP, decide when to compact, retry. Time, randomness
 //! and the disk are arguments ([`disk::Env`]). The bytes are specified in `docs/format.md`.
 
+mod copy;
 pub mod disk;
 mod error;
 mod examine;
@@ -46,6 +47,7 @@ pub mod recovery;
 pub mod segment;
 mod store;
 
+pub use copy::{Copied, copy};
 pub use error::Error;
 pub use examine::{Examination, Examined, Fault};
 pub use log::{Committed, Config, Drive, Log, LogError, Observer, OnCorruption, Receipt, Refused, Status, lock_dir};

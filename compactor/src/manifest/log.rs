@@ -97,6 +97,19 @@ impl ManifestLog {
         }
     }
 
+    /// Writes `manifest` as the first manifest file of the store in `root`, which has none: of a copy, or of a fork that goes
+    /// on under another store id. Durable on return.
+    pub fn found(env: &Env, root: &Path, store_id: u128, manifest: &Manifest) -> Result<(), Error> {
+        let folder = root.join(layout::MANIFEST);
+        durable::create_dirs(env.disk.as_ref(), root, layout::MANIFEST.as_ref()).map_err(at("create", &folder))?;
+        for number in numbers(env.disk.as_ref(), &folder)? {
+            let path = folder.join(layout::manifest_name(number));
+            durable::remove(env.disk.as_ref(), &path).map_err(at("remove", &path))?;
+        }
+        let place = Place { env, root, store_id, epoch: 1, number: 1 };
+        place.prepare(manifest)?.publish(env.disk.as_ref()).map(drop)
+    }
+
     /// The current state.
     pub fn manifest(&self) -> &Arc<Manifest> {
         &self.manifest

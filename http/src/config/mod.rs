@@ -60,6 +60,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     pub trusted_proxies: TrustedProxies,
     pub disk_reserve_mb: u64,
+    pub snapshot_interval_hours: u32,
+    pub snapshot_keep: usize,
     pub query_timeout_secs: u32,
     pub query_memory_mb: u64,
     pub max_sites: usize,

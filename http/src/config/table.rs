@@ -316,6 +316,16 @@ pub(crate) static TABLE: &[Variable] = &[
         "refuse events below this free space",
         |c, t| put(&mut c.disk_reserve_mb, whole(t, 16..=65_536, "MB")),
     ),
+    row(
+        "MALLARD_SNAPSHOT_INTERVAL_HOURS",
+        Integer("snapshot_interval_hours"),
+        Some("0"),
+        "take a snapshot so often; 0 = on demand only",
+        |c, t| put(&mut c.snapshot_interval_hours, whole(t, 0..=8760, "hours")),
+    ),
+    row("MALLARD_SNAPSHOT_KEEP", Integer("snapshot_keep"), Some("7"), "scheduled snapshots kept", |c, t| {
+        put(&mut c.snapshot_keep, whole(t, 1..=1000, "snapshots"))
+    }),
     row("MALLARD_QUERY_TIMEOUT_SECS", Integer("query_timeout_secs"), Some("30"), "longest query", |c, t| {
         put(&mut c.query_timeout_secs, whole(t, 1..=600, "seconds"))
     }),

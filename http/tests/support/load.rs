@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use mallard_engine::{Config, Engine, env};
@@ -17,16 +18,20 @@ use super::http::Client;
 const CLIENTS: usize = 8;
 
 /// Everything that all clients of all rounds have done. Ids are unique among all of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Books {
     sent: BTreeSet<String>,
     acknowledged: BTreeMap<String, u64>,
 }
 
+/// Books that clients write while others look.
+type Shared = Arc<Mutex<Books>>;
+
 /// Clients at work.
 #[derive(Debug)]
 pub(crate) struct Load {
-    clients: Vec<JoinHandle<Books>>,
+    clients: Vec<JoinHandle<()>>,
+    books: Shared,
     /// One for each acknowledgement.
     ticks: Receiver<()>,
 }
@@ -48,11 +53,12 @@ impl Load {
     /// Starts the clients.
     pub(crate) fn start(address: SocketAddr, round: u64) -> Self {
         let (tick, ticks) = mpsc::channel();
+        let books = Shared::default();
         let start = |client| {
-            let tick = tick.clone();
-            thread::spawn(move || send_until_gone(address, client, round, &tick))
+            let (tick, books) = (tick.clone(), Arc::clone(&books));
+            thread::spawn(move || send_until_gone(address, client, round, &books, &tick))
         };
-        Self { clients: (0..CLIENTS).map(start).collect(), ticks }
+        Self { clients: (0..CLIENTS).map(start).collect(), books, ticks }
     }
 
     /// Returns when the clients have had `count` more acknowledgements together, or have lost their server.
@@ -61,13 +67,19 @@ impl Load {
         self.ticks.iter().take(count).for_each(drop);
     }
 
+    /// The books as they are now.
+    pub(crate) fn books(&self) -> Books {
+        self.books.lock().unwrap().clone()
+    }
+
     /// Waits until the clients have noticed that the server is gone, and takes over their books.
     pub(crate) fn settle(self, books: &mut Books) {
         for client in self.clients {
-            let theirs = client.join().expect("a client does not panic");
-            books.sent.extend(theirs.sent);
-            books.acknowledged.extend(theirs.acknowledged);
+            client.join().expect("a client does not panic");
         }
+        let theirs = self.books.lock().unwrap().clone();
+        books.sent.extend(theirs.sent);
+        books.acknowledged.extend(theirs.acknowledged);
     }
 }
 
@@ -75,30 +87,33 @@ fn site(client: usize) -> String {
     format!("client-{client}.example")
 }
 
-fn send_until_gone(address: SocketAddr, client: usize, round: u64, tick: &Sender<()>) -> Books {
-    let mut books = Books::default();
-    let Ok(mut connection) = Client::connect(address) else { return books };
+fn send_until_gone(address: SocketAddr, client: usize, round: u64, books: &Shared, tick: &Sender<()>) {
+    let Ok(mut connection) = Client::connect(address) else { return };
     for number in 0.. {
         let id = format!("{round}-{client}-{number}");
         let event =
             json!({ "d": site(client), "n": "pageview", "u": format!("https://{}/{id}", site(client)), "id": id });
-        books.sent.insert(id.clone());
+        books.lock().unwrap().sent.insert(id.clone());
         let Ok(answer) = connection.post_event(&event) else { break };
         match (answer.status, answer.lsn()) {
-            (202, Some(lsn)) => books.acknowledged.insert(id, lsn),
+            (202, Some(lsn)) => books.lock().unwrap().acknowledged.insert(id, lsn),
             (503, None) => break,
             other => panic!("{other:?}: {}", answer.text()),
         };
         // Nobody counts any more once the server was killed.
         tick.send(()).ok();
     }
-    books
 }
 
 impl Books {
     /// Opens the store at `data_dir` and checks that every acknowledged event is stored once and under its LSN, that
     /// everything stored was sent, and that LSNs are dense.
     pub(crate) fn check(&self, data_dir: &Path) -> Counts {
+        self.check_between(self, data_dir)
+    }
+
+    /// The same for a store of a moment between these books and `later` ones.
+    pub(crate) fn check_between(&self, later: &Self, data_dir: &Path) -> Counts {
         let engine = Engine::open(Config::new(data_dir), env::real()).expect("the store opens");
         let mut stored = BTreeMap::new();
         let mut lsns = BTreeSet::new();
@@ -116,7 +131,7 @@ impl Books {
             assert_eq!(stored.get(id), Some(lsn), "{id} was acknowledged");
         }
         for id in stored.keys() {
-            assert!(self.sent.contains(id), "{id} was never sent");
+            assert!(later.sent.contains(id), "{id} was never sent");
         }
         assert!(lsns.iter().copied().eq(1..=lsns.len() as u64), "LSNs are dense: {:?}", first_hole(&lsns));
         let compacted_lsn = engine.status().compacted_lsn;

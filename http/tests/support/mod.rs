@@ -158,9 +158,18 @@ impl Session<'_> {
 
     /// POST without a body, with the session's cookie and, if given, an `Origin`.
     pub(crate) fn post(&self, path: &str, origin: Option<&str>) -> Response {
+        self.change("POST", path, origin)
+    }
+
+    /// DELETE, likewise.
+    pub(crate) fn delete(&self, path: &str, origin: Option<&str>) -> Response {
+        self.change("DELETE", path, origin)
+    }
+
+    fn change(&self, method: &str, path: &str, origin: Option<&str>) -> Response {
         let mut headers = vec![("cookie", self.cookie.as_str())];
         headers.extend(origin.map(|origin| ("origin", origin)));
-        self.server.connect().request("POST", path, &headers, "").expect("an answer")
+        self.server.connect().request(method, path, &headers, "").expect("an answer")
     }
 
     /// GET of JSON, which must succeed.

@@ -179,17 +179,17 @@ impl<'a> Scanner<'a> {
         let mut contents = self.contents;
         let mut seal = None;
         match frame.frame_type {
-            FrameType::Data => {
-                count_records(&mut contents, self.store, frame.records, payload)?;
-                let start = self.at + FRAME_HEADER_BYTES;
-                self.payloads.push(start..start + payload.len());
-            }
+            FrameType::Data => count_records(&mut contents, self.store, frame.records, payload)?,
             FrameType::Mark if !payload.is_empty() => return Err(Stop::Corrupt(Corruption::Sequence)),
             FrameType::Mark => {}
             FrameType::Seal => seal = Some(self.check_seal(payload)?),
         }
         if contents.next() != frame.last_lsn.next() {
             return Err(Stop::Corrupt(Corruption::Record));
+        }
+        if frame.frame_type == FrameType::Data {
+            let start = self.at + FRAME_HEADER_BYTES;
+            self.payloads.push(start..start + payload.len());
         }
         self.contents = contents;
         Ok(seal)

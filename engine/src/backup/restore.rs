@@ -1,0 +1,182 @@
+//! [`Restore`]: the files of an image into an empty folder, verified, as a store of its own.
+//!
+//! ```text
+//! begin    the folder is empty          RESTORING is put into it: until the end nothing opens it
+//! file     each file, synced
+//! finish   everything verifies          else the folder stays as it is, unopened
+//!          the log goes into Parquet    so that only the manifest names the store
+//!          a store id of its own        the old store's log can never be mixed up with the new one's
+//!          RESTORING is removed
+//! ```
+//! A restore that is cut off leaves a folder that no server opens; empty it and begin again.
+
+use std::io::{self, ErrorKind, Read};
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use mallard_compactor::ManifestLog;
+use mallard_wal::Drive;
+use mallard_wal::disk::{Env, durable};
+
+use crate::config::Config;
+use crate::error::{Error, IoContext as _};
+use crate::identity::Identity;
+use crate::layout::Layout;
+use crate::status::Progress;
+use crate::store::{Step, Store};
+use crate::verify::verify;
+
+const CHUNK_BYTES: usize = 256 << 10;
+/// What an image consists of.
+const FILES: [&str; 2] = ["STORE", ".secret"];
+const FOLDERS: [&str; 4] = ["control", "events", "manifest", "wal"];
+
+/// A restore that has begun.
+#[derive(Debug)]
+pub struct Restore {
+    env: Env,
+    layout: Layout,
+}
+
+/// What was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Events.
+    pub events: u64,
+    /// Sites with an event.
+    pub sites: u64,
+    /// The newest LSN.
+    pub last_lsn: u64,
+}
+
+impl Restore {
+    /// Begins in `data_dir`, which is empty or does not exist.
+    pub fn begin(data_dir: &Path, env: Env) -> Result<Self, Error> {
+        let layout = Layout::new(data_dir);
+        let disk = env.disk.as_ref();
+        match disk.list(data_dir) {
+            Ok(entries) if entries.iter().all(|entry| entry.name == "lost+found") => {}
+            Ok(_) => return Err(refused(data_dir, "it is not empty; restore into an empty folder")),
+            Err(error) if error.kind() == ErrorKind::NotFound => layout.create_root(disk)?,
+            Err(error) => return Err(error).at(data_dir),
+        }
+        disk.create(&layout.restoring()).at(&layout.restoring())?;
+        disk.sync_dir(data_dir).at(data_dir)?;
+        Ok(Self { env, layout })
+    }
+
+    /// Takes one file. What does not belong to an image is passed over.
+    pub fn file(&mut self, path: &Path, content: &mut dyn Read) -> Result<(), Error> {
+        if !is_of_an_image(path) {
+            return Ok(());
+        }
+        let disk = self.env.disk.as_ref();
+        if let Some(folder) = path.parent() {
+            durable::create_dirs(disk, self.layout.root(), folder).at(path)?;
+        }
+        let target = self.layout.root().join(path);
+        let file = disk.create(&target).at(&target)?;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut at = 0;
+        loop {
+            let read = read_some(content, &mut chunk).at(&target)?;
+            let Some(bytes) = chunk.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+            file.write_all_at(bytes, at).at(&target)?;
+            at += read as u64;
+        }
+        file.sync_data().at(&target)?;
+        let folder = target.parent().unwrap_or(&target);
+        disk.sync_dir(folder).at(folder)
+    }
+
+    /// Verifies what was taken and makes it a store of its own. `progress` hears how many bytes of how many are verified.
+    pub fn finish(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Restored, Error> {
+        let root = self.layout.root();
+        let found = verify(root, &self.env, progress)?;
+        if let Some(fault) = found.faults.first() {
+            let count = found.faults.len();
+            return Err(refused(root, &format!("the copy is damaged ({count} faults): {fault}")));
+        }
+        self.empty_the_log()?;
+        let restored = self.fork()?;
+        durable::remove(self.env.disk.as_ref(), &self.layout.restoring()).at(root)?;
+        Ok(restored)
+    }
+
+    /// Everything into Parquet files.
+    fn empty_the_log(&self) -> Result<(), Error> {
+        let mut config = Config::new(self.layout.root());
+        (config.flush_events, config.disk_reserve_bytes) = (1, 0);
+        let store = Store::open(config, self.env.clone(), Drive::Manual, Arc::new(Progress::default()))?;
+        while store.manifest().checkpoint() < store.high_water() {
+            if let Step::Idle { .. } = store.maintain(&|_| {})? {
+                return Err(refused(self.layout.root(), "its log cannot be compacted"));
+            }
+        }
+        store.close()
+    }
+
+    /// A new store id, an empty log, the manifest as it is.
+    fn fork(&self) -> Result<Restored, Error> {
+        let (disk, root) = (self.env.disk.as_ref(), self.layout.root());
+        let identity = Identity::load(disk, &self.layout)?;
+        let manifest = ManifestLog::peek(disk, root, identity.store_id)?;
+        for entry in disk.list(&self.layout.wal()).at(&self.layout.wal())? {
+            let path = self.layout.wal().join(&entry.name);
+            disk.remove_file(&path).at(&path)?;
+        }
+        disk.sync_dir(&self.layout.wal()).at(&self.layout.wal())?;
+        let fork = Identity::replace(&self.env, &self.layout)?;
+        ManifestLog::found(&self.env, root, fork.store_id, &manifest)?;
+        Ok(Restored {
+            events: manifest.totals().rows,
+            sites: manifest.sites().count() as u64,
+            last_lsn: manifest.checkpoint().get(),
+        })
+    }
+}
+
+fn refused(path: &Path, reason: &str) -> Error {
+    Error::Refused { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+/// Plain names only, below what an image consists of.
+fn is_of_an_image(path: &Path) -> bool {
+    let names: Option<Vec<&str>> = path
+        .components()
+        .map(|component| match component {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    match names.as_deref() {
+        Some([file]) => FILES.contains(file),
+        Some([folder, ..]) => FOLDERS.contains(folder),
+        _ => false,
+    }
+}
+
+/// Like `read`, but not stopped by signals.
+fn read_some(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match content.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_an_image_consists_of_is_taken() {
+        for taken in ["STORE", ".secret", "control/password", "events/site_id=..//date=2026-01-01/0-1-2.parquet"] {
+            assert!(is_of_an_image(Path::new(taken)), "{taken}");
+        }
+        for passed in ["", "LOCK", "/STORE", "../STORE", "events/../../x", "quarantine/a", "tmp/x", "mallard.duckdb"] {
+            assert!(!is_of_an_image(Path::new(passed)), "{passed}");
+        }
+    }
+}

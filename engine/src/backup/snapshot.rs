@@ -1,0 +1,182 @@
+//! [`Snapshots`]: images that are kept in `snapshots/`, named by the time at which they were taken.
+//!
+//! A snapshot costs a second name for each file, and the space of what the store itself has merged or dropped since. One
+//! that is being taken ends in `.new`; what a crash leaves of it goes when the next one is taken.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mallard_compactor::ManifestLog;
+use mallard_wal::disk::{Env, Lock, durable};
+
+use super::image::{self, Image, remove_tree};
+use crate::error::{Error, IoContext as _};
+use crate::identity::Identity;
+use crate::layout::Layout;
+
+const UNFINISHED: &str = ".new";
+const ID_FORMAT: &str = "%Y%m%dT%H%M%S%3fZ";
+
+/// A snapshot that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name: the time at which it was taken, `20261231T235959999Z`.
+    pub id: String,
+    /// The same time in microseconds since 1970, to the millisecond.
+    pub taken_us: i64,
+    /// What it holds.
+    pub image: Image,
+}
+
+/// The snapshots of a data directory.
+#[derive(Clone, Debug)]
+pub struct Snapshots {
+    env: Env,
+    layout: Layout,
+}
+
+impl Snapshots {
+    /// Those of the store in `data_dir`, which may be open in a server.
+    pub fn of(env: Env, data_dir: &Path) -> Self {
+        Self { env, layout: Layout::new(data_dir) }
+    }
+
+    /// Takes one, without the documents in `without`.
+    pub fn take(&self, without: &[&str]) -> Result<Snapshot, Error> {
+        let _lock = self.lock()?;
+        let id = id_of(self.env.clock.now_us());
+        let target = self.folder(&id);
+        let unfinished = self.layout.snapshots().join(format!("{id}{UNFINISHED}"));
+        let image = image::take(&self.env, &self.layout, &unfinished, without)?;
+        self.env.disk.rename(&unfinished, &target).at(&target)?;
+        self.env.disk.sync_dir(&self.layout.snapshots()).at(&target)?;
+        Ok(Snapshot { taken_us: taken_us(&id).unwrap_or_default(), id, image })
+    }
+
+    /// Takes an image that lasts for as long as `using` does.
+    pub(super) fn with_passing<T>(
+        &self,
+        without: &[&str],
+        using: impl FnOnce(&Path, Image) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let _lock = self.lock()?;
+        let folder = self.layout.snapshots().join(format!("passing{UNFINISHED}"));
+        let image = image::take(&self.env, &self.layout, &folder, without)?;
+        let outcome = using(&folder, image);
+        remove_tree(self.env.disk.as_ref(), &folder)?;
+        outcome
+    }
+
+    /// All of them, oldest first.
+    pub fn list(&self) -> Result<Vec<Snapshot>, Error> {
+        let mut snapshots = Vec::new();
+        for (id, taken_us) in self.ids()? {
+            snapshots.push(Snapshot { taken_us, image: self.image(&id)?, id });
+        }
+        Ok(snapshots)
+    }
+
+    /// When the newest was taken.
+    pub fn newest_us(&self) -> Result<Option<i64>, Error> {
+        Ok(self.ids()?.last().map(|(_, taken_us)| *taken_us))
+    }
+
+    /// Removes one; false if there is none of that name.
+    pub fn remove(&self, id: &str) -> Result<bool, Error> {
+        if taken_us(id).is_none() || !self.ids()?.iter().any(|(other, _)| other == id) {
+            return Ok(false);
+        }
+        let _lock = self.lock()?;
+        let disk = self.env.disk.as_ref();
+        // IMPORTANT: the name first, so that half a snapshot never looks like one.
+        let unfinished = self.layout.snapshots().join(format!("{id}{UNFINISHED}"));
+        disk.rename(&self.folder(id), &unfinished).at(&unfinished)?;
+        disk.sync_dir(&self.layout.snapshots()).at(&unfinished)?;
+        remove_tree(disk, &unfinished)?;
+        Ok(true)
+    }
+
+    /// Removes all but the newest `keep`; returns how many.
+    pub fn prune(&self, keep: usize) -> Result<usize, Error> {
+        let ids = self.ids()?;
+        let surplus = ids.len().saturating_sub(keep);
+        for (id, _) in ids.iter().take(surplus) {
+            self.remove(id)?;
+        }
+        Ok(surplus)
+    }
+
+    fn folder(&self, id: &str) -> PathBuf {
+        self.layout.snapshots().join(id)
+    }
+
+    fn ids(&self) -> Result<Vec<(String, i64)>, Error> {
+        let folder = self.layout.snapshots();
+        let entries = match self.env.disk.list(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            listed => listed.at(&folder)?,
+        };
+        let folders = entries.into_iter().filter(|entry| entry.is_dir);
+        Ok(folders.filter_map(|entry| taken_us(&entry.name).map(|at| (entry.name, at))).collect())
+    }
+
+    fn image(&self, id: &str) -> Result<Image, Error> {
+        let disk = self.env.disk.as_ref();
+        let layout = Layout::new(self.folder(id));
+        let identity = Identity::load(disk, &layout)?;
+        let manifest = ManifestLog::peek(disk, layout.root(), identity.store_id)?;
+        let segments = disk.list(&layout.wal()).at(&layout.wal())?;
+        let totals = manifest.totals();
+        Ok(Image {
+            events: totals.rows,
+            compacted_lsn: manifest.checkpoint().get(),
+            last_lsn: None,
+            bytes: totals.bytes + segments.iter().map(|entry| entry.bytes).sum::<u64>(),
+        })
+    }
+
+    /// One at a time, among all processes; what earlier ones left unfinished is removed.
+    fn lock(&self) -> Result<Box<dyn Lock>, Error> {
+        let (disk, folder) = (self.env.disk.as_ref(), self.layout.snapshots());
+        durable::create_dirs(disk, self.layout.root(), Path::new("snapshots")).at(&folder)?;
+        let path = folder.join("LOCK");
+        let lock = disk.lock(&path).map_err(|source| match source.kind() {
+            ErrorKind::WouldBlock => Error::Locked { path },
+            _ => Error::Io { path, source },
+        })?;
+        for entry in disk.list(&folder).at(&folder)? {
+            if entry.is_dir && entry.name.ends_with(UNFINISHED) {
+                remove_tree(disk, &folder.join(&entry.name))?;
+            }
+        }
+        Ok(lock)
+    }
+}
+
+fn id_of(at_us: i64) -> String {
+    let at = Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(TimeZone::UTC).strftime(ID_FORMAT).to_string()
+}
+
+/// The time in a name; `None` if it is none of ours.
+fn taken_us(id: &str) -> Option<i64> {
+    let at = jiff::civil::DateTime::strptime(ID_FORMAT, id).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    (id_of(at.as_microsecond()) == id).then(|| at.as_microsecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_time_and_nothing_else_is_a_name() {
+        let at_us = 1_798_761_599_999_000;
+        assert_eq!(id_of(at_us), "20261231T235959999Z");
+        assert_eq!(taken_us("20261231T235959999Z"), Some(at_us));
+        for other in ["", "..", "LOCK", "20261231T235959999Z.new", "20261331T235959999Z", "20261231T235959Z"] {
+            assert_eq!(taken_us(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The commands `snapshot`, `backup` and `restore`.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use mallard_engine::{Error, Image, Restore, Snapshots, backup, env};
+
+use super::WITHOUT;
+use super::archive::{self, Place, Writing};
+use crate::cli::ConfigFile;
+use crate::config::Environment;
+use crate::exit::Failure;
+use crate::progress;
+
+/// Whose store.
+#[derive(Debug, Args)]
+pub(crate) struct Store {
+    /// Data directory [default: the configured one].
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl Store {
+    /// The data directory meant.
+    pub(crate) fn data_dir(&self, environment: &Environment) -> Result<PathBuf, Failure> {
+        match &self.data_dir {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(self.config.load(environment)?.config.data_dir),
+        }
+    }
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub(crate) struct BackupOptions {
+    /// A new or empty folder; a new file, if the name ends in .tar; tar on standard output, if it is -.
+    #[arg(long, value_name = "PATH")]
+    to: PathBuf,
+    #[command(flatten)]
+    store: Store,
+}
+
+/// Where from.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreOptions {
+    /// A folder or .tar file that `backup` has written, a folder below snapshots/, or - for tar on standard input.
+    #[arg(long, value_name = "PATH")]
+    from: PathBuf,
+    #[command(flatten)]
+    store: Store,
+}
+
+/// Takes a snapshot and prints its id.
+pub(crate) fn snapshot(store: &Store, environment: &Environment) -> Result<(), Failure> {
+    let snapshot = Snapshots::of(env::real(), &store.data_dir(environment)?).take(&WITHOUT)?;
+    say(&mut io::stdout(), &format!("{}\n", snapshot.id))?;
+    tell(&format!("snapshot taken: {}", described(&snapshot.image)))
+}
+
+/// Writes a backup.
+pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Result<(), Failure> {
+    let data_dir = options.store.data_dir(environment)?;
+    let place = Place::of(&options.to);
+    let at = |source: io::Error| Failure::Store(Error::Io { path: options.to.clone(), source });
+    let mut writing = Writing::begin(&place).map_err(at)?;
+    let bar = progress::of_bytes("copying");
+    let outcome = backup(&data_dir, &env::real(), &WITHOUT, writing.archive(), &mut progress::show(&bar));
+    bar.finish_and_clear();
+    let image = outcome?;
+    writing.finish().map_err(at)?;
+    tell(&format!("backup written: {}", described(&image)))
+}
+
+/// Restores a backup or a snapshot into an empty data directory.
+pub(crate) fn restore(options: &RestoreOptions, environment: &Environment) -> Result<(), Failure> {
+    let data_dir = options.store.data_dir(environment)?;
+    let mut restore = Restore::begin(&data_dir, env::real()).map_err(Failure::DataDirectory)?;
+    archive::read(&Place::of(&options.from), &mut restore)?;
+    let bar = progress::of_bytes("verifying");
+    let outcome = restore.finish(&mut progress::show(&bar));
+    bar.finish_and_clear();
+    let restored = outcome?;
+    let (events, sites, lsn) = (restored.events, restored.sites, restored.last_lsn);
+    tell(&format!("restored: {events} events of {sites} sites, through LSN {lsn}; the store has an id of its own"))
+}
+
+fn described(image: &Image) -> String {
+    let through = image.last_lsn.map_or_else(String::new, |lsn| format!(", through LSN {lsn}"));
+    format!("{} bytes, {} events in Parquet files{through}", image.bytes, image.events)
+}
+
+/// For people: standard output may be a tar stream.
+fn tell(text: &str) -> Result<(), Failure> {
+    say(&mut io::stderr(), &format!("{text}\n"))
+}
+
+fn say(to: &mut dyn io::Write, text: &str) -> Result<(), Failure> {
+    to.write_all(text.as_bytes()).map_err(|error| Failure::Internal(format!("standard output: {error}")))
+}
