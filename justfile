@@ -41,10 +41,11 @@ bench *ARGS:
 static:
     cargo rustc --release -p mallard-http --bin mallard-metrics -- -C target-feature=+crt-static
 
-# The long runs: more kills and more simulated schedules than CI has time for.
+# The long runs: more kills and more simulated schedules than CI has time for. (Always the whole workspace: a package alone
+# has other features, and DuckDB would be compiled again.)
 soak:
-    MALLARD_TEST_KILLS=1000 cargo test --release -p mallard-http --test crash -- --nocapture
-    MALLARD_TEST_SCHEDULES=200000 cargo test --release -p mallard-engine --test simulation -- --nocapture
+    MALLARD_TEST_KILLS=1000 cargo test --release --workspace --test crash -- --nocapture
+    MALLARD_TEST_SCHEDULES=200000 cargo test --release --workspace --test simulation -- --nocapture
 
 # One fuzz target, or all, for some seconds each (needs a nightly toolchain): just fuzz recovery 60
 fuzz TARGET TIME:

@@ -5,7 +5,7 @@ use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// The first version of control groups has one tree per resource.
-const CGROUP_1_LIMIT: &str = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+const CGROUPS_1: &str = "/sys/fs/cgroup/memory";
 
 /// The limit in bytes.
 pub(crate) fn limit_bytes() -> u64 {
@@ -13,14 +13,21 @@ pub(crate) fn limit_bytes() -> u64 {
     let machine = machine.totalram.saturating_mul(u64::from(machine.mem_unit));
     let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = files_of_limits(&groups).into_iter().filter_map(|file| number_in(Path::new(&file)));
-    limits.chain(number_in(Path::new(CGROUP_1_LIMIT))).fold(machine, u64::min)
+    limits.fold(machine, u64::min)
 }
 
-/// The files that limit this process: its own group's and those of the groups around it.
+/// The files that limit this process: its own group's and those of the groups around it, in both versions. Inside a
+/// container the own group may be shown as the root.
 fn files_of_limits(groups: &str) -> Vec<String> {
-    let Some(own) = groups.lines().find_map(|line| line.strip_prefix("0::")) else { return Vec::new() };
-    let around = Path::new(own).ancestors().filter_map(Path::to_str);
-    around.map(|group| format!("{CGROUPS}{}/memory.max", group.trim_end_matches('/'))).collect()
+    let second = groups.lines().find_map(|line| line.strip_prefix("0::"));
+    let first = groups.lines().find_map(|line| line.split_once(":memory:")).map(|(_, group)| group);
+    let around = |group: &str, root: &str, file: &str| -> Vec<String> {
+        let around = Path::new(group).ancestors().filter_map(Path::to_str);
+        around.map(|group| format!("{root}{}/{file}", group.trim_end_matches('/'))).collect()
+    };
+    let first = around(first.unwrap_or("/"), CGROUPS_1, "memory.limit_in_bytes");
+    let second = second.map(|group| around(group, CGROUPS, "memory.max"));
+    second.into_iter().flatten().chain(first).collect()
 }
 
 /// `None` for a missing file and for the word `max`.
@@ -34,15 +41,16 @@ mod tests {
 
     #[test]
     fn a_group_is_limited_by_itself_and_by_all_groups_around_it() {
-        let files = files_of_limits("1:name=x:/y\n0::/a.slice/b.scope\n");
+        let files = files_of_limits("1:name=x:/y\n4:memory:/box\n0::/a.slice/b.scope\n");
         let expected = [
             "/sys/fs/cgroup/a.slice/b.scope/memory.max",
             "/sys/fs/cgroup/a.slice/memory.max",
             "/sys/fs/cgroup/memory.max",
+            "/sys/fs/cgroup/memory/box/memory.limit_in_bytes",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
         ];
         assert_eq!(files, expected);
-        assert_eq!(files_of_limits("0::/"), ["/sys/fs/cgroup/memory.max"]);
-        assert_eq!(files_of_limits(""), [""; 0]);
+        assert_eq!(files_of_limits(""), ["/sys/fs/cgroup/memory/memory.limit_in_bytes"]);
     }
 
     #[test]

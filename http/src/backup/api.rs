@@ -85,7 +85,10 @@ async fn on<T: Send + 'static>(
 pub(crate) async fn on_schedule(app: Arc<App>) {
     let interval_us = i64::from(app.config.snapshot_interval_hours) * HOUR_US;
     let keep = app.config.snapshot_keep;
-    while interval_us > 0 {
+    if interval_us == 0 {
+        return;
+    }
+    loop {
         let now_us = app.clock.now_us();
         let is_due = move |newest_us: Option<i64>| newest_us.is_none_or(|newest_us| now_us - newest_us >= interval_us);
         let work = move |snapshots: &Snapshots| match snapshots.newest_us() {

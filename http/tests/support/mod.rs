@@ -42,6 +42,15 @@ impl Server {
         Self::spawn(shell, data_dir, &[variables, &[("MALLARD_ADMIN_PASSWORD", PASSWORD)]].concat())
     }
 
+    /// A server in a cgroup.
+    pub(crate) fn in_cgroup(group: &Path, data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", "echo $$ > \"$1/cgroup.procs\" && exec \"$0\"", env!("CARGO_BIN_EXE_mallard-metrics")])
+            .arg(group);
+        Self::spawn(shell, data_dir, &[variables, &[("MALLARD_ADMIN_PASSWORD", PASSWORD)]].concat())
+    }
+
     /// From now on no file of the server may be written.
     pub(crate) fn forbid_writes(&self) {
         let limit = Rlimit { current: Some(0), maximum: None };
