@@ -45,5 +45,5 @@ pub use manifest::{
     ReplayError, SiteTotals, Totals,
 };
 pub use orphans::{Orphans, remove_orphans, unlink};
-pub use parquet::{Order, read_file};
+pub use parquet::{Order, check_file, read_file};
 pub use plan::plan;

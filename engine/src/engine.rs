@@ -100,10 +100,13 @@ impl Engine {
     /// Does one piece of maintenance, or says when the next one is due. See [`crate::Maintenance`] for a thread.
     pub fn maintain(&self) -> Result<Step, Error> {
         let step = self.store.maintain(&|manifest| self.refresh_views(manifest));
-        match &step {
-            Ok(Step::Compacted { events }) => self.progress.compacted(*events),
-            Ok(Step::Expired { events }) => self.progress.expired(*events),
-            Ok(Step::Idle { .. }) => self.store.hold_ballast(),
+        match step {
+            Ok(Step::Compacted { events }) => self.progress.compacted(events),
+            Ok(Step::Expired { events }) => self.progress.expired(events),
+            Ok(Step::Idle { next_in_us }) => {
+                self.store.hold_ballast();
+                return Ok(Step::Idle { next_in_us: next_in_us.min(self.store.scrub()) });
+            }
             Ok(_) => {}
             Err(_) => self.progress.compaction_failed(),
         }

@@ -41,6 +41,7 @@ pub use jiff::tz::TimeZone;
 pub use layout::Layout;
 pub use maintenance::Maintenance;
 pub use mallard_compactor::Limits;
+pub use mallard_wal::OnCorruption;
 pub use query::{
     Answer, BreakdownRow, Bucket, Dimension, Interval, MainReport, QueryConfig, QueryError, Question, Span,
 };

@@ -67,6 +67,51 @@ pub struct Event {
     pub time_rounded: Option<bool>,
 }
 
+impl Event {
+    /// An event of which nothing is known but what every event has.
+    pub fn new(
+        site: SiteId,
+        visitor: VisitorId,
+        timestamp: Timestamp,
+        name: EventName,
+        pathname: &str,
+        event_id: EventId,
+    ) -> Self {
+        Self {
+            site,
+            visitor,
+            timestamp,
+            name,
+            pathname: pathname.into(),
+            event_id,
+            hostname: None,
+            referrer: None,
+            referrer_source: None,
+            utm_source: None,
+            utm_medium: None,
+            utm_campaign: None,
+            utm_content: None,
+            utm_term: None,
+            browser: None,
+            browser_version: None,
+            os: None,
+            os_version: None,
+            device_type: None,
+            screen_size: None,
+            country_code: None,
+            region: None,
+            city: None,
+            props: None,
+            revenue_amount: None,
+            revenue_currency: None,
+            channel: None,
+            user_hash: None,
+            interactive: None,
+            time_rounded: None,
+        }
+    }
+}
+
 /// An event as a query sees it: with its LSN and the time of its arrival.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {

@@ -83,6 +83,7 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     let mut engine = mallard_engine::Config::new(&config.data_dir);
     engine.flush_events = config.flush_count;
     engine.flush_interval_us = i64::from(config.flush_interval_secs) * 1_000_000;
+    engine.wal.on_corruption = config.on_corruption;
     engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
     engine.query.memory_mb = query_memory_mb(config);

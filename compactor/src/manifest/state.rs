@@ -1,7 +1,7 @@
 //! [`Manifest`], the state that edits add up to, and the questions that the engine and the planner ask it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 use mallard_event::{Date, SiteId, Timestamp};
@@ -212,6 +212,12 @@ impl Manifest {
     /// The live file at `path`.
     pub fn get(&self, path: &str) -> Option<&FileEntry> {
         self.by_path.get(path).map(Arc::as_ref)
+    }
+
+    /// The live file that follows `path` in the order of paths.
+    pub fn file_after(&self, path: &str) -> Option<&Arc<FileEntry>> {
+        let after = (Bound::Excluded(path), Bound::Unbounded);
+        self.by_path.range::<str, _>(after).next().map(|(_, entry)| entry)
     }
 
     /// Whether `path`, relative to the data directory, is a live file.

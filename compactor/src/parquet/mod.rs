@@ -20,7 +20,7 @@ mod sink;
 mod writer;
 
 pub(crate) use reader::Verified;
-pub use reader::read_file;
+pub use reader::{check_file, read_file};
 pub(crate) use writer::{Draft, Identity};
 
 /// In which order the rows of a file are.

@@ -82,6 +82,29 @@ impl Iterator for Batches<'_> {
     }
 }
 
+/// Reads a live file for its length and checksum alone, in the memory of a chunk, and lets go of what the operating system
+/// has cached of it.
+pub fn check_file(env: &Env, root: &Path, entry: &FileEntry) -> Result<(), Error> {
+    let path = root.join(&*entry.path);
+    let file = env.disk.open(&path).map_err(at("open", &path))?;
+    let (mut crc, mut bytes) = (crc32fast::Hasher::new(), 0);
+    let mut chunk = vec![0; CHECK_CHUNK_BYTES];
+    loop {
+        let read = file.read_at(&mut chunk, bytes).map_err(at("read", &path))?;
+        let Some(part) = chunk.get(..read).filter(|part| !part.is_empty()) else { break };
+        crc.update(part);
+        bytes += read as u64;
+    }
+    file.forget_cache().map_err(at("read", &path))?;
+    let found = (bytes, crc.finalize());
+    if found == (entry.bytes, entry.crc32) {
+        return Ok(());
+    }
+    Err(Error::FileDamaged { path, expected: (entry.bytes, entry.crc32), found })
+}
+
+const CHECK_CHUNK_BYTES: usize = 256 << 10;
+
 /// Reads a live file, row by row group, after verifying its length and checksum.
 ///
 /// This is the reference reader: queries go through `DuckDB`, which does not know the checksum.

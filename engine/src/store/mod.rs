@@ -19,6 +19,7 @@
 mod damage;
 mod maintain;
 mod open;
+mod scrub;
 mod space;
 mod state;
 mod view;
@@ -42,6 +43,7 @@ pub use maintain::Step;
 pub use view::View;
 
 use maintain::Maintenance;
+use scrub::Scrub;
 use space::Space;
 use state::Shared;
 
@@ -55,6 +57,7 @@ pub struct Store {
     log: Log<Pending>,
     shared: Arc<Shared>,
     space: Space,
+    scrub: Scrub,
     maintenance: Mutex<Maintenance>,
     _lock: Box<dyn Lock>,
 }

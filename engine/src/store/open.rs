@@ -18,6 +18,7 @@ use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
 
 use super::Store;
 use super::maintain::Maintenance;
+use super::scrub::Scrub;
 use super::space::Space;
 use super::state::{Due, Shared, State};
 use crate::config::Config;
@@ -49,7 +50,8 @@ impl Store {
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
-        Ok(Self { config, env, layout, identity, log, shared, space, maintenance, _lock: lock })
+        let scrub = Scrub::new(env.clock.now_us());
+        Ok(Self { config, env, layout, identity, log, shared, space, scrub, maintenance, _lock: lock })
     }
 }
 

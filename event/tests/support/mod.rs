@@ -8,38 +8,14 @@ use proptest::prelude::*;
 
 /// The least an event can hold.
 pub(crate) fn minimal() -> Event {
-    Event {
-        site: SiteId::parse("example.com").unwrap(),
-        visitor: VisitorId::parse("0123456789abcdef0123456789abcdef").unwrap(),
-        timestamp: Timestamp::from_micros(1_706_745_599_999_999).unwrap(),
-        name: EventName::parse("pageview").unwrap(),
-        pathname: "/".into(),
-        hostname: None,
-        referrer: None,
-        referrer_source: None,
-        utm_source: None,
-        utm_medium: None,
-        utm_campaign: None,
-        utm_content: None,
-        utm_term: None,
-        browser: None,
-        browser_version: None,
-        os: None,
-        os_version: None,
-        device_type: None,
-        screen_size: None,
-        country_code: None,
-        region: None,
-        city: None,
-        props: None,
-        revenue_amount: None,
-        revenue_currency: None,
-        event_id: EventId::parse("3f0e9f0c-6d0f-4a55-9e1c-0d2b7f6f6a01").unwrap(),
-        channel: None,
-        user_hash: None,
-        interactive: None,
-        time_rounded: None,
-    }
+    Event::new(
+        SiteId::parse("example.com").unwrap(),
+        VisitorId::parse("0123456789abcdef0123456789abcdef").unwrap(),
+        Timestamp::from_micros(1_706_745_599_999_999).unwrap(),
+        EventName::parse("pageview").unwrap(),
+        "/",
+        EventId::parse("3f0e9f0c-6d0f-4a55-9e1c-0d2b7f6f6a01").unwrap(),
+    )
 }
 
 /// Every field has a value, and no two fields the same.

@@ -20,6 +20,7 @@ mod values;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use mallard_engine::OnCorruption;
 use mallard_event::SiteId;
 
 pub use self::env::Environment;
@@ -60,6 +61,7 @@ pub struct Config {
     pub metrics_token: Option<String>,
     pub trusted_proxies: TrustedProxies,
     pub disk_reserve_mb: u64,
+    pub on_corruption: OnCorruption,
     pub snapshot_interval_hours: u32,
     pub snapshot_keep: usize,
     pub query_timeout_secs: u32,

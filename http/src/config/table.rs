@@ -3,6 +3,8 @@
 //! The loader, `check-config`, `--help` and the warnings about unknown names all read this table; a variable is added
 //! by adding a row and a field. Ranges and units stand in the `set` functions, and nowhere else.
 
+use mallard_engine::OnCorruption;
+
 use super::values::{
     LogFormat, Parsed, boolean, choice, host, log_filter, origin, path, secret, site_ids, whole, zero_or_whole,
 };
@@ -141,6 +143,7 @@ const PRECISIONS: &[(&str, GeoipPrecision)] = &[
     ("none", GeoipPrecision::None),
 ];
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+const CORRUPTION: &[(&str, OnCorruption)] = &[("salvage", OnCorruption::Salvage), ("refuse", OnCorruption::Refuse)];
 const YEAR_SECS: u64 = 31_536_000;
 const WEEK_SECS: u64 = 604_800;
 
@@ -315,6 +318,13 @@ pub(crate) static TABLE: &[Variable] = &[
         Some("64"),
         "refuse events below this free space",
         |c, t| put(&mut c.disk_reserve_mb, whole(t, 16..=65_536, "MB")),
+    ),
+    row(
+        "MALLARD_ON_CORRUPTION",
+        Text("on_corruption"),
+        Some("salvage"),
+        "a damaged log at a start: salvage what verifies, or refuse to start",
+        |c, t| put(&mut c.on_corruption, choice(t, CORRUPTION)),
     ),
     row(
         "MALLARD_SNAPSHOT_INTERVAL_HOURS",

@@ -58,12 +58,16 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("MALLARD_DEDUP_WINDOW_SECS", "0", &["", "604801"]),
     ("MALLARD_DEDUP_MAX_IDS", "1000", &["", "999", "10000001"]),
     ("MALLARD_DISK_RESERVE_MB", "16", &["", "15", "65537"]),
+    ("MALLARD_ON_CORRUPTION", "Refuse", &["", "ignore"]),
+    ("MALLARD_SNAPSHOT_INTERVAL_HOURS", "24", &["", "8761"]),
+    ("MALLARD_SNAPSHOT_KEEP", "1", &["", "0", "1001"]),
     ("MALLARD_QUERY_TIMEOUT_SECS", "600", &["", "0", "601"]),
     ("MALLARD_QUERY_MEMORY_MB", "32", &["", "31", "1048577"]),
     ("MALLARD_MAX_SITES", "1", &["", "0", "100001"]),
     ("MALLARD_RATE_LIMIT_PER_CLIENT", "5", &["", "1000001"]),
     ("RUST_LOG", "debug", &["", "mallard_metrics=loud"]),
     ("MALLARD_TEST_CLIENT_TIMEOUT_MS", "300", &["", "0"]),
+    ("MALLARD_TEST_POISONED_SERVICE_MS", "0", &["", "600001"]),
 ];
 
 #[test]

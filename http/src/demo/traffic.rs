@@ -202,38 +202,10 @@ impl Visit for Event {
 }
 
 fn blank(site: &Site, visitor: &str, at_us: i64) -> Event {
-    Event {
-        site: valid(SiteId::parse(site.id)),
-        visitor: valid(VisitorId::parse(visitor)),
-        timestamp: Timestamp::saturating_from_micros(at_us),
-        name: valid(EventName::parse("pageview")),
-        pathname: "/".into(),
-        hostname: Some(site.id.into()),
-        referrer: None,
-        referrer_source: None,
-        utm_source: None,
-        utm_medium: None,
-        utm_campaign: None,
-        utm_content: None,
-        utm_term: None,
-        browser: None,
-        browser_version: None,
-        os: None,
-        os_version: None,
-        device_type: None,
-        screen_size: None,
-        country_code: None,
-        region: None,
-        city: None,
-        props: None,
-        revenue_amount: None,
-        revenue_currency: None,
-        event_id: valid(EventId::parse("0")),
-        channel: None,
-        user_hash: None,
-        interactive: None,
-        time_rounded: None,
-    }
+    let (id, visitor) = (valid(SiteId::parse(site.id)), valid(VisitorId::parse(visitor)));
+    let at = Timestamp::saturating_from_micros(at_us);
+    let (name, event_id) = (valid(EventName::parse("pageview")), valid(EventId::parse("0")));
+    Event { hostname: Some(site.id.into()), ..Event::new(id, visitor, at, name, "/", event_id) }
 }
 
 /// How many visits a day has, relative to the plainest one.

@@ -4,6 +4,10 @@
 //! the names of phones (`CUBOT`), in in-app browsers (`WhatsApp` behind a `Mozilla/5.0`) or in parts of real browsers
 //! (`fetch`) count only where they cannot mean a person. A sender without a user agent is not called a bot.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::user_agent::UserAgent;
 
 #[cfg(test)]
@@ -33,20 +37,35 @@ const LEADING: [&str; 5] = ["whatsapp", "curl", "libwww", "lwp-", "scrapy"];
 /// Who names one of these is a program unless it introduces itself as a browser.
 const OUTSIDE_BROWSERS: [&str; 6] = ["fetch", "python-requests", "python-urllib", "go-http-client", "java/", "wget"];
 
+/// The part of a word that `googlebot/2.1` ends in.
+const BOT: &str = "bot";
+
+/// All words that may stand anywhere, in this order: [`CONTAINED`], [`OUTSIDE_BROWSERS`], [`BOT`].
+static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = CONTAINED.iter().chain(&OUTSIDE_BROWSERS).chain([&BOT]);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a few short words")
+});
+
 /// Whether the sender is a program.
 pub(crate) fn is_bot(user_agent: UserAgent<'_>) -> bool {
-    let text = user_agent.as_str().to_ascii_lowercase();
-    names_a_bot(&text)
-        || CONTAINED.iter().any(|word| text.contains(word))
-        || LEADING.iter().any(|word| text.starts_with(word))
-        || (!text.starts_with("mozilla/") && OUTSIDE_BROWSERS.iter().any(|word| text.contains(word)))
+    let text = user_agent.as_str();
+    let is_browser = begins_with(text, "mozilla/");
+    LEADING.iter().any(|word| begins_with(text, word))
+        || WORDS.find_overlapping_iter(text).any(|found| match found.pattern().as_usize() {
+            word if word < CONTAINED.len() => true,
+            word if word < CONTAINED.len() + OUTSIDE_BROWSERS.len() => !is_browser,
+            _ => is_name_of_a_bot(text, found.start(), found.end()),
+        })
 }
 
-/// Whether `bot` ends a word, as in `googlebot/2.1`; `cubot` is a maker of phones.
-fn names_a_bot(text: &str) -> bool {
-    text.match_indices("bot").any(|(at, word)| {
-        let (before, rest) = text.split_at(at);
-        let next = rest.get(word.len()..).and_then(|after| after.chars().next());
-        !next.is_some_and(|next| next.is_ascii_alphabetic()) && !before.ends_with("cu")
-    })
+fn begins_with(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+/// Whether the `bot` at this place ends a word; `cubot` is a maker of phones.
+fn is_name_of_a_bot(text: &str, start: usize, end: usize) -> bool {
+    let before = text.get(..start).unwrap_or_default().as_bytes();
+    let next = text.as_bytes().get(end);
+    !next.is_some_and(u8::is_ascii_alphabetic)
+        && !before.last_chunk().is_some_and(|last: &[u8; 2]| last.eq_ignore_ascii_case(b"cu"))
 }

@@ -57,6 +57,9 @@ fn paid(origin: Option<Kind>, has_click_id: bool) -> &'static str {
 
 /// `facebook.com` and `facebook` both mean the site.
 fn kind_of_tag(source: &str) -> Option<Kind> {
+    if source.is_empty() {
+        return None;
+    }
     let site = if source.contains('.') { site_of(source) } else { site_of(&format!("{source}.com")) };
     site.map(|site| site.kind)
 }

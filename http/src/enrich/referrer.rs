@@ -17,8 +17,8 @@ mod tests;
 pub(crate) fn external_host(referrer: &str, own: &[&str]) -> Option<String> {
     let url = Url::parse(referrer).ok()?;
     let host = bare_host(url.host_str()?);
-    let is_own = own.iter().any(|own| bare_host(own) == host);
-    (!host.is_empty() && !is_own).then_some(host)
+    let is_own = own.iter().any(|own| bare_host(own).eq_ignore_ascii_case(host));
+    (!host.is_empty() && !is_own).then(|| host.to_ascii_lowercase())
 }
 
 /// The name of the site at `host`, else the host itself.
@@ -34,10 +34,14 @@ pub(crate) fn without_query(referrer: &str) -> &str {
     referrer.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// `WWW.Example.com.` and a site id such as `example.com:8080` are both `example.com`.
-fn bare_host(host: &str) -> String {
-    let lower = host.to_ascii_lowercase();
-    let without_port = if lower.starts_with('[') { &lower } else { lower.split(':').next().unwrap_or_default() };
+/// `WWW.Example.com.` and a site id such as `example.com:8080` are both `example.com`, whatever the case.
+fn bare_host(host: &str) -> &str {
+    let without_port = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
     let without_dot = without_port.strip_suffix('.').unwrap_or(without_port);
-    without_dot.strip_prefix("www.").unwrap_or(without_dot).to_owned()
+    match without_dot.split_at_checked(WWW.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(WWW) => rest,
+        _ => without_dot,
+    }
 }
+
+const WWW: &str = "www.";

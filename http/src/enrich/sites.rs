@@ -8,6 +8,9 @@
 //! A host belongs to the longest listed domain that it equals or is below of, label by label: `m.facebook.com` is Facebook,
 //! `notfacebook.com` and `facebook.com.evil.example` are not.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use Kind::{Assistant, Other, Search, Social};
 
 /// What people do on a site, as far as channels care.
@@ -119,6 +122,8 @@ const DOMAINS: &[(&str, Site)] = &[
     named("github.com", "GitHub", Other),
 ];
 
+static BY_DOMAIN: LazyLock<HashMap<&str, Site>> = LazyLock::new(|| DOMAINS.iter().copied().collect());
+
 /// The known site that `host` (lower-case, without port) belongs to.
 pub(crate) fn site_of(host: &str) -> Option<Site> {
     listed(host).or_else(|| under_any_suffix(host))
@@ -126,7 +131,7 @@ pub(crate) fn site_of(host: &str) -> Option<Site> {
 
 fn listed(host: &str) -> Option<Site> {
     let starts = std::iter::once(0).chain(host.match_indices('.').map(|(at, _)| at + 1));
-    starts.filter_map(|start| host.get(start..)).find_map(|domain| find(DOMAINS, domain))
+    starts.filter_map(|start| host.get(start..)).find_map(|domain| BY_DOMAIN.get(domain).copied())
 }
 
 fn under_any_suffix(host: &str) -> Option<Site> {
@@ -137,9 +142,5 @@ fn under_any_suffix(host: &str) -> Option<Site> {
     }
     let registrable = std::str::from_utf8(domain.as_bytes()).ok()?;
     let (name, _) = registrable.split_once('.')?;
-    find(&UNDER_ANY_SUFFIX, name)
-}
-
-fn find(rows: &[(&str, Site)], wanted: &str) -> Option<Site> {
-    rows.iter().find(|(domain, _)| *domain == wanted).map(|(_, site)| *site)
+    UNDER_ANY_SUFFIX.iter().find(|(listed, _)| *listed == name).map(|(_, site)| *site)
 }

@@ -7,6 +7,10 @@
 //! [`UserAgent::parse`] is the one place that decides which bytes are believed, because the same text goes into the
 //! visitor id. It is personal data: never stored, never logged, and without `Debug`.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +35,8 @@ const fn row_with_version(name: &'static str, tokens: &'static [&'static str], v
 }
 
 /// In this order: the first row that matches wins.
-const BROWSERS: [Row; 9] = [
+static BROWSERS: LazyLock<Table> = LazyLock::new(|| Table::new(&BROWSER_ROWS));
+const BROWSER_ROWS: [Row; 9] = [
     row("Edge", &["Edg/", "Edge/", "EdgiOS/", "EdgA/"]),
     row("Opera", &["OPR/", "Opera"]),
     row("Vivaldi", &["Vivaldi"]),
@@ -44,7 +49,8 @@ const BROWSERS: [Row; 9] = [
 ];
 
 /// In this order: iOS says `like Mac OS X`, and Android says `Linux`.
-const SYSTEMS: [Row; 6] = [
+static SYSTEMS: LazyLock<Table> = LazyLock::new(|| Table::new(&SYSTEM_ROWS));
+const SYSTEM_ROWS: [Row; 6] = [
     row("Windows", &["Windows NT "]),
     row_with_version("iOS", &["iPhone", "iPad"], "OS "),
     row("macOS", &["Mac OS X"]),
@@ -52,6 +58,28 @@ const SYSTEMS: [Row; 6] = [
     row("Chrome OS", &["CrOS"]),
     row("Linux", &["Linux"]),
 ];
+
+/// Rows whose tokens are all looked for in one pass over the text.
+struct Table {
+    tokens: AhoCorasick,
+    /// The row and the text of each token, in the order of the rows.
+    owners: Vec<(&'static Row, &'static str)>,
+}
+
+impl Table {
+    fn new(rows: &'static [Row]) -> Self {
+        let owners: Vec<(&Row, &str)> =
+            rows.iter().flat_map(|row| row.tokens.iter().map(move |token| (row, *token))).collect();
+        let tokens = AhoCorasick::new(owners.iter().map(|(_, token)| token)).expect("a few short tokens");
+        Self { tokens, owners }
+    }
+
+    /// The first row of which a token occurs in `text`, and that token.
+    fn first_match(&self, text: &str) -> Option<(&'static Row, &'static str)> {
+        let first = self.tokens.find_overlapping_iter(text).map(|found| found.pattern().as_usize()).min()?;
+        self.owners.get(first).copied()
+    }
+}
 
 /// The text of a `User-Agent` header: printable ASCII and tabs, possibly empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,11 +169,9 @@ impl<'a> UserAgent<'a> {
         self.0.contains(token)
     }
 
-    fn first_match(self, rows: &[Row]) -> Option<Product> {
-        rows.iter().find_map(|row| {
-            let token = row.tokens.iter().find(|token| self.has(token))?;
-            Some(Product { name: row.name, version: self.version_after(row.version_token.unwrap_or(token)) })
-        })
+    fn first_match(self, table: &Table) -> Option<Product> {
+        let (row, token) = table.first_match(self.0)?;
+        Some(Product { name: row.name, version: self.version_after(row.version_token.unwrap_or(token)) })
     }
 
     /// The digits and dots that follow `token`; Apple writes `_` for the dot.

@@ -33,38 +33,9 @@ fn views(days: &[i64]) -> Vec<Stored> {
 }
 
 fn pageview(timestamp: Timestamp) -> Event {
-    Event {
-        site: SiteId::parse("site").unwrap(),
-        visitor: VisitorId::parse("visitor").unwrap(),
-        timestamp,
-        name: EventName::parse("pageview").unwrap(),
-        pathname: "/".into(),
-        event_id: EventId::parse("id").unwrap(),
-        hostname: None,
-        referrer: None,
-        referrer_source: None,
-        utm_source: None,
-        utm_medium: None,
-        utm_campaign: None,
-        utm_content: None,
-        utm_term: None,
-        browser: None,
-        browser_version: None,
-        os: None,
-        os_version: None,
-        device_type: None,
-        screen_size: None,
-        country_code: None,
-        region: None,
-        city: None,
-        props: None,
-        revenue_amount: None,
-        revenue_currency: None,
-        channel: None,
-        user_hash: None,
-        interactive: None,
-        time_rounded: None,
-    }
+    let (site, visitor) = (SiteId::parse("site").unwrap(), VisitorId::parse("visitor").unwrap());
+    let (name, id) = (EventName::parse("pageview").unwrap(), EventId::parse("id").unwrap());
+    Event::new(site, visitor, timestamp, name, "/", id)
 }
 
 /// A snapshot with one file for each of the views.

@@ -1,0 +1,133 @@
+//! What may happen to a data directory between two lives of the server: damage to the log, a move, a second process, a
+//! program of another age.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use support::Server;
+
+const SITE: &str = "a.example";
+
+fn post(server: &Server, count: usize) {
+    let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/") });
+    for _ in 0..count {
+        assert_eq!(server.post_event(&event).status, 202);
+    }
+}
+
+/// The exit code of a start that fails, and its last words.
+fn refused(data_dir: &Path, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"))
+        .env_clear()
+        .envs([("MALLARD_HOST", "127.0.0.1"), ("MALLARD_PORT", "0")])
+        .env("MALLARD_DATA_DIR", data_dir)
+        .envs(variables.iter().copied())
+        .stdout(Stdio::null())
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn health(server: &Server) -> Value {
+    serde_json::from_slice(&server.get("/health/detailed").body).unwrap()
+}
+
+#[test]
+fn a_damaged_log_is_salvaged_and_the_loss_named_or_refused_and_left_alone() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    post(&server, 20);
+    server.kill();
+    let segment = data_dir.path().join("wal/00000000000000000001.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    // In the body of the first record, behind the header page and the header of its frame.
+    bytes[4096 + 80 + 100] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+
+    let (code, text) = refused(data_dir.path(), &[("MALLARD_ON_CORRUPTION", "refuse")]);
+    assert!(code == Some(74) && text.contains("00000000000000000001.wal is damaged at byte 4096"), "{code:?} {text}");
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "nothing was touched");
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    assert_eq!(server.log_in().pageviews(SITE), 19);
+    let health = health(&server);
+    let reasons: Vec<&str> = health["degraded_reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(health["status"], "degraded");
+    assert!(reasons.contains(&"lost lsn 1-1"), "{reasons:?}");
+    post(&server, 1);
+    server.kill();
+    let kept = fs::read_dir(data_dir.path().join("quarantine")).unwrap().map(|entry| entry.unwrap().path());
+    assert!(kept.into_iter().any(|file| fs::read(file).unwrap() == bytes), "the damaged original is kept");
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    assert_eq!(server.log_in().pageviews(SITE), 20, "a second start loses nothing more");
+}
+
+#[test]
+fn a_moved_data_directory_is_the_same_store() {
+    let home = tempfile::tempdir().unwrap();
+    let (before, after) = (home.path().join("before"), home.path().join("after"));
+    let server = Server::with_password(&before, &[("MALLARD_FLUSH_COUNT", "5")]);
+    post(&server, 5);
+    server.logged("Flushed events to Parquet");
+    post(&server, 3);
+    server.kill();
+    fs::rename(&before, &after).unwrap();
+    let server = Server::with_password(&after, &[]);
+    assert_eq!(server.log_in().pageviews(SITE), 8);
+    post(&server, 1);
+    assert_eq!(health(&server)["status"], "ok");
+    assert_eq!(health(&server)["durable_lsn"], 9);
+}
+
+#[test]
+fn a_second_process_is_refused_and_disturbs_nothing() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    post(&server, 3);
+    let (code, text) = refused(data_dir.path(), &[]);
+    assert!(code == Some(75) && text.contains("is in use by another process; stop it first"), "{code:?} {text}");
+    post(&server, 3);
+    assert_eq!(server.log_in().pageviews(SITE), 6);
+}
+
+#[test]
+fn a_store_of_a_newer_program_is_refused_with_advice_and_left_alone() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    post(&server, 3);
+    server.kill();
+    let path = data_dir.path().join("STORE");
+    let mut store = fs::read(&path).unwrap();
+    store[8] = 2;
+    let crc = crc32(&store[..40]);
+    store[40..].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&path, &store).unwrap();
+    let (code, text) = refused(data_dir.path(), &[]);
+    assert!(code == Some(74) && text.contains("run a newer mallard-metrics"), "{code:?} {text}");
+    assert_eq!(fs::read(&path).unwrap(), store);
+}
+
+/// CRC-32 as gzip has it: a downgrade must be told from damage.
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
