@@ -71,8 +71,12 @@ impl Store {
         self.log.append_all(batch).map(Receipt::new).map_err(refusal)
     }
 
-    /// Compaction that does not keep up must not become unbounded memory.
+    /// A store that has failed takes nothing more, also where it was maintenance that failed and the log could go on. And
+    /// compaction that does not keep up must not become unbounded memory.
     fn admit(&self) -> Result<(), AppendError> {
+        if self.shared.is_poisoned() {
+            return Err(AppendError::Poisoned);
+        }
         match self.shared.tail_bytes() >= self.config.tail_bytes_max {
             true => Err(AppendError::Busy),
             false => Ok(()),

@@ -82,6 +82,10 @@ impl Shared {
         self.state().tail.bytes()
     }
 
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(super) fn poisoned(&self) -> Option<String> {
         self.poison.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
