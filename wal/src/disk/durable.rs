@@ -18,12 +18,17 @@ use std::io;
 use std::path::{Component, Path};
 
 use super::Disk;
+use crate::seeded::{Bug, is_seeded};
 
 /// Gives a completely written file its name, replacing what had the name before.
 ///
 /// NOTE: keep the handle that wrote `tmp` open until this returns. The kernel remembers a failed background write-back
 /// with the inode, and may forget both when nothing holds the file open.
 pub fn publish(disk: &dyn Disk, tmp: &Path, target: &Path) -> io::Result<()> {
+    if is_seeded(Bug::NameBeforeBytes) {
+        disk.rename(tmp, target)?;
+        return disk.open_write(target)?.sync_data().and_then(|()| sync_names(disk, tmp, target));
+    }
     // IMPORTANT: bytes before name. A rename can reach the disk long before the data, and the name would then stand for
     // an empty or half-written file.
     disk.open_write(tmp)?.sync_data()?;
