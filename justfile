@@ -47,6 +47,11 @@ soak:
     MALLARD_TEST_KILLS=1000 cargo test --release --workspace --test crash -- --nocapture
     MALLARD_TEST_SCHEDULES=200000 cargo test --release --workspace --test simulation -- --nocapture
 
+# The whole-store simulation, for as long as one wishes: just sim 1000000 0 (how many histories, from which seed).
+sim SCHEDULES="1000000000" FIRST_SEED="0":
+    MALLARD_TEST_SCHEDULES={{SCHEDULES}} MALLARD_TEST_FIRST_SEED={{FIRST_SEED}} \
+        cargo test --release --workspace --test simulation random_histories_of_everything -- --nocapture
+
 # One fuzz target, or all, for some seconds each (needs a nightly toolchain): just fuzz recovery 60
 fuzz TARGET TIME:
     fuzz/run {{TARGET}} {{TIME}}

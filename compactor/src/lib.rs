@@ -36,6 +36,8 @@ mod orphans;
 mod parquet;
 mod plan;
 mod quarantine;
+#[cfg(feature = "seeded-bugs")]
+mod seeded;
 
 pub use error::Error;
 pub use job::{Context, Job, run};

@@ -11,6 +11,8 @@ pub struct Limits {
     pub segments_max: usize,
     /// Rows of one Parquet row group.
     pub row_group_rows_max: usize,
+    /// Whether files are compressed. Simulations write thousands of files of a few rows, where the codec is most of the work.
+    pub is_compressed: bool,
     /// Rows that are decoded at a time.
     pub batch_rows_max: usize,
     /// Files of one level that make a merge of an open day worth while.
@@ -41,6 +43,7 @@ impl Default for Limits {
         Self {
             segments_max: 2,
             row_group_rows_max: ROW_GROUP_ROWS_MAX,
+            is_compressed: true,
             batch_rows_max: 1024,
             merge_files_min: 8,
             merge_files_max: 64,

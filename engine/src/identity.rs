@@ -57,7 +57,11 @@ impl Identity {
         env.entropy.fill(&mut id);
         let identity = Self { store_id: u128::from_le_bytes(id), created_us: env.clock.now_us() };
         let tmp = layout.tmp().join("STORE");
-        durable::replace(env.disk.as_ref(), &tmp, &layout.store(), &identity.encode()).at(&layout.store())?;
+        let disk = env.disk.as_ref();
+        let written = durable::replace(disk, &tmp, &layout.store(), &identity.encode());
+        // NOTE: what a failed sync has given up would still be found by the next start, and be gone after a power cut, when
+        // there is a log of that id. Without it the next start makes a new one.
+        written.inspect_err(|_| drop(disk.remove_file(&layout.store()))).at(&layout.store())?;
         Ok(identity)
     }
 

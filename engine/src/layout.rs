@@ -2,6 +2,7 @@
 //!
 //! This module makes folders and nothing else; what a file contains is its owner's business.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mallard_wal::disk::{Disk, durable};
@@ -32,18 +33,25 @@ impl Layout {
         Ok(())
     }
 
-    /// Creates the root itself, with the folders above it that are missing.
+    /// Creates the root itself, with the folders above it that are missing, durably.
+    ///
+    /// NOTE: the lowest folder that is there is made durable too: an earlier life may have been killed before it had done so.
+    /// Where this process may not look into the folder above, somebody else has made it.
     pub(crate) fn create_root(&self, disk: &dyn Disk) -> Result<(), Error> {
-        let missing: Vec<&Path> = self
-            .root
-            .ancestors()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .take_while(|folder| disk.list(folder).is_err())
-            .collect();
-        for folder in missing.into_iter().rev() {
-            disk.create_dir(folder).at(folder)?;
-            let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-            disk.sync_dir(parent.unwrap_or(Path::new("."))).at(folder)?;
+        let named = self.root.ancestors().filter(|folder| folder.file_name().is_some());
+        let mut folders = Vec::new();
+        for folder in named {
+            let is_there = disk.list(folder).is_ok();
+            folders.push((folder, is_there));
+            if is_there {
+                break;
+            }
+        }
+        for (folder, is_there) in folders.into_iter().rev() {
+            match durable::create_dir(disk, folder) {
+                Err(error) if is_there && error.kind() == ErrorKind::PermissionDenied => {}
+                result => result.at(folder)?,
+            }
         }
         Ok(())
     }

@@ -44,6 +44,8 @@ mod lsn;
 mod names;
 pub mod record;
 pub mod recovery;
+#[doc(hidden)]
+pub mod seeded;
 pub mod segment;
 mod store;
 

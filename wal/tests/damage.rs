@@ -6,6 +6,7 @@ mod common;
 
 use std::path::Path;
 
+use common::outcome::{Outcome, recover};
 use common::{Delivered, Files, Home, STORE_ID, assert_dense, draft, files_of, install, small};
 use mallard_wal::disk;
 use mallard_wal::disk::sim::{self, SimRng};
@@ -69,41 +70,6 @@ fn marked() -> Files {
 /// Position of the last frame of the first file, which is one sector long.
 fn mark_at(files: &Files) -> usize {
     files[0].1.chunks(512).rposition(|sector| sector.iter().any(|byte| *byte != 0)).unwrap() * 512
-}
-
-/// What a recovery of a damaged log delivered.
-struct Outcome {
-    /// Number of LSNs from 1 to the last one sent that are missing, each inside a gap.
-    lost: u64,
-    /// The LSN of the next record.
-    next: u64,
-    delivered: Vec<Delivered>,
-}
-
-/// Recovers and checks what must hold whatever the damage: every record is the one that was sent under its LSN, the
-/// LSNs are dense with gaps for what is missing, the original is kept, and doing it again changes nothing.
-fn recover(home: &Home, newest: u64, case: &str) -> Outcome {
-    let (recovery, delivered) = home.recover(0).unwrap_or_else(|error| panic!("{case}: {error}"));
-    let next = assert_dense(&delivered, 1);
-    let mut lost = 0;
-    let mut gaps = Vec::new();
-    for delivery in &delivered {
-        match *delivery {
-            Delivered::Record(lsn, item) => assert_eq!(lsn, item, "{case}: a wrong record"),
-            Delivered::Gap(from, to) => {
-                lost += (to.min(newest) + 1).saturating_sub(from);
-                gaps.push((Lsn::new(from), Lsn::new(to)));
-            }
-        }
-    }
-    let report = recovery.report();
-    assert_eq!(report.gaps, gaps, "{case}: gaps are reported");
-    assert_eq!(report.next_lsn.get(), next, "{case}");
-    assert_eq!(home.quarantined(), report.quarantined, "{case}: originals are kept");
-    let (again, same) = home.recover(0).unwrap_or_else(|error| panic!("{case}, again: {error}"));
-    assert_eq!(same, delivered, "{case}: a second recovery delivers the same");
-    assert!(again.report().quarantined.is_empty(), "{case}: a second recovery finds nothing");
-    Outcome { lost, next, delivered }
 }
 
 /// Positions and masks: one random bit of every byte, all eight of those that are headers.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use mallard_wal::disk::{self, Disk, Env, File, durable};
 use mallard_wal::record::{BODY_BYTES_MAX, Draft, RECORD_BYTES_MAX};
+use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::segment::{FRAME_PAYLOAD_BYTES_MAX, HEADER_BYTES, SegmentHeader, SegmentWriter, scan};
 use mallard_wal::{Kind, Lsn};
 
@@ -68,11 +69,16 @@ impl ManifestLog {
         remove_unfinished(env.disk.as_ref(), &folder)?;
         let (number, epoch, manifest) = match numbers(env.disk.as_ref(), &folder)?.last() {
             Some(newest) => {
-                let (header, manifest) = read(env.disk.as_ref(), &folder, *newest, store_id)?;
+                let read = |number| read(env.disk.as_ref(), &folder, number, store_id);
+                let is_last = *newest == 1 || !is_seeded(Bug::FallBackToOlderManifest);
+                let (header, manifest) =
+                    read(*newest).or_else(|error| if is_last { Err(error) } else { read(*newest - 1) })?;
                 (*newest, header.epoch, manifest)
             }
             None => (0, 0, empty(env.disk.as_ref(), root)?),
         };
+        #[cfg(feature = "seeded-bugs")]
+        let manifest = crate::seeded::with_strays(env.disk.as_ref(), root, manifest);
         let place = Place { env, root, store_id, epoch: epoch + 1, number: number + 1 };
         let writer = place.prepare(&manifest)?.publish(env.disk.as_ref())?;
         Ok(Self {
@@ -138,7 +144,7 @@ impl ManifestLog {
 
     fn append(&mut self, records: &[Draft]) -> Result<(), Error> {
         self.is_poisoned = true;
-        append(&mut self.writer, records).and_then(|()| self.writer.mark()).map_err(|source| {
+        append(&mut self.writer, records).and_then(|()| mark(&mut self.writer)).map_err(|source| {
             let path = self.root.join(layout::MANIFEST).join(layout::manifest_name(self.number));
             Error::Io { action: "commit to", path, source }
         })?;
@@ -254,6 +260,10 @@ fn append(writer: &mut SegmentWriter, records: &[Draft]) -> std::io::Result<()> 
         writer.commit(frame)?;
     }
     Ok(())
+}
+
+fn mark(writer: &mut SegmentWriter) -> std::io::Result<bool> {
+    if is_seeded(Bug::LeaveOutManifestMark) { Ok(false) } else { writer.mark() }
 }
 
 fn fill_with_zeros(file: &dyn File, bytes: usize) -> std::io::Result<()> {

@@ -20,7 +20,7 @@ pub(super) fn properties(identity: &Identity<'_>, store_id: u128, limits: &Limit
     let filtered = ColumnPath::from(FILTERED_COLUMN);
     let group_rows = identity.rows.min(limits.row_group_rows_max as u64);
     WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_compression(compression(limits))
         .set_max_row_group_row_count(Some(limits.row_group_rows_max))
         // NOTE: pages end by size only. A column that has compressed a page keeps its compressor, half a megabyte, until
         // its chunk is closed; with a limit of rows all columns would do so at once.
@@ -35,6 +35,10 @@ pub(super) fn properties(identity: &Identity<'_>, store_id: u128, limits: &Limit
         .set_sorting_columns(sorting_columns(identity.order))
         .set_key_value_metadata(Some(key_values(identity, store_id)))
         .build()
+}
+
+fn compression(limits: &Limits) -> Compression {
+    if limits.is_compressed { Compression::ZSTD(ZstdLevel::default()) } else { Compression::UNCOMPRESSED }
 }
 
 fn sorting_columns(order: Order) -> Option<Vec<SortingColumn>> {

@@ -1,7 +1,8 @@
 //! The compactor on a simulated disk, through its public interface. One program, because linking is what takes time.
 //!
 //! [`jobs`] and [`planning`]: what is done, and when. [`manifest_state`] and [`manifest_log`]: the state, its bytes and its
-//! files. [`parquet_files`]: what others see of ours. [`power_cut`]: all of it, cut off anywhere.
+//! files. [`parquet_files`]: what others see of ours. [`power_cut`]: all of it, cut off anywhere. [`media`]: all of it,
+//! damaged. [`seeded`]: known bugs, which these must see.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +21,9 @@
 mod jobs;
 mod manifest_log;
 mod manifest_state;
+mod media;
 mod parquet_files;
 mod planning;
 mod power_cut;
+mod seeded;
 mod support;

@@ -16,12 +16,12 @@ fn new_disk() -> (Env, SimDisk) {
     (env, disk)
 }
 
-fn open(env: &Env) -> Result<ManifestLog, Error> {
+pub(crate) fn open(env: &Env) -> Result<ManifestLog, Error> {
     ManifestLog::open(env, Path::new(ROOT), STORE_ID)
 }
 
 /// The edit of a compaction of one record into one file.
-fn edit(lsn: u64) -> Edit {
+pub(crate) fn edit(lsn: u64) -> Edit {
     let (site, date) = (site("a.example"), day("2026-03-01"));
     let entry = FileEntry {
         date,
@@ -41,7 +41,7 @@ fn edit(lsn: u64) -> Edit {
 }
 
 /// The state after the edits of LSN 1 to `last`.
-fn state(last: u64) -> Manifest {
+pub(crate) fn state(last: u64) -> Manifest {
     let mut manifest = Manifest::default();
     for lsn in 1..=last {
         manifest.apply(&edit(lsn)).unwrap();
@@ -54,7 +54,7 @@ fn manifest_files(env: &Env) -> Vec<String> {
     entries.into_iter().map(|entry| entry.name).collect()
 }
 
-fn newest(env: &Env) -> PathBuf {
+pub(crate) fn newest(env: &Env) -> PathBuf {
     Path::new(ROOT).join("manifest").join(manifest_files(env).last().unwrap())
 }
 
@@ -203,7 +203,7 @@ fn a_new_file_that_finds_no_room_on_the_disk_can_be_tried_again() {
 }
 
 /// The bytes of the newest manifest file, after two commits.
-fn two_commits() -> (Env, SimDisk, PathBuf, Vec<u8>) {
+pub(crate) fn two_commits() -> (Env, SimDisk, PathBuf, Vec<u8>) {
     let (env, disk) = new_disk();
     let mut log = open(&env).unwrap();
     log.commit(&edit(1)).unwrap();
@@ -212,54 +212,6 @@ fn two_commits() -> (Env, SimDisk, PathBuf, Vec<u8>) {
     let path = newest(&env);
     let bytes = disk::read(env.disk.as_ref(), &path).unwrap();
     (env, disk, path, bytes)
-}
-
-/// Opens a manifest of one file that holds `bytes`.
-fn open_bytes(env: &Env, path: &Path, bytes: &[u8]) -> Result<ManifestLog, Error> {
-    let folder = path.parent().unwrap();
-    for name in manifest_files(env) {
-        env.disk.remove_file(&folder.join(name)).unwrap();
-    }
-    env.disk.create(path).unwrap().write_all_at(bytes, 0).unwrap();
-    open(env)
-}
-
-#[test]
-fn no_flipped_bit_of_a_manifest_file_yields_another_state() {
-    let (env, _, path, bytes) = two_commits();
-    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let last_mark = used / 4096 * 4096;
-    let mut flips = (0, 0);
-    // Every bit of what is not zero and some of the zeros, up to the first page that nothing was written to.
-    for (at, byte) in bytes.iter().enumerate().take(last_mark + 8192) {
-        for bit in 0..if *byte == 0 { usize::from(at % 13 == 0) } else { 8 } {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 1 << ((at + bit) % 8);
-            flips.0 += 1;
-            match open_bytes(&env, &path, &damaged) {
-                Ok(log) => {
-                    assert_eq!(**log.manifest(), state(2), "byte {at}");
-                    assert!(at >= last_mark, "byte {at}: damage before the last MARK went unseen");
-                }
-                Err(Error::ManifestUnusable { .. } | Error::ManifestHeader { .. }) => flips.1 += 1,
-                Err(other) => panic!("byte {at}: {other}"),
-            }
-        }
-    }
-    let (all, refused) = flips;
-    assert!(
-        all > 5000 && refused > all * 3 / 4,
-        "{refused} of {all} flips refused, the others were behind the last edit"
-    );
-}
-
-#[test]
-fn a_manifest_file_that_was_cut_is_refused() {
-    let (env, _, path, bytes) = two_commits();
-    for length in (0..bytes.len()).step_by(512).chain([1, 4095, bytes.len() - 1]) {
-        let result = open_bytes(&env, &path, &bytes[..length]);
-        assert!(matches!(result, Err(Error::ManifestUnusable { .. } | Error::ManifestHeader { .. })), "{length}");
-    }
 }
 
 #[test]

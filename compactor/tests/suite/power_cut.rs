@@ -20,7 +20,7 @@ fn events() -> Vec<Event> {
 fn store(events: &[Event]) -> Store {
     let segments: Vec<_> = events.chunks(6).map(|events| events.iter().map(record).collect()).collect();
     let mut store = Store::with_segments(&segments);
-    store.limits = Limits { segments_max: 1, ..Limits::default() };
+    store.limits = Limits { segments_max: 1, is_compressed: false, ..Limits::default() };
     store
 }
 

@@ -12,6 +12,8 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mallard_compactor::{Context, Edit, Job, Manifest, ManifestLog};
+use mallard_wal::Lsn;
+use mallard_wal::seeded::{Bug, is_seeded};
 
 use super::Store;
 use crate::error::Error;
@@ -78,6 +80,12 @@ struct Retired {
     edit: Edit,
 }
 
+impl Retired {
+    fn is_unread(&self) -> bool {
+        self.last_reader.strong_count() == 0 || is_seeded(Bug::UnlinkViewed)
+    }
+}
+
 impl Maintenance {
     pub(super) fn new(manifest_log: ManifestLog) -> Self {
         Self { manifest_log, retired: Vec::new(), orphans_checked: false }
@@ -125,7 +133,7 @@ impl Store {
             return Ok(Step::Trimmed { files: unlinked });
         }
         let manifest = self.manifest();
-        let trimmed = self.log.trim(manifest.checkpoint())?;
+        let trimmed = self.log.trim(if is_seeded(Bug::CompactTwice) { Lsn::ZERO } else { manifest.checkpoint() })?;
         if trimmed > 0 {
             return Ok(Step::Trimmed { files: trimmed });
         }
@@ -215,6 +223,7 @@ impl Store {
         if let mallard_compactor::Error::Io { source, action, .. } = error
             && !matches!(*action, "open" | "read" | "list")
             && source.kind() != ErrorKind::StorageFull
+            && !is_seeded(Bug::RetryJob)
         {
             self.shared.poison(&error.to_string());
         }
@@ -227,6 +236,12 @@ impl Store {
         manifest: &Arc<Manifest>,
         edit: Edit,
     ) -> Result<(), Error> {
+        if is_seeded(Bug::TrimBeforeCommit) {
+            self.log.trim(edit.checkpoint.unwrap_or_default())?;
+        }
+        if is_seeded(Bug::UnlinkBeforeCommit) {
+            mallard_compactor::unlink(&self.env, self.layout.root(), &edit)?;
+        }
         let next =
             maintenance.manifest_log.commit(&edit).inspect_err(|error| self.shared.poison(&error.to_string()))?;
         self.shared.publish(next);
@@ -237,7 +252,7 @@ impl Store {
     /// Unlinks what removed files no view can name any more.
     fn unlink_retired(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<usize, Error> {
         let mut unlinked = 0;
-        while maintenance.retired.first().is_some_and(|retired| retired.last_reader.strong_count() == 0) {
+        while maintenance.retired.first().is_some_and(Retired::is_unread) {
             let retired = maintenance.retired.remove(0);
             mallard_compactor::unlink(&self.env, self.layout.root(), &retired.edit)?;
             unlinked += retired.edit.remove.len();

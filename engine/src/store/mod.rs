@@ -78,8 +78,12 @@ impl Store {
         self.log.append_all(batch).map(Receipt::new).map_err(refusal)
     }
 
-    /// Neither a volume that fills up nor a compaction that does not keep up may end in a failed write.
+    /// A store that has failed takes nothing more, also where it was maintenance that failed and the log could go on. And
+    /// neither a volume that fills up nor a compaction that does not keep up may end in a failed write.
     fn admit(&self) -> Result<(), AppendError> {
+        if self.shared.is_poisoned() {
+            return Err(AppendError::Poisoned);
+        }
         if self.space.is_short() {
             return Err(AppendError::DiskReserve);
         }

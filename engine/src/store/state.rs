@@ -9,6 +9,7 @@ use std::time::Duration;
 use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest};
 use mallard_event::{SiteId, Timestamp};
 use mallard_wal::disk::Clock;
+use mallard_wal::seeded::{Bug, between, is_seeded};
 use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
 
 use crate::status::{Progress, SiteSummary};
@@ -71,7 +72,12 @@ impl Shared {
         let checkpoint = manifest.checkpoint();
         let moved = checkpoint > state.manifest.checkpoint();
         state.manifest = manifest;
-        if moved {
+        if is_seeded(Bug::SwapSeparately) {
+            drop(state);
+            between();
+            state = self.state();
+        }
+        if moved && !is_seeded(Bug::KeepTail) {
             state.tail.trim(checkpoint);
             state.waiting_since_us = (state.tail.events() > 0).then(|| self.clock.now_us());
         }
@@ -84,6 +90,10 @@ impl Shared {
 
     pub(super) fn tail_bytes(&self) -> usize {
         self.state().tail.bytes()
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     pub(super) fn poisoned(&self) -> Option<String> {

@@ -1,5 +1,5 @@
-//! Known durability bugs as a disk: it leaves out one kind of sync, as a store that forgot it would. Proof that this
-//! simulation sees what it is there to see.
+//! Known durability bugs as a disk: it leaves out one kind of sync, or takes a failed one lightly, as a store that forgot
+//! it would.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,31 +7,52 @@ use std::path::{Path, PathBuf};
 use mallard_wal::disk::sim::SimDisk;
 use mallard_wal::disk::{Bytes, Disk, Entry, File, Lock};
 
-/// What is never made durable.
+/// What is never made durable, or what becomes of a sync that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forgets {
     /// The bytes of segments: events are acknowledged that are not on the disk.
     SegmentBytes,
-    /// The names of segments.
+    /// The names of segments: a segment is begun before its name is durable.
     SegmentNames,
     /// The bytes of Parquet files: the manifest names what is not on the disk, and segments are trimmed for it.
     ParquetBytes,
     /// The names of Parquet files.
     ParquetNames,
-    /// Edits of the manifest: segments are trimmed, and files unlinked, before the commit that allows it.
+    /// The names of the folders of days.
+    DayFolders,
+    /// The names of the folders of sites.
+    SiteFolders,
+    /// The bytes of manifest files: segments are trimmed, and files unlinked, before the commit that allows it.
     ManifestBytes,
     /// The names of manifest files.
     ManifestNames,
+    /// The names of the data directory's own folders, and of `STORE`.
+    TopFolders,
+    /// The name of the data directory itself.
+    RootFolder,
+    /// The bytes of `STORE`.
+    StoreBytes,
+    /// A sync that failed is tried again.
+    ToGiveUp,
+    /// A sync that failed is taken for one that did not.
+    Failures,
 }
 
 impl Forgets {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::SegmentBytes,
         Self::SegmentNames,
         Self::ParquetBytes,
         Self::ParquetNames,
+        Self::DayFolders,
+        Self::SiteFolders,
         Self::ManifestBytes,
         Self::ManifestNames,
+        Self::TopFolders,
+        Self::RootFolder,
+        Self::StoreBytes,
+        Self::ToGiveUp,
+        Self::Failures,
     ];
 
     fn file(self, path: &Path) -> bool {
@@ -39,16 +60,30 @@ impl Forgets {
             Self::SegmentBytes => path.starts_with("/data/wal"),
             Self::ParquetBytes => path.extension().is_some_and(|extension| extension == "parquet"),
             Self::ManifestBytes => path.starts_with("/data/manifest"),
-            Self::SegmentNames | Self::ParquetNames | Self::ManifestNames => false,
+            Self::StoreBytes => path == Path::new("/data/tmp/STORE"),
+            _ => false,
         }
     }
 
     fn folder(self, path: &Path) -> bool {
+        let is_at_depth = |depth| path.starts_with("/data/events") && path.components().count() == depth;
         match self {
             Self::SegmentNames => path == Path::new("/data/wal"),
-            Self::ParquetNames => path.starts_with("/data/events"),
+            Self::ParquetNames => is_at_depth(5),
+            Self::DayFolders => is_at_depth(4),
+            Self::SiteFolders => is_at_depth(3),
             Self::ManifestNames => path == Path::new("/data/manifest"),
-            Self::SegmentBytes | Self::ParquetBytes | Self::ManifestBytes => false,
+            Self::TopFolders => path == Path::new("/data"),
+            Self::RootFolder => path == Path::new("/"),
+            _ => false,
+        }
+    }
+
+    fn settle(self, sync: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Self::ToGiveUp => sync().or_else(|_| sync()),
+            Self::Failures => sync().or_else(|error| if error.raw_os_error().is_some() { Ok(()) } else { Err(error) }),
+            _ => sync(),
         }
     }
 }
@@ -74,7 +109,7 @@ impl Forgetful {
 
 impl File for ForgetfulFile {
     fn sync_data(&self) -> io::Result<()> {
-        if self.forgets.file(&self.path) { Ok(()) } else { self.file.sync_data() }
+        if self.forgets.file(&self.path) { Ok(()) } else { self.forgets.settle(|| self.file.sync_data()) }
     }
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
@@ -98,7 +133,7 @@ impl File for ForgetfulFile {
 
 impl Disk for Forgetful {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        if self.forgets.folder(path) { Ok(()) } else { self.disk.sync_dir(path) }
+        if self.forgets.folder(path) { Ok(()) } else { self.forgets.settle(|| self.disk.sync_dir(path)) }
     }
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         self.disk.create(path).map(|file| self.wrap(file, path))

@@ -9,7 +9,9 @@ use std::thread;
 use mallard_engine::{SiteSummary, Store};
 use mallard_event::SiteId;
 
-use crate::world::{SITES, World};
+use crate::act::Act;
+use crate::oracle::SITES;
+use crate::world::{Setting, World};
 
 const COMPACTIONS: usize = 150;
 /// NOTE: one is not enough. A thread that lets go of a lock and takes it again at once is overtaken only while it wakes
@@ -20,14 +22,15 @@ const LOOKS_PER_READING: usize = 256;
 
 #[test]
 fn every_moment_beside_commits_and_maintenance_shows_each_committed_event_once() {
-    let mut world = World::new(4);
+    let mut world = World::new(Setting::new(4));
     world.open();
     let (store, is_over) = (world.store(), AtomicBool::new(false));
     let looks: usize = thread::scope(|scope| {
         let readers = [(); READERS].map(|()| scope.spawn(|| look(&store, &is_over)));
         for _ in 0..COMPACTIONS {
-            world.append(4);
-            world.settle();
+            world.act(Act::Append(4));
+            world.act(Act::Pump);
+            world.act(Act::Settle);
         }
         is_over.store(true, Ordering::Relaxed);
         readers.into_iter().map(|reader| reader.join().unwrap()).sum()

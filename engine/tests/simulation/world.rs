@@ -1,68 +1,155 @@
-//! One simulated machine with a store on it, and the oracle.
+//! One simulated machine with a store on it, and the clients, readers and supervisor around it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use mallard_engine::{Config, Progress, Receipt, Step, Store};
-use mallard_event::{Event, EventId, EventName, SiteId, Timestamp, VisitorId};
+use mallard_compactor::{Manifest, read_file};
+use mallard_engine::{Config, Progress, Receipt, ReceiptError, Step, Store};
+use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::Drive;
-use mallard_wal::disk::Env;
-use mallard_wal::disk::sim::{self, CrashMode, EIO, Fault, SimClock, SimDisk, SimRng};
+use mallard_wal::disk::sim::{self, CrashMode, Fault, SimClock, SimDisk, SimRng};
+use mallard_wal::disk::{Clock as _, Env};
 
+use crate::act::Act;
 use crate::forgetful::{Forgetful, Forgets};
+use crate::oracle::{DAY_US, Oracle, Rows, SITES, number_of};
 
-pub const SITES: [&str; 3] = ["a.example", "b.example", ".."];
-const DAY_US: i64 = 86_400 * 1_000_000;
+const FLUSH_INTERVAL_US: i64 = 60 * 1_000_000;
+/// More steps than any backlog of a test needs.
+const STEPS_MAX: usize = 300;
+
+/// How the store of a world is configured.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub seed: u64,
+    pub flush_events: u64,
+    pub retention_days: Option<u32>,
+    /// Whether every step is checked, and not only the state after a restart.
+    pub is_watchful: bool,
+    /// Whether somebody restarts what has failed.
+    pub is_attended: bool,
+    /// A bug of the disk, as far as the store can tell: syncs that it thinks to have made.
+    pub forgets: Option<Forgets>,
+}
+
+impl Setting {
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, flush_events: 4, retention_days: None, is_watchful: false, is_attended: true, forgets: None }
+    }
+
+    /// The setting of a random history.
+    pub fn draw(seed: u64, rng: &mut SimRng) -> Self {
+        Self {
+            flush_events: 1 + rng.below(4),
+            retention_days: rng.chance(1, 4).then_some(1),
+            is_watchful: rng.chance(1, 4),
+            ..Self::new(seed)
+        }
+    }
+
+    fn config(&self) -> Config {
+        let mut config = Config::new(Path::new("/data"));
+        config.flush_events = self.flush_events;
+        config.flush_interval_us = FLUSH_INTERVAL_US;
+        config.wal.segment_bytes = 16 << 10;
+        config.wal.commit_align = 512;
+        config.limits.is_compressed = false;
+        config.limits.merge_files_min = 2;
+        config.limits.retention_days = self.retention_days;
+        config
+    }
+}
 
 /// The machine, the store and what the clients know.
 pub struct World {
     pub disk: SimDisk,
-    /// Said in every failure.
-    pub context: String,
-    /// Whether every step is checked, and not only the state after a restart.
-    pub is_watchful: bool,
-    /// Whether something was told to go wrong in this life: only then may an operation fail.
-    may_fail: bool,
+    pub oracle: RefCell<Oracle>,
+    setting: Setting,
     env: Env,
     clock: Arc<SimClock>,
     store: Option<Arc<Store>>,
-    sent: BTreeSet<String>,
-    acknowledged: BTreeMap<String, u64>,
-    waiting: Vec<(String, Receipt)>,
+    waiting: Vec<(Vec<usize>, Receipt)>,
+    held: Option<Arc<Manifest>>,
+    /// Whether something was told to go wrong: only then may an operation fail.
+    may_fail: bool,
+    /// What survives the power cut that is planned.
+    fate: Option<u64>,
+    /// The manifest and the high water of the last look, so that nothing is looked at twice.
+    looked_at: Cell<(usize, u64)>,
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
-        let (env, disk, clock) = sim::env(seed);
+    pub fn new(setting: Setting) -> Self {
+        let (mut env, disk, clock) = sim::env(setting.seed);
+        if let Some(forgets) = setting.forgets {
+            env.disk = Arc::new(Forgetful { disk: disk.clone(), forgets });
+        }
         Self {
             disk,
-            context: String::new(),
-            is_watchful: false,
-            may_fail: false,
+            oracle: RefCell::default(),
+            setting,
             env,
             clock,
             store: None,
-            sent: BTreeSet::new(),
-            acknowledged: BTreeMap::new(),
             waiting: Vec::new(),
+            held: None,
+            may_fail: false,
+            fate: None,
+            looked_at: Cell::new((0, 0)),
         }
     }
 
-    /// A machine whose disk leaves out some syncs.
-    pub fn forgetting(seed: u64, forgets: Forgets) -> Self {
-        let mut world = Self::new(seed);
-        world.env.disk = Arc::new(Forgetful { disk: world.disk.clone(), forgets });
-        world
+    /// Does one thing, and what must follow: a machine without power gets it back, a process that has to be restarted is.
+    pub fn act(&mut self, act: Act) -> Option<Step> {
+        if self.setting.is_attended {
+            self.revive();
+        }
+        match act {
+            Act::Append(count) => (0..count).for_each(|_| self.send(1)),
+            Act::Group(count) => self.send(count),
+            Act::Pump => self.pump(),
+            Act::Maintain => return self.maintain(),
+            Act::Settle => self.settle(),
+            Act::Tick => self.clock.advance_us(FLUSH_INTERVAL_US),
+            Act::Day => self.clock.advance_us(DAY_US),
+            Act::Hold => self.held = self.store.as_ref().map(|store| store.manifest()),
+            Act::Look => self.look(),
+            Act::Kill => drop(self.restart()),
+            Act::Stop => self.stop(),
+            Act::PowerCut(survivors) => self.crash(&mut SimRng::new(survivors), mode(survivors)),
+            Act::PowerCutIn(operation, survivors) => {
+                self.cut_power_at(self.disk.operations() + operation);
+                self.fate = Some(survivors);
+            }
+            // One at a time: after a second failure in a row an operator has to look, and mounts the volume anew.
+            Act::FailIn(call, fault) if self.disk.is_sound() => self.fail_call_at(self.disk.calls() + call, fault),
+            Act::FailIn(..) => {}
+        }
+        None
     }
 
-    fn config() -> Config {
-        let mut config = Config::new(Path::new("/data"));
-        config.flush_events = 4;
-        config.flush_interval_us = 60 * 1_000_000;
-        config.wal.segment_bytes = 64 << 10;
-        config.limits.merge_files_min = 2;
-        config
+    /// [`World::act`] for whoever does not ask what maintenance did.
+    pub fn act_only(&mut self, act: Act) {
+        self.act(act);
+    }
+
+    /// What a supervisor does: power that went off comes back, a store that has ended is opened again.
+    fn revive(&mut self) {
+        if !self.disk.has_power() {
+            let survivors = self.fate.take().unwrap_or_default();
+            self.crash(&mut SimRng::new(survivors), mode(survivors));
+        }
+        let is_poisoned = self.store.as_ref().is_none_or(|store| store.poisoned().is_some());
+        if is_poisoned {
+            self.restart();
+        }
+        if self.store.is_none() && self.disk.has_power() {
+            self.disk.heal();
+            self.open();
+        }
     }
 
     /// The power goes off at this mutating operation of the disk.
@@ -71,119 +158,204 @@ impl World {
         self.may_fail = true;
     }
 
-    /// This operation of the disk fails, once.
-    pub fn fail_at(&mut self, operation: u64) {
-        self.disk.fail_at(operation, Fault::ErrorOnce(EIO));
+    /// This mutating operation of the disk goes wrong.
+    pub fn fail_at(&mut self, operation: u64, fault: Fault) {
+        self.disk.fail_at(operation, fault);
         self.may_fail = true;
     }
 
-    pub fn open(&mut self) {
-        assert!(self.try_open(), "the store does not open: {}", self.context);
+    /// This call of the disk goes wrong.
+    pub fn fail_call_at(&mut self, call: u64, fault: Fault) {
+        self.disk.fail_call_at(call, fault);
+        self.may_fail = true;
     }
 
-    /// Opens the store; false if the power went off meanwhile.
+    /// The disk works again, for whoever opens the store next.
+    pub fn heal(&mut self) {
+        self.disk.heal();
+        self.close_files();
+        self.may_fail = false;
+    }
+
+    pub fn open(&mut self) {
+        assert!(self.try_open(), "the store does not open");
+    }
+
+    /// Opens the store; false if that failed, as it was told to. What it shows is checked.
     pub fn try_open(&mut self) -> bool {
-        self.store = None;
-        match Store::open(Self::config(), self.env.clone(), Drive::Manual, Arc::new(Progress::default())) {
+        self.close_files();
+        match Store::open(self.setting.config(), self.env.clone(), Drive::Manual, Arc::new(Progress::default())) {
             Ok(store) => self.store = Some(Arc::new(store)),
-            Err(error) => assert!(self.may_fail, "{error} ({})", self.context),
+            Err(error) => assert!(self.may_fail, "{error}"),
+        }
+        if self.store.is_some() {
+            self.check();
         }
         self.store.is_some()
     }
 
-    pub fn append(&mut self, count: usize) {
-        for _ in 0..count {
-            let number = self.sent.len();
-            let id = format!("event-{number}");
-            self.sent.insert(id.clone());
-            let event = event(number, &id, self.clock_us());
-            let at = event.timestamp;
-            if let Some(Ok(receipt)) = self.store.as_ref().map(|store| store.append(event, at)) {
-                self.waiting.push((id, receipt));
-            }
+    fn restart(&mut self) -> bool {
+        self.may_fail &= !self.disk.is_sound();
+        self.try_open()
+    }
+
+    /// Everything that the process has open is gone with it.
+    fn close_files(&mut self) {
+        self.held = None;
+        self.waiting.clear();
+        self.store = None;
+        self.looked_at.set((0, 0));
+    }
+
+    fn stop(&mut self) {
+        if let Some(store) = &self.store {
+            let closed = store.close();
+            assert!(closed.is_ok() || self.may_fail, "{closed:?}");
+            self.hear();
+            self.restart();
+        }
+    }
+
+    /// The power goes off and comes back, and the store is opened again.
+    pub fn crash(&mut self, rng: &mut SimRng, mode: CrashMode) {
+        self.crash_only(rng, mode);
+        self.open();
+    }
+
+    /// The power goes off and comes back.
+    pub fn crash_only(&mut self, rng: &mut SimRng, mode: CrashMode) {
+        self.close_files();
+        self.disk.crash_by(mode, rng);
+        self.may_fail = false;
+    }
+
+    fn send(&mut self, count: usize) {
+        let Some(store) = &self.store else { return };
+        let mut oracle = self.oracle.borrow_mut();
+        let numbers: Vec<usize> = (0..count).map(|_| oracle.send(self.clock.now_us())).collect();
+        let events: Vec<_> = numbers.iter().map(|number| oracle.sent[*number].clone()).collect();
+        let received_at = Timestamp::saturating_from_micros(self.clock.now_us());
+        let receipt = match &events[..] {
+            [event] => store.append(event.clone(), received_at),
+            _ => store.append_all(events.into_iter().map(|event| (event, received_at)).collect()),
+        };
+        assert!(store.poisoned().is_none() || receipt.is_err(), "a store that has failed takes events");
+        match receipt {
+            Ok(receipt) => self.waiting.push((numbers, receipt)),
+            Err(_) => oracle.refuse(numbers),
         }
     }
 
     /// One group commit, then what the clients hear of it.
     pub fn pump(&mut self) {
-        let Some(store) = &self.store else { return };
+        let Some(store) = self.store.clone() else { return };
+        let newest = self.oracle.borrow().newest();
         let worked = store.pump();
-        assert!(worked.is_ok() || self.may_fail, "{worked:?} ({})", self.context);
-        for (id, receipt) in self.waiting.drain(..) {
-            if let Ok(lsn) = receipt.wait() {
-                self.acknowledged.insert(id, lsn);
-            }
-        }
-        if self.is_watchful {
-            self.check_visible();
-        }
+        assert!(worked.is_ok() || self.may_fail, "{worked:?}");
+        self.hear();
+        let has_acknowledged = self.oracle.borrow().newest() > newest;
+        assert!(worked.is_ok() || !has_acknowledged, "a commit has failed and was acknowledged");
+        self.watch();
     }
 
-    /// One step of maintenance; the same events are visible before it, between its commit and its cleaning up, and after.
+    fn hear(&mut self) {
+        let oracle = &mut self.oracle.borrow_mut();
+        let mut context = Context::from_waker(Waker::noop());
+        self.waiting.retain_mut(|(numbers, receipt)| {
+            match Pin::new(receipt).poll(&mut context) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(first)) => oracle.acknowledge(first, std::mem::take(numbers)),
+                Poll::Ready(Err(ReceiptError::NoSpace(_))) => oracle.refuse(std::mem::take(numbers)),
+                Poll::Ready(Err(ReceiptError::OutcomeUnknown)) => assert!(self.may_fail, "an outcome is unknown"),
+            }
+            false
+        });
+        let Some(store) = &self.store else { return };
+        assert!(store.high_water().get() >= oracle.newest(), "what was acknowledged is not visible to the next query");
+    }
+
+    /// One step of maintenance; the same events are visible between its commit and its cleaning up, and after.
     pub fn maintain(&self) -> Option<Step> {
         let store = self.store.as_ref()?;
-        let before = self.watched_rows();
-        let check_same = |when: &str| {
-            let now = self.watched_rows();
-            let is_same = before.is_none() || now.is_none() || before == now;
-            assert!(is_same, "{when} maintenance other events are visible: {before:?}, {now:?} ({})", self.context);
-        };
-        match store.maintain(&|_| check_same("during")) {
+        match store.maintain(&|_| self.watch()) {
             Ok(step) => {
-                check_same("after");
+                self.watch();
+                self.check_files();
                 Some(step)
             }
             Err(error) => {
-                assert!(self.may_fail, "{error} ({})", self.context);
+                assert!(self.may_fail, "{error}");
+                self.watch();
                 None
             }
         }
     }
 
-    /// Maintains until nothing is due.
-    pub fn settle(&mut self) {
-        self.pump();
-        for _ in 0..1_000 {
-            let store = self.store.as_ref().unwrap();
-            if matches!(store.maintain(&|_| {}).unwrap(), Step::Idle { .. }) {
+    /// Maintains until nothing is due, or until it fails as it was told to.
+    fn settle(&self) {
+        for _ in 0..STEPS_MAX {
+            if !self.maintain().is_some_and(|step| !matches!(step, Step::Idle { .. })) {
                 return;
             }
         }
-        panic!("maintenance does not come to an end ({})", self.context);
+        panic!("maintenance does not come to an end");
     }
 
-    /// A day passes.
-    pub fn rest(&mut self) {
-        self.clock.advance_us(DAY_US);
+    /// Commits, maintains until nothing is due, and checks that nothing is left over.
+    pub fn finish(&mut self) {
+        self.revive();
+        self.pump();
+        self.settle();
+        self.look();
+        self.check();
     }
 
-    /// The power goes off and comes back.
-    pub fn crash(&mut self, rng: &mut SimRng, mode: CrashMode) {
-        self.waiting.clear();
-        self.disk.crash_by(mode, rng);
-        self.store = None;
-        self.may_fail = false;
+    /// The reader reads what it holds: files that a view names stay, whatever happens meanwhile.
+    fn look(&mut self) {
+        let Some(manifest) = self.held.take() else { return };
+        for file in manifest.files() {
+            let mut rows = 0;
+            let read = read_file(&self.env, Path::new("/data"), file, &mut |batch| rows += batch.num_rows() as u64);
+            assert!(read.is_ok() || self.may_fail, "a reader cannot read what it holds: {read:?}");
+            assert!(rows == file.rows || read.is_err(), "a reader holds {} rows and reads {rows}", file.rows);
+        }
     }
 
-    /// The invariants, after a restart or at any quiet moment.
+    /// Every live file is there.
+    fn check_files(&self) {
+        let manifest = self.store.as_ref().map(|store| store.manifest());
+        for file in manifest.iter().flat_map(|manifest| manifest.files()) {
+            let opened = self.env.disk.open(&Path::new("/data").join(&*file.path));
+            assert!(opened.is_ok() || self.may_fail, "a live file is not there: {}", file.path);
+        }
+    }
+
+    /// [`World::check`], if this world is watchful and something has changed.
+    fn watch(&self) {
+        if self.setting.is_watchful {
+            self.check_changes();
+        }
+    }
+
+    fn check_changes(&self) {
+        let Some(store) = &self.store else { return };
+        let moment = (Arc::as_ptr(&store.manifest()) as usize, store.high_water().get());
+        if self.looked_at.replace(moment) != moment {
+            self.check();
+        }
+    }
+
+    /// The invariants, at any moment.
     pub fn check(&self) {
-        let rows = self.rows().unwrap();
-        let lsns: Vec<u64> = rows.keys().copied().collect();
-        let last = lsns.last().copied().unwrap_or(0);
-        assert_eq!(lsns, (1..=last).collect::<Vec<_>>(), "LSNs are not dense ({})", self.context);
-        let ids: BTreeSet<&String> = rows.values().collect();
-        assert_eq!(ids.len(), rows.len(), "an event is visible twice ({})", self.context);
-        for id in ids {
-            assert!(self.sent.contains(id), "{id} is visible and was never sent ({})", self.context);
-        }
-        self.check_visible();
+        let Some(rows) = self.rows() else { return };
+        let total: u64 = self.store.iter().flat_map(|store| store.sites()).map(|site| site.events_total).sum();
+        assert_eq!(total, rows.len() as u64, "the totals are not those of the rows");
+        self.oracle.borrow_mut().check(&rows, self.first_kept());
     }
 
-    fn check_visible(&self) {
-        let Some(rows) = self.rows() else { return };
-        for (id, lsn) in &self.acknowledged {
-            assert_eq!(rows.get(lsn), Some(id), "{id} was acknowledged with lsn {lsn} ({})", self.context);
-        }
+    fn first_kept(&self) -> Option<Date> {
+        let days = i64::from(self.setting.retention_days?);
+        Some(Timestamp::saturating_from_micros(self.clock.now_us() - days * DAY_US).date())
     }
 
     /// The open store, for another thread to look at.
@@ -191,72 +363,43 @@ impl World {
         Arc::clone(self.store.as_ref().unwrap())
     }
 
-    /// Number of visible events.
-    pub fn visible(&self) -> usize {
-        self.rows().unwrap().len()
+    /// Whether there is a store that takes events.
+    pub fn is_well(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.poisoned().is_none())
     }
 
-    fn watched_rows(&self) -> Option<BTreeMap<u64, String>> {
-        if self.is_watchful { self.rows() } else { None }
+    /// The store, if it is open.
+    pub fn open_store(&self) -> Option<&Store> {
+        self.store.as_deref()
     }
 
     /// Every visible event by LSN; fails on an LSN that is visible twice. `None` if the disk does not answer, as it was
     /// told to.
-    fn rows(&self) -> Option<BTreeMap<u64, String>> {
+    pub fn rows(&self) -> Option<Rows> {
         let store = self.store.as_ref()?;
-        let mut rows = BTreeMap::new();
+        let oracle = self.oracle.borrow();
+        let mut rows = Rows::new();
         for site in SITES {
             let events = match store.events(&SiteId::parse(site).unwrap()) {
                 Ok(events) => events,
                 Err(_) if self.may_fail => return None,
-                Err(error) => panic!("{error} ({})", self.context),
+                Err(error) => panic!("{error}"),
             };
             for row in events {
-                let (lsn, id) = (row.lsn.unwrap(), row.event.event_id.as_str().to_owned());
-                assert!(rows.insert(lsn, id).is_none(), "lsn {lsn} is visible twice ({})", self.context);
+                let (lsn, number) = (row.lsn.unwrap(), number_of(&row.event));
+                assert!(rows.insert(lsn, number).is_none(), "lsn {lsn} is visible twice");
+                assert!(oracle.sent.get(number).is_none_or(|sent| *sent == row.event), "event {number} is another one");
             }
         }
         Some(rows)
     }
-
-    fn clock_us(&self) -> i64 {
-        use mallard_wal::disk::Clock as _;
-        self.clock.now_us()
-    }
 }
 
-fn event(number: usize, id: &str, now_us: i64) -> Event {
-    Event {
-        site: SiteId::parse(SITES[number % SITES.len()]).unwrap(),
-        visitor: VisitorId::parse(&format!("visitor-{}", number % 5)).unwrap(),
-        // Every fourth event happened yesterday.
-        timestamp: Timestamp::saturating_from_micros(now_us - if number % 4 == 3 { DAY_US } else { 0 }),
-        name: EventName::parse("pageview").unwrap(),
-        pathname: format!("/page/{number}").into(),
-        hostname: None,
-        referrer: None,
-        referrer_source: None,
-        utm_source: None,
-        utm_medium: None,
-        utm_campaign: None,
-        utm_content: None,
-        utm_term: None,
-        browser: Some("Firefox".into()),
-        browser_version: None,
-        os: None,
-        os_version: None,
-        device_type: None,
-        screen_size: None,
-        country_code: None,
-        region: None,
-        city: None,
-        props: None,
-        revenue_amount: None,
-        revenue_currency: None,
-        event_id: EventId::parse(id).unwrap(),
-        channel: None,
-        user_hash: None,
-        interactive: None,
-        time_rounded: None,
+/// Most power cuts keep a random part of what was not synced.
+const fn mode(survivors: u64) -> CrashMode {
+    match survivors % 8 {
+        0 => CrashMode::LoseAll,
+        1 => CrashMode::KeepAll,
+        _ => CrashMode::Random,
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  publish      sync the bytes -> rename -> sync the folder that gained the name -> sync the folder that lost it
 //!  replace      remove a leftover -> create -> write -> publish
-//!  create_dirs  for each folder from the root down: create it -> sync the folder that holds its name
+//!  create_dirs  for each folder from the root down: create it -> sync the folder that holds its name, or take it back
 //!  remove       unlink -> sync the folder
 //! ```
 //!
@@ -18,12 +18,17 @@ use std::io;
 use std::path::{Component, Path};
 
 use super::Disk;
+use crate::seeded::{Bug, is_seeded};
 
 /// Gives a completely written file its name, replacing what had the name before.
 ///
 /// NOTE: keep the handle that wrote `tmp` open until this returns. The kernel remembers a failed background write-back
 /// with the inode, and may forget both when nothing holds the file open.
 pub fn publish(disk: &dyn Disk, tmp: &Path, target: &Path) -> io::Result<()> {
+    if is_seeded(Bug::NameBeforeBytes) {
+        disk.rename(tmp, target)?;
+        return disk.open_write(target)?.sync_data().and_then(|()| sync_names(disk, tmp, target));
+    }
     // IMPORTANT: bytes before name. A rename can reach the disk long before the data, and the name would then stand for
     // an empty or half-written file.
     disk.open_write(tmp)?.sync_data()?;
@@ -61,15 +66,24 @@ pub fn replace(disk: &dyn Disk, tmp: &Path, target: &Path, bytes: &[u8]) -> io::
 pub fn create_dirs(disk: &dyn Disk, root: &Path, relative: &Path) -> io::Result<()> {
     let mut folder = root.to_path_buf();
     for component in relative.components() {
-        let name = plain(component)?;
-        let parent = folder.clone();
-        folder.push(name);
-        disk.create_dir(&folder)?;
-        // IMPORTANT: every parent, also of a folder that was there. A process killed between the creation and this line
-        // leaves a folder that the next one finds but that the disk does not hold, with all that is put into it.
-        disk.sync_dir(or_here(&parent))?;
+        folder.push(plain(component)?);
+        create_dir(disk, &folder)?;
     }
     Ok(())
+}
+
+/// Creates one folder and makes its name durable; one that exists is fine.
+pub fn create_dir(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    disk.create_dir(folder)?;
+    // IMPORTANT: also of a folder that was there. A process killed between the creation and this line leaves a folder that
+    // the next one finds but that the disk does not hold, with all that is put into it.
+    disk.sync_dir(folder_of(folder)).inspect_err(|error| {
+        // NOTE: a failed sync may have given the name up for good, and the next one would say "done". Without the folder
+        // the next start makes the name anew. One with something in it stays.
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            disk.remove_dir(folder).ok();
+        }
+    })
 }
 
 fn plain(component: Component<'_>) -> io::Result<&OsStr> {
@@ -106,7 +120,7 @@ fn or_here(folder: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sim::{CrashMode, SimDisk, SimRng};
+    use crate::disk::sim::{CrashMode, EIO, Fault, SimDisk, SimRng};
     use crate::disk::{self, File};
 
     const SEEDS: u64 = 2000;
@@ -282,6 +296,18 @@ mod tests {
             create_dirs(&disk, Path::new("/"), Path::new("a/b")).unwrap();
             crash(&disk, seed);
             assert_eq!(disk.list(Path::new("/a/b")).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn a_folder_whose_sync_failed_is_durable_once_it_is_created_again() {
+        for seed in 0..SEEDS {
+            let disk = SimDisk::new(seed);
+            disk.fail_at(disk.operations() + 2, Fault::ErrorOnce(EIO));
+            create_dirs(&disk, Path::new("/"), Path::new("a")).unwrap_err();
+            create_dirs(&disk, Path::new("/"), Path::new("a")).unwrap();
+            crash(&disk, seed);
+            assert_eq!(disk.list(Path::new("/a")).unwrap(), []);
         }
     }
 

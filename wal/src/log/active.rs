@@ -134,6 +134,11 @@ impl Active {
         self.segment.as_ref().map(|(writer, _)| writer)
     }
 
+    /// The LSN of the next record.
+    pub(super) const fn next_lsn(&self) -> Lsn {
+        self.next_lsn
+    }
+
     fn take_prepared(&mut self, bytes: u32) -> Result<Prepared, Failure> {
         let no_segment = |error: io::Error| Failure::NoSegment(error.to_string());
         self.preparer.take(self.next_number, bytes).map_err(no_segment)

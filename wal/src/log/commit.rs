@@ -22,6 +22,7 @@ use super::queue::{Batch, Work};
 use super::receipt::LogError;
 use super::shared::Shared;
 use crate::disk::Clock;
+use crate::seeded::{Bug, is_seeded};
 use crate::{Error, Lsn, SealedSegment};
 
 /// Everything the commit thread owns.
@@ -110,6 +111,7 @@ impl<T> Committer<T> {
         match made_room.and_then(|_| self.active.commit(&self.batch.drafts)) {
             Ok(first) => self.acknowledge(first, started_us),
             Err(Failure::NoSegment(cause)) => self.refuse(&cause),
+            Err(Failure::Fatal(cause)) if is_seeded(Bug::GoOnAfterFailure) => self.refuse(&cause),
             Err(Failure::Fatal(cause)) => self.poison(&cause),
         }
     }
@@ -141,6 +143,9 @@ impl<T> Committer<T> {
     }
 
     fn poison(&mut self, cause: &str) {
+        if is_seeded(Bug::ShowBeforeSync) {
+            self.observer.committed(Committed::new(self.active.next_lsn(), std::mem::take(&mut self.batch.items)));
+        }
         let waiting = self.shared.queue.poison(cause);
         // What the active segment holds is unknown from here on.
         self.shared.changed(None);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::queue::Queue;
 use super::{Leftover, Status};
 use crate::disk::Disk;
+use crate::seeded::{Bug, is_seeded};
 use crate::segment::{SealedSegment, SegmentWriter};
 use crate::{Error, Lsn, Recovery};
 
@@ -140,7 +141,9 @@ impl<T> Shared<T> {
     /// Moves what is wholly at or below the checkpoint to the leftovers, and returns those that may go.
     fn below(&self, checkpoint: Lsn) -> Vec<Leftover> {
         let mut figures = self.figures();
-        let below = figures.sealed.extract_if(.., |segment| segment.last_lsn <= checkpoint);
+        let below = figures.sealed.extract_if(.., |segment| {
+            segment.last_lsn <= checkpoint || (is_seeded(Bug::TrimOneTooMany) && segment.first_lsn == checkpoint.next())
+        });
         let below: Vec<_> = below.map(Leftover::from).collect();
         figures.leftovers.extend(below);
         let mut doomed = figures.leftovers.clone();

@@ -42,6 +42,7 @@ use self::walk::{Place, Walk};
 use crate::disk::Env;
 use crate::log::{Config, Leftover};
 use crate::record::Record;
+use crate::seeded::{Bug, is_seeded};
 use crate::segment::SealedSegment;
 use crate::{Error, Lsn};
 
@@ -74,8 +75,9 @@ impl Recovery {
     }
 
     /// The LSN of the next record.
-    pub(crate) const fn next_lsn(&self) -> Lsn {
-        self.report.next_lsn
+    pub(crate) fn next_lsn(&self) -> Lsn {
+        let reused = u64::from(is_seeded(Bug::ReuseLsn) && self.report.next_lsn > Lsn::FIRST);
+        Lsn::new(self.report.next_lsn.get() - reused)
     }
 }
 

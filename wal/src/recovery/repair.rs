@@ -14,6 +14,7 @@ use super::salvage::Piece;
 use crate::Error;
 use crate::disk::{Disk, durable};
 use crate::names;
+use crate::seeded::{Bug, is_seeded};
 use crate::segment::{SegmentHeader, SegmentWriter};
 
 /// How many originals of one name the quarantine keeps.
@@ -60,7 +61,8 @@ impl Rebuild<'_> {
         path: &Path,
         pieces: impl Iterator<Item = Piece<'p>>,
     ) -> io::Result<()> {
-        let file = disk.create(unfinished)?;
+        let is_in_place = is_seeded(Bug::RepairInPlace);
+        let file = if is_in_place { disk.open_write(path)? } else { disk.create(unfinished)? };
         let mut writer = SegmentWriter::create(file, self.header)?;
         for piece in pieces {
             match piece {
@@ -73,6 +75,6 @@ impl Rebuild<'_> {
             Some(link) => writer.seal_with_link(link)?,
             None => writer.seal()?,
         };
-        durable::publish(disk, unfinished, path)
+        if is_in_place { Ok(()) } else { durable::publish(disk, unfinished, path) }
     }
 }

@@ -18,6 +18,7 @@ use super::survey::Found;
 use crate::fields::{is_zero, used_len};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameType, frame_bytes};
 use crate::record::{RECORD_OVERHEAD_BYTES, Record};
+use crate::seeded::{Bug, is_seeded};
 use crate::segment::{ALIGN_MIN, Corruption, HEADER_BYTES, Seal, Tail, Verdict, judge};
 use crate::{Lsn, StoreTag};
 
@@ -137,6 +138,9 @@ impl<'a, 'f> Wreck<'a, 'f> {
     /// The highest LSN that can have been in the segment, if its tail is lost: the bytes that are not zero, by sectors,
     /// and those that were cut off, full of the shortest records.
     fn highest_possible(&self, tail: &[u8]) -> Lsn {
+        if is_seeded(Bug::ReuseLostLsns) {
+            return self.known;
+        }
         let used = tail.chunks(ALIGN_MIN as usize).filter(|sector| !is_zero(sector));
         let bytes = used.map(|sector| sector.len() as u64).sum::<u64>() + self.missing_bytes;
         self.known.advance(bytes.div_ceil(RECORD_OVERHEAD_BYTES as u64)).max(self.written)

@@ -12,6 +12,9 @@ use super::survey::Found;
 use crate::disk::Env;
 use crate::log::{Config, Leftover, OnCorruption, nonce};
 use crate::record::Record;
+use crate::seeded::{Bug, is_seeded};
+#[cfg(feature = "seeded-bugs")]
+use crate::segment::SegmentWriter;
 use crate::segment::{
     ALIGN_MAX, Corruption, End, FLAG_REBUILT, FRAME_PAYLOAD_BYTES_MAX, HEADER_BYTES, Scan, Seal, SealedSegment,
     SegmentHeader, scan,
@@ -100,6 +103,7 @@ impl<'a> Walk<'a> {
     fn read(&mut self, found: &Found, is_last: bool) -> Result<Image, Error> {
         let path = &found.path;
         let disk = &self.place.env.disk;
+        let is_last = is_last && !is_seeded(Bug::AppendToOldTail);
         let file = if is_last { disk.open_write(path) } else { disk.open(path) }.map_err(Error::io("open", path))?;
         if is_last {
             // IMPORTANT: sync first. What a killed process wrote and did not sync is only in the cache, and would still
@@ -175,8 +179,31 @@ impl<'a> Walk<'a> {
     /// Rewrites the sound part of an unsealed segment as a sealed one, so that nothing is ever appended to a file of
     /// another life.
     fn reseal(&mut self, found: &Found, image: &Image, next: Option<&Found>, scan: &Scan<'_>) -> Result<(), Error> {
+        #[cfg(feature = "seeded-bugs")]
+        if is_seeded(Bug::AppendToOldTail) && scan.next_lsn() > found.base {
+            return self.seal_in_place(found, image, next, scan);
+        }
         let header = self.rebuilt_header(found, Some(scan.header.number), image.bytes().len());
         self.rebuild(found, header, next, scan.records().map(Piece::Record))
+    }
+
+    #[cfg(feature = "seeded-bugs")]
+    fn seal_in_place(
+        &mut self,
+        found: &Found,
+        image: &Image,
+        next: Option<&Found>,
+        scan: &Scan<'_>,
+    ) -> Result<(), Error> {
+        let file = self.place.env.disk.open_write(&found.path).map_err(Error::io("open", &found.path))?;
+        let writer = SegmentWriter::resume(file, image.bytes(), scan);
+        writer.seal().map_err(Error::io("seal", &found.path))?;
+        let image = self.read(found, false)?;
+        match self.examine(&image, next) {
+            Finding::Sound(scan, seal) => self.take(found, &image, &scan, &seal),
+            _ => panic!("a segment that was sealed in its place is not sound"),
+        }
+        Ok(())
     }
 
     /// Rewrites what can be salvaged of a damaged segment, with gaps for the rest.
@@ -215,6 +242,9 @@ impl<'a> Walk<'a> {
     }
 
     fn keep_original(&mut self, found: &Found) -> Result<(), Error> {
+        if is_seeded(Bug::DropOriginal) {
+            return Ok(());
+        }
         let name = repair::quarantine(self.place.env.disk.as_ref(), &found.path, self.place.quarantine)?;
         self.report.quarantined.push(name);
         Ok(())
@@ -282,5 +312,5 @@ impl<'a> Walk<'a> {
 /// another matter.
 fn is_continued(seal: &Seal, next: &Found) -> bool {
     let is_adjacent = seal.last_lsn.next() == next.base;
-    !is_adjacent || next.header.is_none_or(|header| header.previous_chain == seal.link)
+    !is_adjacent || is_seeded(Bug::ForgetLink) || next.header.is_none_or(|header| header.previous_chain == seal.link)
 }

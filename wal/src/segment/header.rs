@@ -26,6 +26,7 @@
 use thiserror::Error;
 
 use crate::fields::{Fields, Reader, ends_in_its_crc, is_zero};
+use crate::seeded::{Bug, is_seeded};
 use crate::{Lsn, shown_store_id};
 
 const MAGIC: [u8; 8] = *b"MALLWAL\x01";
@@ -132,7 +133,7 @@ impl SegmentHeader {
             return Err(HeaderError::Unsupported { version });
         }
         let header = Self::read(fields).ok_or(HeaderError::Damaged)?;
-        if header.store_id != store_id {
+        if header.store_id != store_id && !is_seeded(Bug::IgnoreStoreId) {
             return Err(HeaderError::Foreign { expected: store_id, found: header.store_id });
         }
         let unused = page.get(FIELDS_BYTES..HEADER_BYTES - 4).unwrap_or_default();

@@ -11,7 +11,12 @@ use super::seal::{SEAL_BYTES, Seal};
 use crate::disk::File;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameType, frame_bytes, header_crc};
 use crate::record::{Draft, Record};
+use crate::seeded::{Bug, excuse, is_seeded};
 use crate::{Lsn, StoreTag};
+
+#[cfg(feature = "seeded-bugs")]
+#[path = "resume.rs"]
+mod resume;
 
 /// The one writer of a segment file.
 #[derive(Debug)]
@@ -73,7 +78,7 @@ impl SegmentWriter {
             self.count(lsn, draft.received_us());
         }
         self.write_frame(FrameType::Data)?;
-        self.sync()?;
+        self.sync().or_else(|error| excuse(Bug::AcknowledgeBeforeSync, error))?;
         Ok(first_lsn)
     }
 
@@ -99,6 +104,9 @@ impl SegmentWriter {
     pub(crate) fn seal_with_link(mut self, link: u32) -> io::Result<Seal> {
         assert!(self.records() > 0, "a sealed segment has records");
         let seal = self.contents.seal(self.frames, self.file_crc.clone().finalize(), link);
+        if is_seeded(Bug::CutBeforeSeal) {
+            self.file.set_len(self.sealed_bytes())?;
+        }
         self.buffer.extend_from_slice(&seal.encode());
         self.write_frame(FrameType::Seal)?;
         self.sync()?;
@@ -143,8 +151,8 @@ impl SegmentWriter {
     }
 
     /// Whether a MARK would say something new.
-    pub const fn wants_mark(&self) -> bool {
-        self.unmarked
+    pub fn wants_mark(&self) -> bool {
+        self.unmarked && !is_seeded(Bug::LeaveOutMark)
     }
 
     /// The length that the file will have once it is sealed.

@@ -2,9 +2,13 @@
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
 pub(crate) mod forgetful;
+pub(crate) mod outcome;
 
+use std::panic;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use mallard_wal::disk::sim::{self, SimDisk};
 use mallard_wal::disk::{self, Disk, Env};
@@ -100,6 +104,26 @@ pub(crate) enum Delivered {
     Gap(u64, u64),
 }
 
+/// Whether a test is to try all that it knows, and not what fits into a run of the suite.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("MALLARD_TEST_FULL").is_some()
+}
+
+/// Does `work` with every item, on all cores. The first panic is the caller's.
+pub(crate) fn on_all_cores<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(item);
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().for_each(|worker| worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+    });
+}
+
 /// Where a log lives, and by which sizes.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
@@ -161,8 +185,13 @@ pub(crate) fn files_of(home: &Home) -> Files {
 
 /// A machine that holds these files.
 pub(crate) fn install(files: &Files) -> (Home, SimDisk) {
+    install_with(small(), files)
+}
+
+/// The same, for a log of other sizes.
+pub(crate) fn install_with(config: Config, files: &Files) -> (Home, SimDisk) {
     let (env, disk, _) = sim::env(2);
-    let home = Home::new(env, Path::new("/"), small());
+    let home = Home::new(env, Path::new("/"), config);
     for (path, bytes) in files {
         let file = disk.create(path).unwrap();
         file.write_all_at(bytes, 0).unwrap();

@@ -230,3 +230,54 @@ fn the_trace_names_the_last_calls_with_their_numbers() {
         ]
     );
 }
+
+#[test]
+fn faults_can_be_planned_for_calls_that_only_look() {
+    let (disk, file) = disk_with_file(0, &[7; 1000]);
+    let plan = |fault| disk.fail_call_at(disk.calls() + 1, fault);
+    plan(Fault::ErrorOnce(EIO));
+    assert_eq!(errno(file.read_at(&mut [0; 10], 0)), Some(EIO));
+    plan(Fault::ErrorOnce(EIO));
+    assert_eq!(errno(disk.list(root())), Some(EIO));
+    assert_eq!(disk.struck().unwrap(), "list /");
+    plan(Fault::ShortWrite);
+    assert_eq!(file.read_at(&mut [0; 10], 0).unwrap(), 5, "a short read");
+    plan(Fault::ErrorOnce(ENOSPC));
+    assert_eq!(file.len().unwrap(), 1000, "a full volume can be looked at");
+    plan(Fault::ErrorForEver(EIO));
+    assert_eq!((errno(disk.free_bytes(root())), errno(file.len())), (Some(EIO), Some(EIO)));
+    disk.heal();
+    assert_eq!(read(&disk, path("/file")).unwrap(), [7; 1000]);
+}
+
+#[test]
+fn a_signal_interrupts_what_the_real_disk_does_not_repeat() {
+    let (disk, file) = disk_with_file(0, b"bytes");
+    let plan = || disk.fail_call_at(disk.calls() + 1, Fault::Interrupted);
+    plan();
+    file.write_all_at(b"BYTES", 0).unwrap();
+    plan();
+    file.read_at(&mut [0; 5], 0).unwrap();
+    plan();
+    assert_eq!(file.sync_data().unwrap_err().kind(), io::ErrorKind::Interrupted, "a sync is never repeated");
+    plan();
+    assert_eq!(disk.sync_dir(root()).unwrap_err().kind(), io::ErrorKind::Interrupted);
+    assert!(disk.is_sound());
+}
+
+#[test]
+fn a_killed_process_does_nothing_more_and_the_next_one_can_still_sync_what_it_wrote() {
+    for seed in 0..SEEDS {
+        let (disk, file) = disk_with_file(seed, &[1; SECTOR_BYTES]);
+        file.write_all_at(&[2; SECTOR_BYTES], 0).unwrap();
+        disk.fail_at(disk.operations() + 1, Fault::Killed);
+        file.sync_data().unwrap_err();
+        file.write_all_at(&[3; SECTOR_BYTES], 0).unwrap_err();
+        assert!(!disk.has_power());
+        disk.heal();
+        let again = disk.open_write(path("/file")).unwrap();
+        again.sync_data().unwrap();
+        crash(&disk, seed);
+        assert_eq!(read(&disk, path("/file")).unwrap(), [2; SECTOR_BYTES]);
+    }
+}

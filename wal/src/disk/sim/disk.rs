@@ -37,6 +37,22 @@ impl SimDisk {
         hold(&self.machine).crash(mode, rng);
     }
 
+    /// Forgets planned faults and errors that last, without a power cut: a device that works again. The page cache stays as
+    /// it is.
+    pub fn heal(&self) {
+        hold(&self.machine).faults.clear();
+    }
+
+    /// Whether the machine has power: false from a planned power cut until [`SimDisk::crash`].
+    pub fn has_power(&self) -> bool {
+        hold(&self.machine).faults.powered().is_ok()
+    }
+
+    /// Whether nothing is planned to go wrong any more, and no error lasts.
+    pub fn is_sound(&self) -> bool {
+        hold(&self.machine).faults.is_sound()
+    }
+
     /// How many mutating calls there were so far, failed ones included. The first call has the number 1.
     pub fn operations(&self) -> u64 {
         hold(&self.machine).faults.operations()
@@ -51,6 +67,21 @@ impl SimDisk {
     /// Makes the mutating call with this number fail.
     pub fn fail_at(&self, operation: u64, fault: Fault) {
         hold(&self.machine).faults.fail_at(operation, fault);
+    }
+
+    /// How many calls of any kind there were so far, also those that only look.
+    pub fn calls(&self) -> u64 {
+        hold(&self.machine).faults.calls()
+    }
+
+    /// Makes the call with this number, of any kind, go wrong.
+    pub fn fail_call_at(&self, call: u64, fault: Fault) {
+        hold(&self.machine).faults.fail_call_at(call, fault);
+    }
+
+    /// The last call that a planned fault has struck.
+    pub fn struck(&self) -> Option<String> {
+        hold(&self.machine).faults.struck()
     }
 
     /// The last few thousand mutating calls, oldest first, for the message of a failed test.
@@ -81,10 +112,14 @@ impl SimDisk {
         hold(&self.machine).space.set_capacity(bytes);
     }
 
-    fn powered(&self) -> io::Result<MutexGuard<'_, Machine>> {
-        let machine = hold(&self.machine);
-        machine.faults.powered()?;
-        Ok(machine)
+    /// Admits a call that only looks.
+    fn look(&self, what: What, path: &Path) -> io::Result<MutexGuard<'_, Machine>> {
+        let mut machine = hold(&self.machine);
+        match machine.faults.admit_look(|| Call { what, path: path.into() }) {
+            Admission::Run => Ok(machine),
+            Admission::Fail(error) | Admission::Short(error) => Err(error),
+            Admission::PowerCut | Admission::Gone => Err(power_is_off()),
+        }
     }
 
     /// Carries out a call that changes names.
@@ -93,6 +128,7 @@ impl SimDisk {
         match machine.faults.admit(Call { what, path: path.into() }) {
             Admission::Run => run(&machine),
             Admission::Fail(error) | Admission::Short(error) => Err(error),
+            Admission::Gone => Err(power_is_off()),
             Admission::PowerCut => {
                 drop(run(&machine));
                 Err(power_is_off())
@@ -101,7 +137,7 @@ impl SimDisk {
     }
 
     fn file(&self, path: &Path, writable: bool) -> io::Result<Box<dyn File>> {
-        let machine = self.powered()?;
+        let machine = self.look(What::Open, path)?;
         let inode = machine.file(path)?;
         Ok(Box::new(SimFile::new(self.machine.clone(), inode, machine.life, path, writable)))
     }
@@ -152,16 +188,16 @@ impl Disk for SimDisk {
                 machine.fail_sync_dir(path)?;
                 Err(error)
             }
-            Admission::PowerCut => Err(power_is_off()),
+            Admission::PowerCut | Admission::Gone => Err(power_is_off()),
         }
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        self.powered()?.list(path)
+        self.look(What::List, path)?.list(path)
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        let machine = self.powered()?;
+        let machine = self.look(What::FreeBytes, path)?;
         machine.node(path)?;
         Ok(machine.space.free())
     }

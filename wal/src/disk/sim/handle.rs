@@ -47,6 +47,22 @@ impl SimFile {
         Ok(machine)
     }
 
+    /// Admits a call that only looks.
+    fn look(&self, what: What) -> io::Result<(Admission, MutexGuard<'_, Machine>)> {
+        let mut machine = self.alive()?;
+        let admission = machine.faults.admit_look(|| Call { what, path: self.path.clone() });
+        Ok((admission, machine))
+    }
+
+    /// Admits a call that only looks, and that has no part.
+    fn look_whole(&self, what: What) -> io::Result<MutexGuard<'_, Machine>> {
+        match self.look(what)? {
+            (Admission::Run, machine) => Ok(machine),
+            (Admission::Fail(error) | Admission::Short(error), _) => Err(error),
+            (Admission::PowerCut | Admission::Gone, _) => Err(power_is_off()),
+        }
+    }
+
     fn admit(&self, what: What) -> io::Result<(Admission, MutexGuard<'_, Machine>)> {
         let mut machine = self.alive()?;
         let admission = machine.faults.admit(Call { what, path: self.path.clone() });
@@ -56,8 +72,17 @@ impl SimFile {
 
 impl File for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let _machine = self.alive()?;
-        hold(&self.inode).read_at(buffer, offset)
+        let (admission, _machine) = self.look(What::Read { bytes: buffer.len(), offset })?;
+        let inode = hold(&self.inode);
+        match admission {
+            Admission::Run => inode.read_at(buffer, offset),
+            Admission::Short(_) => {
+                let part = buffer.len().div_ceil(2);
+                inode.read_at(buffer.get_mut(..part).unwrap_or_default(), offset)
+            }
+            Admission::Fail(error) => Err(error),
+            Admission::PowerCut | Admission::Gone => Err(power_is_off()),
+        }
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -74,6 +99,7 @@ impl File for SimFile {
                 inode.write_at(bytes.get(..written).unwrap_or(bytes), offset)?;
                 Err(error)
             }
+            Admission::Gone => Err(power_is_off()),
             Admission::PowerCut => {
                 drop(inode.write_at(bytes, offset));
                 Err(power_is_off())
@@ -93,7 +119,7 @@ impl File for SimFile {
                 inode.fail_sync(&mut Fate::new(CrashMode::Random, &mut machine.rng));
                 Err(error)
             }
-            Admission::PowerCut => Err(power_is_off()),
+            Admission::PowerCut | Admission::Gone => Err(power_is_off()),
         }
     }
 
@@ -105,6 +131,7 @@ impl File for SimFile {
         match admission {
             Admission::Run => hold(&self.inode).set_len(bytes),
             Admission::Fail(error) | Admission::Short(error) => Err(error),
+            Admission::Gone => Err(power_is_off()),
             Admission::PowerCut => {
                 drop(hold(&self.inode).set_len(bytes));
                 Err(power_is_off())
@@ -113,12 +140,12 @@ impl File for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        let _machine = self.alive()?;
+        let _machine = self.look_whole(What::Length)?;
         Ok(hold(&self.inode).len())
     }
 
     fn forget_cache(&self) -> io::Result<()> {
-        let _machine = self.alive()?;
+        let _machine = self.look_whole(What::ForgetCache)?;
         hold(&self.inode).forget_cache();
         Ok(())
     }

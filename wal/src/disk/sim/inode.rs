@@ -24,6 +24,9 @@ use super::fate::{Fate, History};
 /// What a disk writes as a whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
 
+/// How many times its length a growing file gets in memory.
+const GROWTH: usize = 4;
+
 static ZEROS: [u8; SECTOR_BYTES] = [0; SECTOR_BYTES];
 
 /// The bytes of a volume, shared by all its files.
@@ -150,12 +153,21 @@ impl Inode {
 
     fn put(&mut self, bytes: &[u8], start: usize) {
         let range = start..start + bytes.len();
-        if range.end > self.bytes.len() {
+        let before = self.bytes.len();
+        if range.end > before {
             self.resize(range.end);
         }
+        let is_of_zeros = is_zero(bytes);
         for sector in sectors(range.clone()) {
-            self.remember(sector);
+            // NOTE: what was never there and is zero now is zero whatever survives. Files are zero-filled a lot.
+            let is_new = is_of_zeros && sector * SECTOR_BYTES >= before && !self.has_history(sector);
+            if !is_new {
+                self.remember(sector);
+            }
             self.unreadable.remove(&sector);
+        }
+        if is_of_zeros && range.start >= before {
+            return;
         }
         if let Some(target) = self.bytes.get_mut(range) {
             target.copy_from_slice(bytes);
@@ -183,8 +195,16 @@ impl Inode {
             Some(history) => history.push(before),
             None => self.length = Some(History::new(before)),
         }
+        if length > self.bytes.capacity() {
+            // Files that are zero-filled piece by piece are not to be moved for each piece.
+            self.bytes.reserve(GROWTH * length - before);
+        }
         self.bytes.resize(length, 0);
         self.space.resize(before, length);
+    }
+
+    fn has_history(&self, sector: usize) -> bool {
+        self.dirty.contains_key(&sector) || self.lost.contains_key(&sector)
     }
 
     /// Notes what a sector holds before it changes.
@@ -310,6 +330,10 @@ impl Drop for Inode {
 fn sectors(bytes: Range<usize>) -> Range<usize> {
     let end = bytes.end.div_ceil(SECTOR_BYTES);
     if bytes.is_empty() { end..end } else { bytes.start / SECTOR_BYTES..end }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(SECTOR_BYTES).all(|chunk| ZEROS.starts_with(chunk))
 }
 
 fn position(offset: u64) -> io::Result<usize> {
