@@ -25,5 +25,6 @@ mod media;
 mod parquet_files;
 mod planning;
 mod power_cut;
+#[cfg(feature = "seeded-bugs")]
 mod seeded;
 mod support;
