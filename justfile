@@ -46,6 +46,10 @@ soak:
     MALLARD_TEST_KILLS=1000 cargo test --release -p mallard-http --test crash -- --nocapture
     MALLARD_TEST_SCHEDULES=200000 cargo test --release -p mallard-engine --test simulation -- --nocapture
 
+# Power cuts in an emulated machine (needs qemu-system-x86_64): just powercut --cuts 100; --help explains it.
+powercut *ARGS:
+    scripts/powercut {{ARGS}}
+
 # One fuzz target, or all, for some seconds each (needs a nightly toolchain): just fuzz recovery 60
 fuzz TARGET TIME:
     fuzz/run {{TARGET}} {{TIME}}
