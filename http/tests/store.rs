@@ -81,6 +81,27 @@ fn a_damaged_log_is_salvaged_and_the_loss_named_or_refused_and_left_alone() {
 }
 
 #[test]
+fn the_remains_of_a_write_that_a_crash_cut_off_are_no_damage() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    post(&server, 5);
+    server.kill();
+    let segment = data_dir.path().join("wal/00000000000000000001.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    // Where the next frame would begin.
+    let end = (bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1).next_multiple_of(4096);
+    bytes[end..end + 300].fill(7);
+    fs::write(&segment, &bytes).unwrap();
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    let health = health(&server);
+    assert_eq!((&health["status"], &health["degraded_reasons"]), (&json!("ok"), &json!([])));
+    assert_eq!(server.log_in().pageviews(SITE), 5);
+    let kept = fs::read_dir(data_dir.path().join("quarantine")).unwrap().count();
+    assert_eq!(kept, 1, "a copy is kept all the same");
+}
+
+#[test]
 fn a_moved_data_directory_is_the_same_store() {
     let home = tempfile::tempdir().unwrap();
     let (before, after) = (home.path().join("before"), home.path().join("after"));

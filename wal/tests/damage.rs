@@ -214,6 +214,7 @@ fn a_gap_record_survives_another_damage_to_its_segment() {
     assert_eq!(delivered[0], Delivered::Gap(1, 1));
     assert_eq!(delivered[8], Delivered::Gap(9, 9));
     assert_eq!(recovery.report().quarantined, [format!("{}.1", file_name(&victim.path))]);
+    assert_eq!(recovery.report().damaged, recovery.report().quarantined);
     assert_eq!(home.quarantined().len(), 2);
 }
 
@@ -238,6 +239,7 @@ fn a_torn_frame_is_dropped_without_alarm_and_kept_for_inspection() {
     assert_eq!((report.torn_frames, report.torn_bytes > 0), (1, true));
     assert_eq!(report.gaps, []);
     assert_eq!(report.quarantined, [file_name(&path)]);
+    assert_eq!(report.damaged, Vec::<String>::new(), "what was never acknowledged is no damage");
     assert_eq!(report.next_lsn, Lsn::new(2));
 }
 

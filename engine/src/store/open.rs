@@ -99,5 +99,6 @@ fn damage_of(recovery: &Recovery, acknowledged: Lsn) -> Vec<String> {
     let gap = |(first, last): &(Lsn, Lsn)| format!("lost lsn {first}-{last}");
     let quarantined = |name: &String| format!("damaged original kept: quarantine/{name}");
     let gaps = report.gaps.iter().filter(|(_, last)| *last > acknowledged);
-    gaps.map(gap).chain(report.quarantined.iter().map(quarantined)).collect()
+    // NOTE: not `quarantined`: a torn frame was never acknowledged, and is no loss.
+    gaps.map(gap).chain(report.damaged.iter().map(quarantined)).collect()
 }

@@ -28,8 +28,10 @@ pub struct Report {
     pub unreadable_bytes: u64,
     /// Ranges of lost LSNs above the checkpoint, first and last; also those that an earlier recovery recorded.
     pub gaps: Vec<(Lsn, Lsn)>,
-    /// Names of the originals put into the quarantine, by this recovery.
+    /// Names of the originals put into the quarantine, by this recovery: damaged ones, and those with a torn frame.
     pub quarantined: Vec<String>,
+    /// The names among them of those that were damaged.
+    pub damaged: Vec<String>,
     /// Whether there was no segment at all although the checkpoint is not zero: what came after it, if anything, is gone
     /// without a trace.
     pub log_was_missing: bool,

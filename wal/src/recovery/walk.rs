@@ -219,7 +219,8 @@ impl<'a> Walk<'a> {
         if config.on_corruption == OnCorruption::Refuse {
             return Err(Error::Damaged { path: found.path.clone(), at, reason });
         }
-        self.keep_original(found)?;
+        let kept = self.keep_original(found)?;
+        self.report.damaged.extend(kept);
         let bytes = image.bytes();
         let last = next.map(|next| next.base.previous());
         let store = StoreTag::of(origin.store_id);
@@ -241,13 +242,14 @@ impl<'a> Walk<'a> {
         self.rebuild(&filler, header, Some(found), iter::once(Piece::Gap(last)))
     }
 
-    fn keep_original(&mut self, found: &Found) -> Result<(), Error> {
+    /// Gives the file a second name in the quarantine; returns that.
+    fn keep_original(&mut self, found: &Found) -> Result<Option<String>, Error> {
         if is_seeded(Bug::DropOriginal) {
-            return Ok(());
+            return Ok(None);
         }
         let name = repair::quarantine(self.place.env.disk.as_ref(), &found.path, self.place.quarantine)?;
-        self.report.quarantined.push(name);
-        Ok(())
+        self.report.quarantined.push(name.clone());
+        Ok(Some(name))
     }
 
     /// The header of the segment that takes the place of `found`, whose records filled at most `bytes`.
