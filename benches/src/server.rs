@@ -20,8 +20,10 @@ pub struct Server {
 impl Server {
     /// Starts the binary over `data_dir` on a free port and waits until it listens.
     pub fn start(data_dir: &Path) -> Self {
+        // Built before the watch starts: cargo takes longer to see that there is nothing to do than the server to start.
+        let binary = binary();
         let watch = Stopwatch::start();
-        let mut child = Command::new(binary())
+        let mut child = Command::new(binary)
             .env("MALLARD_DATA_DIR", data_dir)
             .env("MALLARD_HOST", "127.0.0.1")
             .env("MALLARD_PORT", "0")
