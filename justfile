@@ -56,10 +56,6 @@ sim SCHEDULES="1000000000" FIRST_SEED="0":
 powercut *ARGS:
     scripts/powercut {{ARGS}}
 
-# Power cuts in an emulated machine (needs qemu-system-x86_64): just powercut --cuts 100; --help explains it.
-powercut *ARGS:
-    scripts/powercut {{ARGS}}
-
 # One fuzz target, or all, for some seconds each (needs a nightly toolchain): just fuzz recovery 60
 fuzz TARGET TIME:
     fuzz/run {{TARGET}} {{TIME}}
