@@ -11,6 +11,7 @@ use mallard_wal::disk::Env;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::{AppendError, Error, IoContext as _};
+use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{
     self, Answer, BreakdownRow, Bucket, Deadline, Dimension, Duck, Interval, MainReport, QueryError, Question,
@@ -42,6 +43,13 @@ impl Engine {
         let layout = store.layout().clone();
         let duck = Duck::open(&query, &layout, env.clone()).at(layout.root())?;
         Ok(Self { store, duck, control: Control::new(env, layout), progress, query_timeout_us: query.timeout_us })
+    }
+
+    /// The same for a directory that is a store already: makes none.
+    pub fn open_existing(config: Config, env: Env) -> Result<Self, Error> {
+        refuse_unfinished_restore(&config, &env)?;
+        Identity::load(env.disk.as_ref(), &Layout::new(&config.data_dir))?;
+        Self::open(config, env)
     }
 
     /// Hands an event to the log and returns at once. The event is durable, and in the answer to every later question,

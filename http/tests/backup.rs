@@ -156,6 +156,15 @@ fn a_restore_overwrites_nothing_and_one_that_was_cut_off_is_no_store() {
     let restored = home.path().join("restored-damaged");
     let output = run(&["restore", "--from", text(&damaged), "--data-dir", text(&restored)]);
     assert_ne!(output.status.code(), Some(0), "what does not verify is not restored");
+    let restored = home.path().join("restored-in-part");
+    succeed(&["restore", "--accept-damage", "--from", text(&damaged), "--data-dir", text(&restored)]);
+
+    let (nowhere, new) = (home.path().join("nowhere"), home.path().join("new.tar"));
+    for arguments in [&["backup", "--to", text(&new)][..], &["snapshot"], &["acknowledge-loss"]] {
+        let output = run(&[arguments, &["--data-dir", text(&nowhere)]].concat());
+        assert_eq!(output.status.code(), Some(73), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(!nowhere.exists() && !new.exists(), "nothing is made where there is no store");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! begin    the folder is empty          RESTORING is put into it: until the end nothing opens it
 //! file     each file, synced
-//! finish   everything verifies          else the folder stays as it is, unopened
+//! finish   everything verifies          else the folder stays as it is, unopened, unless damage is accepted
 //!          the log goes into Parquet    so that only the manifest names the store
 //!          a store id of its own        the old store's log can never be mixed up with the new one's
 //!          RESTORING is removed
@@ -90,10 +90,11 @@ impl Restore {
     }
 
     /// Verifies what was taken and makes it a store of its own. `progress` hears how many bytes of how many are verified.
-    pub fn finish(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Restored, Error> {
+    /// With `accepts_damage` what verifies is restored, and the store knows what it misses, as after damage on its disk.
+    pub fn finish(self, accepts_damage: bool, progress: &mut dyn FnMut(u64, u64)) -> Result<Restored, Error> {
         let root = self.layout.root();
         let found = verify(root, &self.env, progress)?;
-        if let Some(fault) = found.faults.first() {
+        if let Some(fault) = found.faults.first().filter(|_| !accepts_damage) {
             let count = found.faults.len();
             return Err(refused(root, &format!("the copy is damaged ({count} faults): {fault}")));
         }

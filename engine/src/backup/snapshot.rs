@@ -140,6 +140,8 @@ impl Snapshots {
     /// One at a time, among all processes; what earlier ones left unfinished is removed.
     fn lock(&self) -> Result<Box<dyn Lock>, Error> {
         let (disk, folder) = (self.env.disk.as_ref(), self.layout.snapshots());
+        // Nothing is made where there is no store.
+        Identity::load(disk, &self.layout)?;
         durable::create_dirs(disk, self.layout.root(), Path::new("snapshots")).at(&folder)?;
         let path = folder.join("LOCK");
         let lock = disk.lock(&path).map_err(|source| match source.kind() {

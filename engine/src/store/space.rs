@@ -24,7 +24,7 @@ use crate::layout::Layout;
 const LOOK_US: i64 = 200_000;
 /// The part of the reserve that the ballast has.
 const BALLAST_SHARE: u64 = 4;
-const CHUNK_BYTES: usize = 64 << 10;
+const CHUNK_BYTES: usize = 256 << 10;
 static ZEROS: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
 
 /// The volume of a store.

@@ -80,39 +80,17 @@ impl Oracle {
 
 fn event(number: usize, now_us: i64) -> Event {
     let site = if number % 16 == 15 { 2 } else { usize::from(number % 3 == 2) };
-    Event {
-        site: SiteId::parse(SITES[site]).unwrap(),
-        visitor: VisitorId::parse(&format!("visitor-{}", number % 5)).unwrap(),
-        // Every eighth event happened yesterday.
-        timestamp: Timestamp::saturating_from_micros(now_us - if number % 8 == 5 { DAY_US } else { 0 }),
-        name: EventName::parse("pageview").unwrap(),
-        pathname: format!("/page/{number}").into(),
-        hostname: None,
-        referrer: None,
-        referrer_source: None,
-        utm_source: None,
-        utm_medium: None,
-        utm_campaign: None,
-        utm_content: None,
-        utm_term: None,
-        browser: Some("Firefox".into()),
-        browser_version: None,
-        os: None,
-        os_version: None,
-        device_type: None,
-        screen_size: None,
-        country_code: None,
-        region: None,
-        city: None,
-        props: None,
-        revenue_amount: None,
-        revenue_currency: None,
-        event_id: EventId::parse(&format!("event-{number}")).unwrap(),
-        channel: None,
-        user_hash: None,
-        interactive: None,
-        time_rounded: None,
-    }
+    // Every eighth event happened yesterday.
+    let at_us = now_us - if number % 8 == 5 { DAY_US } else { 0 };
+    let event = Event::new(
+        SiteId::parse(SITES[site]).unwrap(),
+        VisitorId::parse(&format!("visitor-{}", number % 5)).unwrap(),
+        Timestamp::saturating_from_micros(at_us),
+        EventName::parse("pageview").unwrap(),
+        &format!("/page/{number}"),
+        EventId::parse(&format!("event-{number}")).unwrap(),
+    );
+    Event { browser: Some("Firefox".into()), ..event }
 }
 
 /// The number in an event's id.

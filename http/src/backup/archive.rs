@@ -154,6 +154,18 @@ fn read_tar(stream: impl Read, restore: &mut Restore, at: &dyn Fn(io::Error) -> 
 }
 
 impl Place {
+    /// Removes the file of a backup that failed. A folder is left: what is in it is no store, and may be of use.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this command has just made the file, for its user and not for the store"
+    )]
+    pub(super) fn discard(&self) {
+        if let Self::TarFile(path) = self {
+            // The failure itself is what is reported.
+            fs::remove_file(path).ok();
+        }
+    }
+
     fn path(&self) -> PathBuf {
         match self {
             Self::Folder(path) | Self::TarFile(path) => path.clone(),

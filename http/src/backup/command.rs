@@ -49,6 +49,9 @@ pub(crate) struct RestoreOptions {
     /// A folder or .tar file that `backup` has written, a folder below snapshots/, or - for tar on standard input.
     #[arg(long, value_name = "PATH")]
     from: PathBuf,
+    /// Restore what verifies of a copy that is damaged; the store then says what it misses.
+    #[arg(long)]
+    accept_damage: bool,
     #[command(flatten)]
     store: Store,
 }
@@ -69,8 +72,11 @@ pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Resul
     let bar = progress::of_bytes("copying");
     let outcome = backup(&data_dir, &env::real(), &WITHOUT, writing.archive(), &mut progress::show(&bar));
     bar.finish_and_clear();
-    let image = outcome?;
-    writing.finish().map_err(at)?;
+    let outcome = outcome.map_err(Failure::from).and_then(|image| {
+        writing.finish().map_err(at)?;
+        Ok(image)
+    });
+    let image = outcome.inspect_err(|_| place.discard())?;
     tell(&format!("backup written: {}", described(&image)))
 }
 
@@ -80,7 +86,7 @@ pub(crate) fn restore(options: &RestoreOptions, environment: &Environment) -> Re
     let mut restore = Restore::begin(&data_dir, env::real()).map_err(Failure::DataDirectory)?;
     archive::read(&Place::of(&options.from), &mut restore)?;
     let bar = progress::of_bytes("verifying");
-    let outcome = restore.finish(&mut progress::show(&bar));
+    let outcome = restore.finish(options.accept_damage, &mut progress::show(&bar));
     bar.finish_and_clear();
     let restored = outcome?;
     let (events, sites, lsn) = (restored.events, restored.sites, restored.last_lsn);
