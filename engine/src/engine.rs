@@ -14,7 +14,8 @@ use crate::error::{AppendError, Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{
-    self, Answer, BreakdownRow, Bucket, Deadline, Dimension, Duck, Interval, MainReport, QueryError, Question,
+    self, Answer, BreakdownRow, Bucket, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport, Interval,
+    MainReport, QueryError, Question,
 };
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};
@@ -82,6 +83,29 @@ impl Engine {
         limit: usize,
     ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
         self.ask(question, |view, deadline| query::breakdown(&self.duck, view, question, dimension, limit, deadline))
+    }
+
+    /// How many visitors filled the steps of a funnel, in order.
+    pub fn funnel(&self, question: &Question, funnel: &Funnel) -> Result<Answer<FunnelReport>, QueryError> {
+        self.ask(question, |view, deadline| query::funnel(&self.duck, view, question, funnel, deadline))
+    }
+
+    /// The `limit` most frequent pages that were viewed next after `page`, in the same session.
+    pub fn flow(&self, question: &Question, page: &str, limit: usize) -> Result<Answer<Vec<FlowRow>>, QueryError> {
+        self.ask(question, |view, deadline| query::flow(&self.duck, view, question, page, limit, deadline))
+    }
+
+    /// Who came back, by the week of the first visit, for every week of the span that has begun; `weeks`, at most 52, are
+    /// followed, the first included. `is_identified` says that the site identifies its users.
+    pub fn retention(
+        &self,
+        question: &Question,
+        weeks: usize,
+        is_identified: bool,
+    ) -> Result<Answer<Vec<Cohort>>, QueryError> {
+        self.ask(question, |view, deadline| {
+            query::retention(&self.duck, view, question, weeks, is_identified, deadline)
+        })
     }
 
     /// Answers from what can be read: a file that turns out to be damaged is left out, and the answer says so.

@@ -43,7 +43,8 @@ pub use maintenance::Maintenance;
 pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
 pub use query::{
-    Answer, BreakdownRow, Bucket, Dimension, Interval, MainReport, QueryConfig, QueryError, Question, Span,
+    Answer, BreakdownRow, Bucket, Cohort, Dimension, FlowRow, Funnel, FunnelReport, FunnelStep, Identity, Interval,
+    MainReport, QueryConfig, QueryError, Question, Span,
 };
 pub use receipt::Receipt;
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};

@@ -21,8 +21,8 @@ use std::vec;
 
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
-    Answer, Config, Dimension, Engine, Interval, Maintenance, QueryError, Question, Receipt, SiteSummary, Span, Step,
-    TimeZone,
+    Answer, Config, Dimension, Engine, Funnel, FunnelStep, Interval, Maintenance, QueryError, Question, Receipt,
+    SiteSummary, Span, Step, TimeZone,
 };
 use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
@@ -35,6 +35,7 @@ use tempfile::TempDir;
 const SEEDS: u64 = 20;
 /// Enough that the hot tail of a site has several chunks, and that a compaction ends inside of one.
 const SIZE: Size = Size { walks: 260..340, visitors: 9, days: 2 };
+const HOUR_US: i64 = 3_600 * 1_000_000;
 const DAY_US: i64 = 86_400 * 1_000_000;
 /// The first dimensions cost one pass over a day together, every other one a pass of its own. So these take turns: each is
 /// asked for in every situation by some of the histories.
@@ -233,8 +234,24 @@ impl Lab {
                 self.compare(answer, oracle.breakdown(*dimension, 1000), &format!("{dimension:?} {when}"));
             }
         }
+        self.check_ordered(when);
         assert_eq!(self.engine().sites(), sites_of(&self.stored), "sites {when}, seed {}", self.seed);
         self.counts.reports += self.questions.len() * (5 + dimensions.len()) + 1;
+    }
+
+    /// Compares the reports that depend on the order of events.
+    fn check_ordered(&mut self, when: &str) {
+        let page = |path: &str| FunnelStep::Page(path.into());
+        let steps = vec![page("/"), page("/a"), FunnelStep::Event("signup".into())];
+        let funnel = Funnel { steps, window_us: Some(HOUR_US) };
+        for question in &self.questions {
+            let (engine, oracle) = (self.engine(), Oracle::new(&self.stored, question));
+            self.compare(engine.funnel(question, &funnel), oracle.funnel(&funnel), &format!("funnel {when}"));
+            self.compare(engine.flow(question, "/", 10), oracle.flow("/", 10), &format!("flow {when}"));
+            let retention = oracle.retention(&self.stored, 3, true, self.clock.now_us());
+            self.compare(engine.retention(question, 3, true), retention, &format!("retention {when}"));
+        }
+        self.counts.reports += self.questions.len() * 3;
     }
 
     /// Compares the two reports that every dashboard begins with.

@@ -5,7 +5,8 @@
 //! | POST /api/event | anyone, from any page | [`ingest::event`] |
 //! | GET /api/event | anyone, from any page; no HEAD: it must not count | [`ingest::pixel`] |
 //! | POST /api/auth/{setup, login, logout}, GET /api/auth/status | anyone | [`auth::handlers`] |
-//! | GET /api/stats/{main, timeseries}, /api/stats/breakdown/{dimension} | readers | [`stats`] |
+//! | GET /api/stats/{main, timeseries, sessions, funnel, sequences, flow, retention} | readers | [`stats`] |
+//! | GET /api/stats/breakdown/{dimension} | readers | [`stats`] |
 //! | GET /api/sites | readers | [`sites`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
@@ -59,6 +60,11 @@ enum Handler<'a> {
     Main,
     Timeseries,
     Breakdown(&'a str),
+    Sessions,
+    Funnel,
+    Sequences,
+    Flow,
+    Retention,
     Sites,
     AcknowledgeLoss,
     TakeSnapshot,
@@ -91,6 +97,11 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::GET, ["api", "stats", "breakdown", dimension]) => {
             ("breakdown", Readers, DashboardOrigin, Handler::Breakdown(dimension))
         }
+        (&Method::GET, ["api", "stats", "sessions"]) => ("sessions", Readers, DashboardOrigin, Handler::Sessions),
+        (&Method::GET, ["api", "stats", "funnel"]) => ("funnel", Readers, DashboardOrigin, Handler::Funnel),
+        (&Method::GET, ["api", "stats", "sequences"]) => ("sequences", Readers, DashboardOrigin, Handler::Sequences),
+        (&Method::GET, ["api", "stats", "flow"]) => ("flow", Readers, DashboardOrigin, Handler::Flow),
+        (&Method::GET, ["api", "stats", "retention"]) => ("retention", Readers, DashboardOrigin, Handler::Retention),
         (&Method::GET, ["api", "sites"]) => ("sites", Readers, DashboardOrigin, Handler::Sites),
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
@@ -132,6 +143,11 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Main => stats::main::get(app, &request).await,
         Handler::Timeseries => stats::timeseries::get(app, &request).await,
         Handler::Breakdown(dimension) => stats::breakdown::get(app, &request, dimension).await,
+        Handler::Sessions => stats::sessions::get(app, &request).await,
+        Handler::Funnel => stats::funnel::get(app, &request).await,
+        Handler::Sequences => stats::sequences::get(app, &request).await,
+        Handler::Flow => stats::flow::get(app, &request).await,
+        Handler::Retention => stats::retention::get(app, &request).await,
         Handler::Sites => sites::get(app),
         Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::TakeSnapshot => backup::api::take(app).await,
@@ -217,11 +233,16 @@ mod tests {
     }
 
     /// Every path of the table that does not depend on the built dashboard.
-    const GET_PATHS: [&str; 14] = [
+    const GET_PATHS: [&str; 19] = [
         "/api/auth/status",
         "/api/stats/main",
         "/api/stats/timeseries",
         "/api/stats/breakdown/pages",
+        "/api/stats/sessions",
+        "/api/stats/funnel",
+        "/api/stats/sequences",
+        "/api/stats/flow",
+        "/api/stats/retention",
         "/api/sites",
         "/health",
         "/health/ready",

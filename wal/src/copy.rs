@@ -68,13 +68,7 @@ fn whole(disk: &dyn Disk, found: &Found) -> Result<Vec<u8>, Error> {
 }
 
 /// The newest segment. If it goes on looking torn or damaged, it is, and is copied as it is.
-fn newest(
-    disk: &dyn Disk,
-    found: &Found,
-    to: &Path,
-    store_id: u128,
-    last_lsn: &mut Option<Lsn>,
-) -> Result<u64, Error> {
+fn newest(disk: &dyn Disk, found: &Found, to: &Path, store_id: u128, last_lsn: &mut Option<Lsn>) -> Result<u64, Error> {
     let mut read = Ok(Vec::new());
     for _ in 0..READS_MAX {
         read = whole(disk, found);

@@ -8,6 +8,17 @@ pub(super) enum Scope {
     /// That of the session's first pageview, or of its first event if it has no pageview, so that clicks within the site
     /// do not turn visits into direct ones. Visitors with such a session, pageviews of such sessions.
     Session,
+    /// That of the session's first pageview, where there is one.
+    Entry,
+    /// That of the session's last pageview, where there is one.
+    Exit,
+}
+
+impl Scope {
+    /// Whether sessions are counted, not events.
+    pub(super) const fn is_of_sessions(self) -> bool {
+        !matches!(self, Self::Event)
+    }
 }
 
 macro_rules! dimensions {
@@ -64,6 +75,8 @@ dimensions! {
     Regions "regions", Event "region", "(unknown)";
     Cities "cities", Event "city", "(unknown)";
     Hostnames "hostnames", Event "hostname", "(unknown)";
+    EntryPages "entry_pages", Entry "pathname", "(unknown)";
+    ExitPages "exit_pages", Exit "pathname", "(unknown)";
 }
 
 impl Dimension {

@@ -6,6 +6,7 @@
 //! cuts.rs       where a UTC day is cut                    partial.rs     one pass over a day: Fold -> DayPartial
 //! cache.rs      partials that are kept                    sessions.rs    the rules of a session
 //! stream.rs     files and hot rows, in order              tally.rs       counting by value
+//! walk.rs       rows in order, for ordered reports        journey.rs     their steps and answers
 //! rows.rs       Arrow batches as typed rows               source.rs      what the store shows: Snapshot
 //! pool.rs       DuckDB and its connections                deadline.rs    time limits
 //! views.rs      the derived mallard.duckdb                sql.rs         the only place that writes SQL
@@ -32,6 +33,7 @@ mod config;
 mod cuts;
 mod deadline;
 mod dimension;
+mod journey;
 mod partial;
 mod pool;
 mod question;
@@ -46,6 +48,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod views;
+mod walk;
 
 use std::path::{Path, PathBuf};
 
@@ -59,6 +62,7 @@ use report::Asked;
 pub use config::QueryConfig;
 pub(crate) use deadline::Deadline;
 pub use dimension::Dimension;
+pub use journey::{Cohort, FlowRow, Funnel, FunnelReport, FunnelStep, Identity};
 pub use question::{Answer, BreakdownRow, Bucket, Interval, MainReport, QueryError, Question, Span};
 pub(crate) use source::{Snapshot, Source, SourceFile};
 
@@ -130,4 +134,39 @@ pub(crate) fn breakdown(
     deadline: &Deadline,
 ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
     report::breakdown::report(&duck.asked(snapshot, question, deadline), dimension, limit)
+}
+
+/// How many visitors filled the steps of a funnel, in order.
+pub(crate) fn funnel(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    funnel: &Funnel,
+    deadline: &Deadline,
+) -> Result<Answer<FunnelReport>, QueryError> {
+    report::funnel::report(&duck.asked(snapshot, question, deadline), funnel)
+}
+
+/// The `limit` most frequent pages that were viewed next after `page`.
+pub(crate) fn flow(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    page: &str,
+    limit: usize,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<FlowRow>>, QueryError> {
+    report::flow::report(&duck.asked(snapshot, question, deadline), page, limit)
+}
+
+/// Who came back, by the week of the first visit.
+pub(crate) fn retention(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    weeks: usize,
+    is_identified: bool,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<Cohort>>, QueryError> {
+    report::retention::report(&duck.asked(snapshot, question, deadline), weeks, is_identified, duck.env.clock.now_us())
 }

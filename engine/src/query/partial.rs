@@ -122,7 +122,7 @@ struct Visitor {
 struct Facet {
     dimension: Dimension,
     tally: Option<Tally>,
-    /// [`Scope::Session`]: the value that the current session is counted under.
+    /// [`Scope::is_of_sessions`]: the value that the current session is counted under.
     attributed: ValueId,
 }
 
@@ -186,21 +186,22 @@ impl<'a> Fold<'a> {
     /// Continues the session or begins the next one, and keeps the values that it is counted under.
     fn enter_session(&mut self, act: Act, row: Row<'_>) {
         let session = self.visitor.session.as_mut().filter(|session| session.continues_with(act));
-        let (is_attributed, start_us) = match session {
+        let is_view = act.kind == Kind::Pageview;
+        let (begins, is_first_view, start_us) = match session {
             Some(session) => {
-                let is_first_pageview = act.kind == Kind::Pageview && session.pageviews() == 0;
+                let is_first_view = is_view && session.pageviews() == 0;
                 session.extend(act);
-                (is_first_pageview, session.start_us())
+                (false, is_first_view, session.start_us())
             }
             None => {
                 self.end_session();
                 self.visitor.session = Some(Session::begin(act));
-                (true, act.at_us)
+                (true, is_view, act.at_us)
             }
         };
-        if is_attributed && self.cuts.window.contains(start_us) {
+        if (begins || is_view) && self.cuts.window.contains(start_us) {
             for (facet, value) in self.facets.iter_mut().zip(row.values()) {
-                facet.attribute(value);
+                facet.attribute(value, begins, is_view, is_first_view);
             }
         }
     }
@@ -232,7 +233,7 @@ impl<'a> Fold<'a> {
     }
 }
 
-fn out_of_order() -> QueryError {
+pub(super) fn out_of_order() -> QueryError {
     QueryError::internal("the rows of a day did not arrive in the order (visitor, timestamp, lsn)")
 }
 
@@ -257,11 +258,16 @@ impl Facet {
         }
     }
 
-    fn attribute(&mut self, value: Option<&str>) {
-        if self.dimension.scope() == Scope::Session {
-            let before = self.attributed;
-            self.attributed = self.place(value).map_or(before, |(_, id)| id);
-        }
+    /// Takes the value of an event that begins its session, or of a pageview, if it decides what the session counts under.
+    fn attribute(&mut self, value: Option<&str>, begins: bool, is_view: bool, is_first_view: bool) {
+        let value = match self.dimension.scope() {
+            Scope::Session if begins || is_first_view => value,
+            Scope::Entry if begins || is_first_view => value.filter(|_| is_view),
+            Scope::Exit => value.filter(|_| is_view),
+            _ => return,
+        };
+        let before = self.attributed;
+        self.attributed = self.place(value).map_or(before, |(_, id)| id);
     }
 
     fn count_event(&mut self, value: Option<&str>, pageviews: u64, visitor: u64) {
@@ -273,7 +279,7 @@ impl Facet {
     }
 
     fn count_session(&mut self, session: &Session, visitor: u64) {
-        if self.dimension.scope() == Scope::Session
+        if self.dimension.scope().is_of_sessions()
             && let Some(tally) = &mut self.tally
         {
             tally.count(self.attributed, visitor, session.pageviews());

@@ -7,11 +7,10 @@ use std::cmp::Ordering;
 use arrow::array::{Array, BooleanArray, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
 
-use super::dimension::{Dimension, Facets};
 use super::question::QueryError;
 use super::sessions::Act;
 
-/// The columns that every report reads, beside those of its dimensions.
+/// The columns that every report reads, beside those it asks for.
 const COLUMNS: [&str; 6] = ["visitor_id", "timestamp", "lsn", "event_name", "interactive", "time_rounded"];
 
 const PAGEVIEW: &str = "pageview";
@@ -38,18 +37,18 @@ impl Kind {
     }
 }
 
-/// The names of the columns to read for `facets`, each once.
-pub(super) fn column_names(facets: Facets) -> Vec<&'static str> {
+/// The names of the columns to read when a report asks for `texts`, each once.
+pub(super) fn column_names(texts: &[&'static str]) -> Vec<&'static str> {
     let mut names = COLUMNS.to_vec();
-    for column in facets.iter().map(Dimension::column) {
-        if !names.contains(&column) {
+    for column in texts {
+        if !names.contains(column) {
             names.push(column);
         }
     }
     names
 }
 
-/// A batch with the columns of some facets.
+/// A batch with the columns that a report asks for.
 #[derive(Debug)]
 pub(super) struct Rows {
     visitors: StringArray,
@@ -72,9 +71,10 @@ pub(super) struct Row<'a> {
 }
 
 impl Rows {
-    pub(super) fn new(batch: &RecordBatch, facets: Facets) -> Result<Self, QueryError> {
+    /// The rows of `batch`, with the columns of text `texts`.
+    pub(super) fn new(batch: &RecordBatch, texts: &[&'static str]) -> Result<Self, QueryError> {
         let [visitors, timestamps, lsns, names, interactive, rounded] = COLUMNS;
-        let values = facets.iter().map(|dimension| column(batch, dimension.column()));
+        let values = texts.iter().map(|name| column(batch, name));
         Ok(Self {
             visitors: column(batch, visitors)?,
             timestamps: column(batch, timestamps)?,
@@ -126,7 +126,18 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The value of each facet, in the order of [`Facets::iter`].
+    /// The value of the column of text that was asked for as number `nth`, from 0.
+    pub(super) fn text(self, nth: usize) -> Option<&'a str> {
+        let values = self.rows.values.get(nth)?;
+        values.is_valid(self.index).then(|| values.value(self.index))
+    }
+
+    /// The event's name.
+    pub(super) fn name(self) -> &'a str {
+        self.rows.names.value(self.index)
+    }
+
+    /// The value of each column of text that was asked for, in the order of asking.
     pub(super) fn values(self) -> impl Iterator<Item = Option<&'a str>> {
         self.rows.values.iter().map(move |values| values.is_valid(self.index).then(|| values.value(self.index)))
     }

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 
 use super::cuts::Cuts;
 use super::deadline::Deadline;
-use super::dimension::Facets;
+use super::dimension::{Dimension, Facets};
 use super::partial::{DayPartial, Fold};
 use super::pool::Pool;
 use super::question::QueryError;
@@ -39,21 +39,44 @@ pub(super) fn fold_day(
     facets: Facets,
     deadline: &Deadline,
 ) -> Result<DayPartial, QueryError> {
-    let tail = source.tail.iter().map(|batch| Rows::new(batch, facets)).collect::<Result<Vec<_>, _>>()?;
-    let mut merge = Merge { hot: sorted(&tail), fold: Fold::new(cuts, facets) };
-    if !source.files.is_empty() {
-        source.files.iter().try_for_each(|file| verify(file, deadline))?;
-        pool.lease(deadline)?.query(&ordered_rows(&source.files, facets)?, |batch| {
-            deadline.check()?;
-            merge.take(batch, facets)
-        })?;
-    }
-    merge.finish(source.damaged.first().map(|damage| damage.as_str().into()))
+    let mut fold = Fold::new(cuts, facets);
+    let texts: Vec<&'static str> = facets.iter().map(Dimension::column).collect();
+    read_day(pool, source, &texts, deadline, &mut |row| fold.push(row))?;
+    fold.finish(damage_of(source))
 }
 
-/// The rows of `files` in the order of a day, with the columns that `facets` need.
-fn ordered_rows(files: &[SourceFile], facets: Facets) -> Result<String, QueryError> {
-    let columns = column_names(facets).join(", ");
+/// What of the day that `source` holds cannot be read; `None` if nothing is known to be missing.
+pub(super) fn damage_of(source: &Source) -> Option<Box<str>> {
+    source.damaged.first().map(|damage| damage.as_str().into())
+}
+
+/// Hands every row of the day that `source` holds to `push`, in the order (visitor, timestamp, lsn), with the columns of
+/// text `texts`.
+pub(super) fn read_day(
+    pool: &Pool,
+    source: &Source,
+    texts: &[&'static str],
+    deadline: &Deadline,
+    push: Push<'_>,
+) -> Result<(), QueryError> {
+    let tail = source.tail.iter().map(|batch| Rows::new(batch, texts)).collect::<Result<Vec<_>, _>>()?;
+    let mut merge = Merge { hot: sorted(&tail), push };
+    if !source.files.is_empty() {
+        source.files.iter().try_for_each(|file| verify(file, deadline))?;
+        pool.lease(deadline)?.query(&ordered_rows(&source.files, texts)?, |batch| {
+            deadline.check()?;
+            merge.take(batch, texts)
+        })?;
+    }
+    merge.finish()
+}
+
+/// Where the rows of a day go, one by one.
+type Push<'a> = &'a mut dyn FnMut(Row<'_>) -> Result<(), QueryError>;
+
+/// The rows of `files` in the order of a day, with the columns of text `texts`.
+fn ordered_rows(files: &[SourceFile], texts: &[&'static str]) -> Result<String, QueryError> {
+    let columns = column_names(texts).join(", ");
     let table = sql::read_parquet(files.iter().map(|file| file.path.as_path()))?;
     Ok(format!("SELECT {columns} FROM {table} ORDER BY visitor_id, timestamp, lsn NULLS FIRST"))
 }
@@ -65,29 +88,29 @@ fn sorted(batches: &[Rows]) -> Vec<Row<'_>> {
     rows
 }
 
-/// Folds the rows of files among the hot rows.
-struct Merge<'a> {
+/// Puts the rows of files among the hot rows.
+struct Merge<'a, 'p> {
     /// What is left of the hot rows; the next one is the last.
     hot: Vec<Row<'a>>,
-    fold: Fold<'a>,
+    push: Push<'p>,
 }
 
-impl Merge<'_> {
-    fn take(&mut self, batch: &RecordBatch, facets: Facets) -> Result<(), QueryError> {
-        for row in Rows::new(batch, facets)?.iter() {
+impl Merge<'_, '_> {
+    fn take(&mut self, batch: &RecordBatch, texts: &[&'static str]) -> Result<(), QueryError> {
+        for row in Rows::new(batch, texts)?.iter() {
             while let Some(hot) = self.hot.pop_if(|hot| hot.compare(row).is_lt()) {
-                self.fold.push(hot)?;
+                (self.push)(hot)?;
             }
-            self.fold.push(row)?;
+            (self.push)(row)?;
         }
         Ok(())
     }
 
-    fn finish(mut self, damage: Option<Box<str>>) -> Result<DayPartial, QueryError> {
+    fn finish(mut self) -> Result<(), QueryError> {
         while let Some(hot) = self.hot.pop() {
-            self.fold.push(hot)?;
+            (self.push)(hot)?;
         }
-        self.fold.finish(damage)
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use mallard_engine::{Question, Span, TimeZone};
-use mallard_event::{Event, EventId, EventName, SiteId, Stored, Timestamp, VisitorId};
+use mallard_event::{Amount, Currency, Event, EventId, EventName, Props, SiteId, Stored, Timestamp, VisitorId};
 use proptest::array::uniform17;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -49,6 +49,31 @@ const NAMES: [&str; 6] = ["pageview", "pageview", "pageview", "engagement", "sig
 /// Values of text columns, among them those that NULL could be mistaken for.
 const TEXTS: [Option<&str>; 6] = [None, Some(""), Some("(unknown)"), Some("(direct)"), Some("Zürich"), Some("a'b")];
 
+/// Users whom a site identifies, or none.
+const USERS: [Option<&str>; 5] = [None, None, Some("ann"), Some("bob"), Some("cy")];
+
+/// Revenue: an amount in ten-thousandths, and its currency.
+const REVENUES: [(Option<i64>, Option<&str>); 6] = [
+    (None, None),
+    (None, Some("EUR")),
+    (Some(125_000), Some("EUR")),
+    (Some(-1), Some("USD")),
+    (Some(99_999_999_999_999), Some("USD")),
+    (Some(70_001), None),
+];
+
+/// Properties, with the same key several times, values of every type, and JSON that is no object.
+const PROPS: [Option<&str>; 8] = [
+    None,
+    None,
+    Some(r#"{"plan":"pro"}"#),
+    Some(r#"{"plan":"free","seats":3}"#),
+    Some(r#"{"seats":"3","plan":true}"#),
+    Some(r#"{"plan":null,"":""}"#),
+    Some(r#"["plan"]"#),
+    Some(r#"{"pl\u0061n":"\u0070ro"}"#),
+];
+
 /// The site that questions are about is the busiest; another has a name that is a folder's.
 const SITES: [&str; 5] = ["first", "first", "first", "second", ".."];
 
@@ -91,11 +116,15 @@ struct Step {
     pathname: &'static str,
     texts: [Option<&'static str>; 17],
     interactive: Option<bool>,
+    extras: Extras,
     is_rounded: bool,
     /// Events reach the log in the order of these, not of their times.
     arrival: u32,
     place: usize,
 }
+
+/// What only some events carry: a user, revenue, properties.
+type Extras = (Option<&'static str>, (Option<i64>, Option<&'static str>), Option<&'static str>);
 
 pub(crate) fn histories(size: &Size) -> impl Strategy<Value = History> + use<> {
     (select(&PLACES[..]), vec(walk(size), size.walks.clone()), stretch(size.days)).prop_map(
@@ -125,13 +154,15 @@ fn walk(size: &Size) -> impl Strategy<Value = Walk> + use<> {
 fn step() -> impl Strategy<Value = Step> {
     let facts = (select(&GAPS_US[..]), select(&NAMES[..]), select(&["/", "/a", "/b"][..]));
     let flags = (any::<Option<bool>>(), prop::bool::weighted(0.05));
-    (facts, uniform17(select(&TEXTS[..])), flags, any::<u32>(), 0_usize..4).prop_map(
-        |((gap_us, name, pathname), texts, (interactive, is_rounded), arrival, place)| Step {
+    let extras = (select(&USERS[..]), select(&REVENUES[..]), select(&PROPS[..]));
+    (facts, uniform17(select(&TEXTS[..])), flags, extras, any::<u32>(), 0_usize..4).prop_map(
+        |((gap_us, name, pathname), texts, (interactive, is_rounded), extras, arrival, place)| Step {
             gap_us,
             name,
             pathname,
             texts,
             interactive,
+            extras,
             is_rounded,
             arrival,
             place,
@@ -177,6 +208,7 @@ fn event(walk: &Walk, step: &Step, at_us: i64) -> Event {
     let is_rounded = walk.is_rounded || step.is_rounded;
     let at_us = if is_rounded { at_us.div_euclid(HOUR_US) * HOUR_US } else { at_us };
     let text = |index: usize| step.texts[index].map(Into::into);
+    let (user, (amount, currency), props) = step.extras;
     Event {
         site: SiteId::parse(walk.site).unwrap(),
         visitor: VisitorId::parse(walk.visitor).unwrap(),
@@ -200,12 +232,12 @@ fn event(walk: &Walk, step: &Step, at_us: i64) -> Event {
         country_code: text(14),
         region: text(15),
         city: text(16),
-        props: None,
-        revenue_amount: None,
-        revenue_currency: None,
+        props: props.map(|text| Props::parse(text).unwrap()),
+        revenue_amount: amount.map(|units| Amount::from_ten_thousandths(units).unwrap()),
+        revenue_currency: currency.map(|code| Currency::parse(code).unwrap()),
         event_id: EventId::parse("id").unwrap(),
         channel: text(2),
-        user_hash: None,
+        user_hash: user.map(Into::into),
         interactive: step.interactive,
         time_rounded: is_rounded.then_some(true).or(step.interactive.map(|_| false)),
     }

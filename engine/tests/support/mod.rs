@@ -7,4 +7,5 @@
 #![allow(clippy::cast_precision_loss, reason = "the counts of a test are small")]
 
 pub(crate) mod history;
+pub(crate) mod journeys;
 pub(crate) mod oracle;

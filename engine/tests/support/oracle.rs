@@ -12,15 +12,15 @@ use mallard_engine::{BreakdownRow, Bucket, Dimension, Interval, MainReport, Ques
 use mallard_event::{Event, Stored};
 
 const MINUTE_US: i64 = 60_000_000;
-const HOUR_US: i64 = 60 * MINUTE_US;
+pub(super) const HOUR_US: i64 = 60 * MINUTE_US;
 
 /// A visitor of one UTC day: ids do not outlive a day.
-type Visitor<'a> = (String, &'a str);
+pub(super) type Visitor<'a> = (String, &'a str);
 
 /// All events of the question's site in the order (timestamp, lsn), by visitor.
 pub(crate) struct Oracle<'a> {
-    question: &'a Question,
-    visitors: BTreeMap<Visitor<'a>, Vec<&'a Event>>,
+    pub(super) question: &'a Question,
+    pub(super) visitors: BTreeMap<Visitor<'a>, Vec<&'a Event>>,
 }
 
 impl<'a> Oracle<'a> {
@@ -36,7 +36,7 @@ impl<'a> Oracle<'a> {
     }
 
     /// The events inside the span, with their visitors.
-    fn events(&self) -> impl Iterator<Item = (&Visitor<'a>, &'a Event)> {
+    pub(super) fn events(&self) -> impl Iterator<Item = (&Visitor<'a>, &'a Event)> {
         let all = self.visitors.iter().flat_map(|(visitor, events)| events.iter().map(move |event| (visitor, *event)));
         all.filter(|(_, event)| self.is_inside(event))
     }
@@ -54,7 +54,7 @@ impl<'a> Oracle<'a> {
         sessions
     }
 
-    fn is_inside(&self, event: &Event) -> bool {
+    pub(super) fn is_inside(&self, event: &Event) -> bool {
         let span = self.question.span;
         (span.start_us..span.end_us).contains(&event.timestamp.micros())
     }
@@ -100,8 +100,7 @@ impl<'a> Oracle<'a> {
         match of_session(dimension) {
             Some(value) => {
                 for (visitor, session) in self.sessions() {
-                    let first_pageview = session.iter().find(|event| is_pageview(event));
-                    let (visitors, pageviews) = values.entry(value(first_pageview.unwrap_or(&session[0]))).or_default();
+                    let (visitors, pageviews) = values.entry(value(&session)).or_default();
                     visitors.insert(visitor);
                     *pageviews += pageviews_of(&session);
                 }
@@ -131,7 +130,7 @@ impl<'a> Oracle<'a> {
     }
 }
 
-fn is_one_session(before: &Event, after: &Event) -> bool {
+pub(super) fn is_one_session(before: &Event, after: &Event) -> bool {
     let (before_us, after_us) = (before.timestamp.micros(), after.timestamp.micros());
     if before.time_rounded == Some(true) || after.time_rounded == Some(true) {
         after_us.div_euclid(HOUR_US) <= before_us.div_euclid(HOUR_US) + 1
@@ -140,11 +139,11 @@ fn is_one_session(before: &Event, after: &Event) -> bool {
     }
 }
 
-fn is_pageview(event: &Event) -> bool {
+pub(super) fn is_pageview(event: &Event) -> bool {
     event.name.as_str() == "pageview"
 }
 
-fn is_custom(event: &Event) -> bool {
+pub(super) fn is_custom(event: &Event) -> bool {
     !["pageview", "engagement"].contains(&event.name.as_str())
 }
 
@@ -162,18 +161,29 @@ fn mean(sum: f64, count: usize) -> f64 {
 }
 
 /// The value that a session is counted under, for the dimensions that sessions have.
-fn of_session(dimension: Dimension) -> Option<fn(&Event) -> Option<&str>> {
+fn of_session<'a>(dimension: Dimension) -> Option<fn(&[&'a Event]) -> Option<&'a str>> {
     Some(match dimension {
-        Dimension::Sources => |event| event.referrer_source.as_deref(),
-        Dimension::Referrers => |event| event.referrer.as_deref(),
-        Dimension::Channels => |event| event.channel.as_deref(),
-        Dimension::UtmSources => |event| event.utm_source.as_deref(),
-        Dimension::UtmMediums => |event| event.utm_medium.as_deref(),
-        Dimension::UtmCampaigns => |event| event.utm_campaign.as_deref(),
-        Dimension::UtmContents => |event| event.utm_content.as_deref(),
-        Dimension::UtmTerms => |event| event.utm_term.as_deref(),
+        Dimension::Sources => |session| origin(session).referrer_source.as_deref(),
+        Dimension::Referrers => |session| origin(session).referrer.as_deref(),
+        Dimension::Channels => |session| origin(session).channel.as_deref(),
+        Dimension::UtmSources => |session| origin(session).utm_source.as_deref(),
+        Dimension::UtmMediums => |session| origin(session).utm_medium.as_deref(),
+        Dimension::UtmCampaigns => |session| origin(session).utm_campaign.as_deref(),
+        Dimension::UtmContents => |session| origin(session).utm_content.as_deref(),
+        Dimension::UtmTerms => |session| origin(session).utm_term.as_deref(),
+        Dimension::EntryPages => |session| views_of(session).first().map(|view| &*view.pathname),
+        Dimension::ExitPages => |session| views_of(session).last().map(|view| &*view.pathname),
         _ => return None,
     })
+}
+
+/// The event that says where a session came from.
+fn origin<'a>(session: &[&'a Event]) -> &'a Event {
+    views_of(session).first().copied().unwrap_or(session[0])
+}
+
+fn views_of<'a>(session: &[&'a Event]) -> Vec<&'a Event> {
+    session.iter().copied().filter(|event| is_pageview(event)).collect()
 }
 
 fn of_event(dimension: Dimension, event: &Event) -> Option<&str> {
@@ -194,7 +204,7 @@ fn of_event(dimension: Dimension, event: &Event) -> Option<&str> {
 }
 
 /// Label, start and end of every bucket that overlaps the span, found by looking at the local clock step by step.
-fn buckets(question: &Question, interval: Interval) -> Vec<(String, i64, i64)> {
+pub(super) fn buckets(question: &Question, interval: Interval) -> Vec<(String, i64, i64)> {
     let span = question.span;
     // No clock has ever been changed at another moment in the years of these tests.
     let step_us = if interval == Interval::Minute { MINUTE_US } else { 15 * MINUTE_US };

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::params::value;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::request::Request;
+use crate::request::{Pairs, Request};
 use crate::response::Response;
 
 const LIMIT_DEFAULT: usize = 10;
@@ -16,11 +16,16 @@ const LIMIT_MAX: usize = 1000;
 pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result<Response, ApiError> {
     let dimension = Dimension::from_name(dimension).ok_or(ApiError::NotFound)?;
     let pairs = request.query_pairs();
-    let limit = value(&pairs, "limit").map_or(Ok(LIMIT_DEFAULT), limit)?;
+    let limit = limit_of(&pairs)?;
     let question = super::params(app, &pairs)?.question(app.now())?;
     let answer = super::ask(app, "breakdown", move |engine| engine.breakdown(&question, dimension, limit)).await?;
     let wire: Vec<Wire<'_>> = answer.value.iter().map(|row| Wire::of(row, dimension)).collect();
     super::reply(&answer, &wire)
+}
+
+/// How many lines of an answer are asked for; parameter `limit`, 0 to 1000, default 10.
+pub(super) fn limit_of(pairs: &Pairs<'_>) -> Result<usize, ApiError> {
+    value(pairs, "limit").map_or(Ok(LIMIT_DEFAULT), limit)
 }
 
 fn limit(text: &str) -> Result<usize, ApiError> {

@@ -3,15 +3,23 @@
 //! ```text
 //! params.rs      query string -> site, days, zone        pure; every text of a wrong parameter
 //! gate.rs        how many questions the engine is asked at a time, and on which threads
-//! main.rs  timeseries.rs  breakdown.rs     one report each: its own parameters, its wire type
+//! steps.rs       steps and windows of ordered reports     pure; every text of a wrong one
+//! main.rs  timeseries.rs  breakdown.rs  sessions.rs  funnel.rs  sequences.rs  flow.rs  retention.rs
+//!                one report each: its own parameters, its wire type
 //! ```
 //! A report is added as one such file, one line of the route table, and its question in the engine.
 //! A failed query is an error, never a zero; an answer that misses damaged data says so in `x-mallard-incomplete`.
 
 pub(crate) mod breakdown;
+pub(crate) mod flow;
+pub(crate) mod funnel;
 pub mod gate;
 pub(crate) mod main;
 pub mod params;
+pub(crate) mod retention;
+pub(crate) mod sequences;
+pub(crate) mod sessions;
+mod steps;
 pub(crate) mod timeseries;
 
 use std::sync::Arc;
@@ -76,4 +84,10 @@ fn reply<T>(answer: &Answer<T>, wire: &impl Serialize) -> Result<Response, ApiEr
         headers.insert(INCOMPLETE, HeaderValue::try_from(parts.join(", ")).map_err(ApiError::internal)?);
     }
     Ok(response)
+}
+
+/// A rate; 0 over nothing.
+#[expect(clippy::cast_precision_loss, reason = "a rate is rounded once, at its end; counts are exact below 2^53")]
+fn rate(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

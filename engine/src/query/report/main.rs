@@ -1,6 +1,6 @@
 //! The figures at the top of a dashboard.
 
-use super::Asked;
+use super::{Asked, ratio};
 use crate::query::partial::Totals;
 use crate::query::question::{Answer, MainReport, QueryError};
 
@@ -32,10 +32,4 @@ fn figures(totals: &Totals) -> MainReport {
         views_per_visit: ratio(totals.session_pageviews, totals.sessions),
         events: totals.events,
     }
-}
-
-/// A mean or rate; 0 over nothing.
-#[expect(clippy::cast_precision_loss, reason = "a rate is rounded once, at its end; counts are exact below 2^53")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

@@ -7,7 +7,10 @@
 //! To add a report, add a file here: what it needs of a day belongs into the partial, what it makes of it into the merge.
 
 pub(super) mod breakdown;
+pub(super) mod flow;
+pub(super) mod funnel;
 pub(super) mod main;
+pub(super) mod retention;
 pub(super) mod timeseries;
 
 use std::ops::RangeInclusive;
@@ -24,7 +27,8 @@ use super::pool::Pool;
 use super::question::{Answer, QueryError, Question, Span};
 use super::source::Snapshot;
 use super::span::Calendar;
-use super::stream::fold_day;
+use super::stream::{damage_of, fold_day, read_day};
+use super::walk::{DayFold, Walk};
 
 /// A question that is being answered.
 pub(super) struct Asked<'a> {
@@ -60,8 +64,39 @@ impl Asked<'_> {
             } else {
                 Arc::new(self.partial(date, &cuts, wanted.map_or(Facets::NONE, Facets::only))?)
             };
-            coverage.add(date, &partial);
+            coverage.add(date, partial.rows, partial.damage.as_deref());
             merge(planned, &partial)?;
+        }
+        coverage.finish(self.question)
+    }
+
+    /// Folds every day with data that the question touches, hands the partials to `merge`, in order, and says which days
+    /// miss some. `begin` gives the fold of a window; the rows have the columns of text `texts`.
+    fn fold_days<F: DayFold>(
+        &self,
+        texts: &[&'static str],
+        begin: impl Fn(Span) -> F,
+        merge: impl FnMut(F::Partial) -> Result<(), QueryError>,
+    ) -> Result<Vec<String>, QueryError> {
+        self.fold_these_days(self.days(), texts, |date| begin(self.window(date)), merge)
+    }
+
+    /// The same for the given days.
+    fn fold_these_days<F: DayFold>(
+        &self,
+        days: Vec<Date>,
+        texts: &[&'static str],
+        begin: impl Fn(Date) -> F,
+        mut merge: impl FnMut(F::Partial) -> Result<(), QueryError>,
+    ) -> Result<Vec<String>, QueryError> {
+        let mut coverage = Coverage::default();
+        for date in days {
+            self.deadline.check()?;
+            let source = self.snapshot.day(date)?;
+            let (mut walk, mut fold) = (Walk::default(), begin(date));
+            read_day(self.pool, &source, texts, self.deadline, &mut |row| fold.push(row, walk.step(row)?))?;
+            coverage.add(date, walk.rows(), damage_of(&source).as_deref());
+            merge(fold.finish()?)?;
         }
         coverage.finish(self.question)
     }
@@ -111,6 +146,12 @@ fn facets_of(wanted: Option<Dimension>) -> Facets {
     }
 }
 
+/// A mean or rate; 0 over nothing.
+#[expect(clippy::cast_precision_loss, reason = "a rate is rounded once, at its end; counts are exact below 2^53")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
 /// Which days of an answer miss data.
 #[derive(Debug, Default)]
 struct Coverage {
@@ -120,10 +161,10 @@ struct Coverage {
 }
 
 impl Coverage {
-    fn add(&mut self, date: Date, partial: &DayPartial) {
-        self.rows += partial.rows;
-        let Some(damage) = &partial.damage else { return };
-        self.first_damage.get_or_insert_with(|| damage.clone());
+    fn add(&mut self, date: Date, rows: u64, damage: Option<&str>) {
+        self.rows += rows;
+        let Some(damage) = damage else { return };
+        self.first_damage.get_or_insert_with(|| damage.into());
         match self.damaged.last_mut() {
             Some(last) if last.end().end() == date.start() => *last = *last.start()..=date,
             _ => self.damaged.push(date..=date),

@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod fixture;
+mod journeys;
 mod pool;
 #[path = "../../../tests/support/mod.rs"]
 mod support;

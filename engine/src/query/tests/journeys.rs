@@ -1,0 +1,153 @@
+//! Ordered reports against their reference, and the cases of their definitions one by one.
+
+use mallard_event::{Event, EventId, EventName, SiteId, Stored, Timestamp, VisitorId};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::fixture::{Days, Fixture};
+use super::support::history::histories;
+use super::support::oracle::Oracle;
+use super::{CASES, HOUR_US, SMALL};
+use crate::TimeZone;
+use crate::query::report::Asked;
+use crate::query::{Funnel, FunnelReport, FunnelStep, Question, Span, report};
+
+const MINUTE_US: i64 = 60_000_000;
+const DAY_US: i64 = 24 * HOUR_US;
+const WINDOWS_US: [Option<i64>; 6] = [None, Some(0), Some(1), Some(30 * MINUTE_US), Some(HOUR_US), Some(DAY_US)];
+
+fn steps() -> impl Strategy<Value = Vec<FunnelStep>> {
+    let page = select(&["/", "/a", "/b"][..]).prop_map(|path| FunnelStep::Page(path.into()));
+    let event = select(&["pageview", "signup", "engagement"][..]).prop_map(|name| FunnelStep::Event(name.into()));
+    vec(prop_oneof![page, event], 1..6)
+}
+
+#[test]
+fn a_funnel_equals_the_reference() {
+    let fixture = Fixture::new();
+    let funnels = (steps(), select(&WINDOWS_US[..])).prop_map(|(steps, window_us)| Funnel { steps, window_us });
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL), funnels in vec(funnels, 8))| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        for funnel in funnels {
+            let answer = super::super::funnel(&fixture.duck, &snapshot, &history.question, &funnel, &fixture.deadline());
+            prop_assert_eq!(answer.unwrap().value, oracle.funnel(&funnel), "{:?}", funnel);
+        }
+    });
+}
+
+#[test]
+fn a_flow_equals_the_reference() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL))| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        for (page, limit) in [("/", 10), ("/a", 1), ("/none", 10)] {
+            let answer = super::super::flow(&fixture.duck, &snapshot, &history.question, page, limit, &fixture.deadline());
+            prop_assert_eq!(answer.unwrap().value, oracle.flow(page, limit), "{}", page);
+        }
+    });
+}
+
+#[test]
+fn retention_equals_the_reference() {
+    let fixture = Fixture::new();
+    let cases = (histories(&SMALL), 1..53_usize, any::<bool>(), 0..80_i64);
+    proptest!(ProptestConfig::with_cases(CASES), |((history, weeks, is_identified, days) in cases)| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let question = Question { span: wide(history.question.span), ..history.question };
+        let now_us = question.span.start_us + days * DAY_US;
+        let oracle = Oracle::new(&history.rows, &question);
+        let asked = Asked { pool: &fixture.duck.pool, cache: &fixture.duck.cache, snapshot: &snapshot, question: &question, deadline: &fixture.deadline() };
+        let answer = report::retention::report(&asked, weeks, is_identified, now_us).unwrap().value;
+        prop_assert_eq!(answer, oracle.retention(&history.rows, weeks, is_identified, now_us));
+    });
+}
+
+/// Weeks before and after what happens, so that users come back in later ones.
+fn wide(span: Span) -> Span {
+    Span { start_us: span.start_us - 3 * DAY_US, end_us: span.end_us + 24 * DAY_US }
+}
+
+#[test]
+fn reports_of_days_add_up_to_that_of_the_whole_range() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL), steps in steps())| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let funnel = Funnel { steps, window_us: Some(DAY_US) };
+        let ask = |span| {
+            let question = Question { span, ..history.question.clone() };
+            super::super::funnel(&fixture.duck, &snapshot, &question, &funnel, &fixture.deadline()).unwrap().value
+        };
+        let mut sum = FunnelReport { reached: vec![0; funnel.steps.len()], visitors: 0 };
+        let span = history.question.span;
+        let mut start_us = span.start_us;
+        while start_us < span.end_us {
+            let end_us = ((start_us.div_euclid(DAY_US) + 1) * DAY_US).min(span.end_us);
+            let day = ask(Span { start_us, end_us });
+            sum.visitors += day.visitors;
+            sum.reached.iter_mut().zip(day.reached).for_each(|(sum, day)| *sum += day);
+            start_us = end_us;
+        }
+        prop_assert_eq!(sum, ask(span));
+    });
+}
+
+/// One visitor's events on the first of January 1970: the time in microseconds, the name, the path.
+fn one_visitor(fixture: &Fixture, events: &[(i64, &str, &str)]) -> (Days, Question) {
+    let site = SiteId::parse("site").unwrap();
+    let row = |(lsn, (at_us, name, path)): (u64, &(i64, &str, &str))| {
+        let timestamp = Timestamp::from_micros(*at_us).unwrap();
+        let (visitor, name) = (VisitorId::parse("visitor").unwrap(), EventName::parse(name).unwrap());
+        let event = Event::new(site.clone(), visitor, timestamp, name, path, EventId::parse("id").unwrap());
+        Stored { lsn: Some(lsn), received_at: timestamp, event }
+    };
+    let rows: Vec<Stored> = (1..).zip(events).map(row).collect();
+    let snapshot = fixture.snapshot(&site, &rows, &vec![1; rows.len()]);
+    (snapshot, Question { site, span: Span { start_us: 0, end_us: DAY_US }, zone: TimeZone::UTC })
+}
+
+fn reached(events: &[(i64, &str, &str)], steps: &[&str], window_us: i64) -> Vec<u64> {
+    let fixture = Fixture::new();
+    let (snapshot, question) = one_visitor(&fixture, events);
+    let steps = steps.iter().map(|path| FunnelStep::Page((*path).into())).collect();
+    let funnel = Funnel { steps, window_us: Some(window_us) };
+    super::super::funnel(&fixture.duck, &snapshot, &question, &funnel, &fixture.deadline()).unwrap().value.reached
+}
+
+#[test]
+fn the_window_of_a_funnel_includes_its_bound() {
+    let events = [(0, "pageview", "/a"), (10, "signup", "/b")];
+    assert_eq!(reached(&events, &["/a", "/b"], 10), [1, 1]);
+    assert_eq!(reached(&events, &["/a", "/b"], 9), [1, 0]);
+}
+
+#[test]
+fn one_event_fills_one_step_and_the_best_start_counts() {
+    assert_eq!(reached(&[(0, "pageview", "/a")], &["/a", "/a"], 10), [1, 0]);
+    assert_eq!(reached(&[(0, "pageview", "/a"), (0, "pageview", "/a")], &["/a", "/a"], 10), [1, 1]);
+    let late = [(0, "pageview", "/a"), (50, "pageview", "/a"), (55, "pageview", "/b"), (60, "pageview", "/c")];
+    assert_eq!(reached(&late, &["/a", "/b", "/c"], 10), [1, 1, 1]);
+}
+
+#[test]
+fn events_of_the_same_microsecond_keep_the_order_of_the_log() {
+    let events = [(7, "pageview", "/b"), (7, "pageview", "/a")];
+    assert_eq!(reached(&events, &["/a", "/b"], 10), [1, 0]);
+    assert_eq!(reached(&events, &["/b", "/a"], 10), [1, 1]);
+}
+
+#[test]
+fn a_custom_event_on_the_same_page_is_no_next_page_and_a_new_session_is_no_way_on() {
+    let fixture = Fixture::new();
+    let flow = |events: &[(i64, &str, &str)]| {
+        let (snapshot, question) = one_visitor(&fixture, events);
+        let answer = super::super::flow(&fixture.duck, &snapshot, &question, "/a", 10, &fixture.deadline()).unwrap();
+        answer.value.into_iter().map(|row| (row.next_page, row.visitors)).collect::<Vec<_>>()
+    };
+    let same_page = [(0, "pageview", "/a"), (1, "click", "/a"), (2, "click", "/c"), (3, "pageview", "/b")];
+    assert_eq!(flow(&same_page), [("/b".to_owned(), 1)]);
+    assert_eq!(flow(&[(0, "pageview", "/a"), (30 * MINUTE_US + 1, "pageview", "/b")]), []);
+    assert_eq!(flow(&[(0, "pageview", "/a"), (30 * MINUTE_US, "pageview", "/b")]), [("/b".to_owned(), 1)]);
+}

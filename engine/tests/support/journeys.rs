@@ -1,0 +1,114 @@
+//! The reference for ordered reports: every start is tried, every later event is looked at.
+
+use std::collections::BTreeMap;
+
+use mallard_engine::{Cohort, FlowRow, Funnel, FunnelReport, FunnelStep, Identity, Interval, Question, Span};
+use mallard_event::{Event, Stored};
+
+use super::oracle::{HOUR_US, Oracle, buckets, is_one_session, is_pageview};
+
+impl Oracle<'_> {
+    pub(crate) fn funnel(&self, funnel: &Funnel) -> FunnelReport {
+        let mut report = FunnelReport { reached: vec![0; funnel.steps.len()], visitors: 0 };
+        for events in self.visitors.values() {
+            let inside: Vec<&Event> = events.iter().copied().filter(|event| self.is_inside(event)).collect();
+            report.visitors += u64::from(!inside.is_empty());
+            let depth = (0..inside.len()).map(|start| depth_from(&inside[start..], funnel)).max().unwrap_or(0);
+            report.reached[..depth].iter_mut().for_each(|reached| *reached += 1);
+        }
+        report
+    }
+
+    pub(crate) fn flow(&self, page: &str, limit: usize) -> Vec<FlowRow> {
+        let mut next = BTreeMap::<&str, u64>::new();
+        for events in self.visitors.values() {
+            if let Some(path) = self.first_way_on(events, page) {
+                *next.entry(path).or_default() += 1;
+            }
+        }
+        let row = |(path, visitors): (&str, u64)| FlowRow { next_page: path.to_owned(), visitors };
+        let mut rows: Vec<FlowRow> = next.into_iter().map(row).collect();
+        rows.sort_by_key(|row| u64::MAX - row.visitors);
+        rows.truncate(limit);
+        rows
+    }
+
+    fn first_way_on<'e>(&self, events: &[&'e Event], page: &str) -> Option<&'e str> {
+        for session in events.chunk_by(|before, after| is_one_session(before, after)) {
+            let views: Vec<&Event> = session.iter().copied().filter(|event| is_pageview(event)).collect();
+            for (number, view) in views.iter().enumerate() {
+                let next = views[number..].iter().map(|view| &*view.pathname).find(|path| *path != page);
+                if &*view.pathname == page && self.is_inside(view) && next.is_some() {
+                    return next;
+                }
+            }
+        }
+        None
+    }
+
+    /// `rows` are all rows there are, of any site.
+    pub(crate) fn retention(&self, rows: &[Stored], weeks: usize, is_identified: bool, now_us: i64) -> Vec<Cohort> {
+        let mut users = BTreeMap::<&str, Vec<i64>>::new();
+        for event in rows.iter().map(|row| &row.event).filter(|event| event.site == self.question.site) {
+            if let Some(user) = event.user_hash.as_deref().filter(|_| is_identified) {
+                users.entry(user).or_default().push(event.timestamp.micros());
+            }
+        }
+        users.values_mut().for_each(|times| times.sort_unstable());
+        if users.is_empty() {
+            return self.visitors_of_weeks(weeks, now_us);
+        }
+        let span = self.question.span;
+        let until_next_week = Span { end_us: now_us + 8 * 24 * HOUR_US, ..span };
+        let mut begun = buckets(&Question { span: until_next_week, ..self.question.clone() }, Interval::Week);
+        begun.retain(|(_, start_us, _)| *start_us <= now_us);
+        let mut cohorts = Vec::new();
+        for (number, (date, start_us, end_us)) in begun.iter().enumerate().filter(|(_, week)| week.1 < span.end_us) {
+            let is_member = |times: &&Vec<i64>| (*start_us..*end_us).contains(&times[0]) && span.contains(times[0]);
+            let members: Vec<&Vec<i64>> = users.values().filter(is_member).collect();
+            let active = |(_, start_us, end_us): &(String, i64, i64)| {
+                let is_active = |times: &&&Vec<i64>| times.iter().any(|at_us| (*start_us..*end_us).contains(at_us));
+                members.iter().filter(is_active).count() as u64
+            };
+            let retained = (0..weeks).map(|later| begun.get(number + later).map(active)).collect();
+            let size = members.len() as u64;
+            cohorts.push(Cohort { date: date.clone(), size, retained, identity: Identity::User });
+        }
+        cohorts
+    }
+
+    fn visitors_of_weeks(&self, weeks: usize, now_us: i64) -> Vec<Cohort> {
+        let begun = self.timeseries(Interval::Week).into_iter().filter(|week| week.start_us <= now_us);
+        let cohort = |date, size| {
+            let mut retained = vec![None; weeks];
+            retained[0] = Some(size);
+            Cohort { date, size, retained, identity: Identity::DailyVisitor }
+        };
+        begun.map(|week| cohort(week.label, week.visitors)).collect()
+    }
+}
+
+/// How many steps a visitor fills who starts with the first of these events.
+fn depth_from(events: &[&Event], funnel: &Funnel) -> usize {
+    let started_us = events[0].timestamp.micros();
+    let mut next = 0;
+    for (depth, step) in funnel.steps.iter().enumerate() {
+        let is_in_time =
+            |event: &Event| funnel.window_us.is_none_or(|window_us| event.timestamp.micros() - started_us <= window_us);
+        let fills = |event: &&&Event| matches(step, event) && is_in_time(event);
+        // The first step is filled by the first event or not at all.
+        let looked_at = if depth == 0 { &events[..1] } else { &events[next..] };
+        match looked_at.iter().position(|event| fills(&event)) {
+            Some(place) => next += place + 1,
+            None => return depth,
+        }
+    }
+    funnel.steps.len()
+}
+
+fn matches(step: &FunnelStep, event: &Event) -> bool {
+    match step {
+        FunnelStep::Page(path) => event.pathname == *path,
+        FunnelStep::Event(name) => event.name.as_str() == &**name,
+    }
+}
