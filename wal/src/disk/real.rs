@@ -33,6 +33,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Advice, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::{Bytes, Clock, Disk, Entropy, Entry, Env, File, Lock};
 
@@ -226,9 +228,17 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    /// Asks the kernel itself: a static binary alone in its root has no `/dev/urandom`.
     fn fill(&self, bytes: &mut [u8]) {
-        // A kernel without random bytes cannot make a nonce or a key; there is nothing to fall back to.
-        getrandom::fill(bytes).expect("the kernel has no random bytes: Linux 3.17 or /dev/urandom is needed");
+        let mut filled = 0;
+        while let Some(missing) = bytes.get_mut(filled..).filter(|missing| !missing.is_empty()) {
+            match getrandom(missing, GetRandomFlags::empty()) {
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                // A kernel without random bytes cannot make a nonce or a key; there is nothing to fall back to.
+                Err(error) => panic!("the kernel gives no random bytes (Linux 3.17 or newer is needed): {error}"),
+            }
+        }
     }
 }
 
