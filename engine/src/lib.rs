@@ -24,6 +24,7 @@ mod error;
 mod identity;
 mod layout;
 mod maintenance;
+mod owner;
 mod query;
 mod receipt;
 mod snapshot;
@@ -42,6 +43,7 @@ pub use layout::Layout;
 pub use maintenance::Maintenance;
 pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
+pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
     Answer, BreakdownRow, Bucket, Cohort, Dimension, FlowRow, Funnel, FunnelReport, FunnelStep, Identity, Interval,
     MainReport, QueryConfig, QueryError, Question, Span,

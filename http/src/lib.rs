@@ -32,6 +32,8 @@ mod logging;
 mod loss;
 mod memory;
 pub mod metrics;
+mod openapi;
+mod privileges;
 mod progress;
 pub mod request;
 mod request_id;

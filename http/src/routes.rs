@@ -10,6 +10,7 @@
 //! | GET /api/sites | readers | [`sites`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
+//! | GET /api/openapi.json | anyone | [`openapi`] |
 //! | GET /health, /health/ready, /health/detailed | anyone | [`health`] |
 //! | GET /metrics | anyone, or who has the token | [`metrics`] |
 //! | GET /mallard.js, /js/script.js | anyone, from any page | [`files`] |
@@ -26,7 +27,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, backup, files, health, ingest, loss, metrics, sites, stats};
+use crate::{auth, backup, files, health, ingest, loss, metrics, openapi, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,7 @@ enum Handler<'a> {
     TakeSnapshot,
     Snapshots,
     RemoveSnapshot(&'a str),
+    OpenApi,
     Live,
     Ready,
     Detailed,
@@ -113,6 +115,7 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::DELETE, ["api", "store", "snapshots", id]) => {
             ("remove_snapshot", Operators, DashboardOrigin, Handler::RemoveSnapshot(id))
         }
+        (&Method::GET, ["api", "openapi.json"]) => ("openapi", Anyone, SameOrigin, Handler::OpenApi),
         (&Method::GET, ["health"]) => ("health", Anyone, SameOrigin, Handler::Live),
         (&Method::GET, ["health", "ready"]) => ("ready", Anyone, SameOrigin, Handler::Ready),
         (&Method::GET, ["health", "detailed"]) => ("health_detailed", Anyone, SameOrigin, Handler::Detailed),
@@ -153,6 +156,7 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::TakeSnapshot => backup::api::take(app).await,
         Handler::Snapshots => backup::api::list(app).await,
         Handler::RemoveSnapshot(id) => backup::api::remove(app, id).await,
+        Handler::OpenApi => openapi::get(&request),
         Handler::Live => Ok(health::live()),
         Handler::Ready => Ok(health::ready(app)),
         Handler::Detailed => health::detailed(app),

@@ -1,7 +1,7 @@
 //! `serve`: puts the parts together, runs them, and takes them apart in the one order of DESIGN §5.12.
 //!
 //! ```text
-//! logging -> engine (lock, recovery) -> App -> listener -> "Listening"
+//! logging -> root given up -> engine (lock, recovery) -> App -> listener -> "Listening"
 //!     ... a signal, or a poisoned log ...
 //! readiness off, new events 503 -> listener closed -> requests in progress end -> maintenance ends between two steps
 //!     -> the log commits and seals what is queued -> unlock -> exit 0
@@ -32,7 +32,7 @@ use crate::metrics::Metrics;
 use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
 use crate::stats::gate::Gate;
-use crate::{backup, logging, memory};
+use crate::{backup, logging, memory, privileges};
 
 /// Threads that may block: as many queries as the largest gate, password hashes, closing the store.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -61,7 +61,8 @@ pub(crate) fn run_after(
     logging::start(config.log_format, &config.log_filter, Arc::clone(&environment.clock))
         .map_err(|error| Failure::Configuration(format!("RUST_LOG: {error}")))?;
     info!(host = %config.host, port = config.port, data_dir = %config.data_dir.display(), "Starting Mallard Metrics");
-    for warning in &loaded.warnings {
+    let stays_root = privileges::give_up(&config.data_dir)?;
+    for warning in loaded.warnings.iter().chain(&stays_root) {
         warn!("{warning}");
     }
     let engine = Engine::open(engine_config(&config), environment.clone())?;

@@ -11,7 +11,7 @@ use super::archive::{self, Place, Writing};
 use crate::cli::ConfigFile;
 use crate::config::Environment;
 use crate::exit::Failure;
-use crate::progress;
+use crate::{privileges, progress};
 
 /// Whose store.
 #[derive(Debug, Args)]
@@ -30,6 +30,19 @@ impl Store {
             Some(folder) => Ok(folder.clone()),
             None => Ok(self.config.load(environment)?.config.data_dir),
         }
+    }
+}
+
+impl Store {
+    /// The data directory meant; started as root, this process becomes the user of the server, so that what it makes there
+    /// is the server's.
+    pub(crate) fn existing_as_service(&self, environment: &Environment) -> Result<PathBuf, Failure> {
+        let data_dir = self.data_dir(environment)?;
+        // One that is missing is not made here: what needs it says that there is no store.
+        if data_dir.exists() {
+            privileges::give_up(&data_dir)?;
+        }
+        Ok(data_dir)
     }
 }
 
@@ -58,7 +71,8 @@ pub(crate) struct RestoreOptions {
 
 /// Takes a snapshot and prints its id.
 pub(crate) fn snapshot(store: &Store, environment: &Environment) -> Result<(), Failure> {
-    let snapshot = Snapshots::of(env::real(), &store.data_dir(environment)?).take(&WITHOUT)?;
+    let data_dir = store.existing_as_service(environment)?;
+    let snapshot = Snapshots::of(env::real(), &data_dir).take(&WITHOUT)?;
     say(&mut io::stdout(), &format!("{}\n", snapshot.id))?;
     tell(&format!("snapshot taken: {}", described(&snapshot.image)))
 }
@@ -72,6 +86,7 @@ pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Resul
     let bar = progress::of_bytes("copying");
     let outcome = backup(&data_dir, &env::real(), &WITHOUT, writing.archive(), &mut progress::show(&bar));
     bar.finish_and_clear();
+    privileges::return_to_service(&data_dir)?;
     let outcome = outcome.map_err(Failure::from).and_then(|image| {
         writing.finish().map_err(at)?;
         Ok(image)

@@ -82,6 +82,11 @@ impl Server {
         Self::start(data_dir, &[variables, &[("MALLARD_ADMIN_PASSWORD", PASSWORD)]].concat())
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
