@@ -37,9 +37,17 @@ browser:
 bench *ARGS:
     cargo bench -p mallard-benches {{ARGS}}
 
-# The static binary of the image.
+# The static binary of the image; prints its path.
 static:
-    cargo rustc --release -p mallard-http --bin mallard-metrics -- -C target-feature=+crt-static
+    scripts/static
+
+# The static binary alone in an empty root, with 256 MB and no network (needs root): just image --save keeps the figures.
+image *ARGS: static
+    scripts/image {{ARGS}}
+
+# Random requests against every operation of the API, made from its OpenAPI document (needs Python).
+api *ARGS:
+    scripts/api {{ARGS}}
 
 # The long runs: more kills and more simulated schedules than CI has time for. (Always the whole workspace: a package alone
 # has other features, and DuckDB would be compiled again.)

@@ -185,6 +185,8 @@ impl ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -217,6 +219,23 @@ mod tests {
             assert_eq!(response.headers().get(RETRY_AFTER).map(|secs| secs.to_str().unwrap()), retry_after, "{text}");
             assert_eq!(response.body(), &serde_json::json!({ "error": text }).to_string(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_operators_table_has_every_status_and_no_other() {
+        let (_, table) = include_str!("../../docs/operations.md").split_once("<!-- statuses -->").unwrap();
+        let (table, _) = table.split_once("<!-- /statuses -->").unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(' ')?.0.parse::<u16>().ok());
+        let (table, source) = (rows.collect::<BTreeSet<_>>(), include_str!("error.rs"));
+        let (_, statuses) = source.split_once("pub fn status(").unwrap();
+        let (statuses, _) = statuses.split_once("/// Seconds for").unwrap();
+        let names: BTreeSet<&str> =
+            statuses.split("StatusCode::").skip(1).filter_map(|rest| rest.split([',', '\n', ' ']).next()).collect();
+        let documented = table.iter().map(|status| {
+            let name = StatusCode::from_u16(*status).unwrap().canonical_reason().unwrap();
+            name.to_uppercase().replace([' ', '-'], "_")
+        });
+        assert_eq!(documented.collect::<BTreeSet<_>>(), names.into_iter().map(str::to_owned).collect(), "{table:?}");
     }
 
     #[test]

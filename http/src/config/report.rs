@@ -67,10 +67,11 @@ impl Display for Loaded {
 /// Every variable with its meaning, its default and its key in the file, for `--help`.
 pub fn variables_help() -> String {
     let mut text = "Environment variables:".to_owned();
-    for row in TABLE.iter().filter(|row| row.status == Status::Public) {
+    for row in TABLE.iter().filter(|row| row.status != Status::Internal) {
         let default = row.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
         let key = row.toml.key().map(|key| format!(" [in the file: {key}]")).unwrap_or_default();
-        text.push_str(&format!("\n  {:<32} {}{default}{key}", row.name, row.help));
+        let note = if row.status == Status::WithoutEffect { " [no effect in this version]" } else { "" };
+        text.push_str(&format!("\n  {:<32} {}{default}{key}{note}", row.name, row.help));
     }
     text
 }

@@ -1,0 +1,335 @@
+//! What the documentation says, tried: every fenced snippet of README.md, docs/ and deploy/ is executed against the real
+//! binary, and its tables of variables and metrics are compared with what the binary has.
+//!
+//! A comment that readers do not see, on the line before a fence, says how:
+//!
+//! | `<!-- run -->` | `sh` in a folder of the file's own, with a server on its `data` that has two events |
+//! | `<!-- run: stopped -->` | the same without a server |
+//! | `<!-- config -->` | `toml`: `check-config` takes it without a warning |
+//! | `<!-- event -->` | `json`: the server stores it |
+//! | `<!-- page -->` | `html`: each script that it names is served |
+//! | `<!-- by: FILE -->` | `sh`: each line stands in that file of the repository, which CI runs |
+//! | `<!-- elsewhere -->` | `sh` for another machine or a platform: its syntax, its subcommands and its variables are checked |
+//!
+//! A `text` block after a snippet is what it prints; `...` stands for anything within a line. Anything else fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use support::Server;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mallard-metrics");
+/// Where the documentation says that the server is.
+const ADDRESSES: [&str; 2] = ["http://localhost:8000", "https://analytics.example.com"];
+/// The password of the server that `run` snippets see, which they have as `$PASSWORD`.
+const PASSWORD: &str = "correct horse battery";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// README.md, CONTRIBUTING.md, and every page of docs/ and deploy/.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    for folder in ["docs", "docs/decisions", "deploy"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        pages.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    pages.sort();
+    pages
+}
+
+/// A fenced block.
+#[derive(Debug)]
+struct Snippet {
+    /// File and line, for whoever has to repair it.
+    place: String,
+    language: String,
+    /// What the comment before it says.
+    mark: String,
+    text: String,
+    /// What it prints, if the page says so.
+    output: Option<String>,
+}
+
+fn snippets(page: &Path) -> Vec<Snippet> {
+    let text = fs::read_to_string(page).unwrap();
+    let name = page.strip_prefix(root()).unwrap().display().to_string();
+    let mut found: Vec<Snippet> = Vec::new();
+    let (mut mark, mut previous_is_snippet, mut lines) = (String::new(), false, text.lines().enumerate());
+    while let Some((number, line)) = lines.next() {
+        let place = format!("{name}:{}", number + 1);
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            let body: Vec<&str> =
+                lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim() != "```").collect();
+            let body = body.iter().map(|line| format!("{line}\n")).collect();
+            match (language, mark.is_empty()) {
+                ("text", true) if previous_is_snippet => found.last_mut().unwrap().output = Some(body),
+                ("text", true) => {}
+                _ => found.push(Snippet {
+                    place,
+                    language: language.into(),
+                    mark: mark.clone(),
+                    text: body,
+                    output: None,
+                }),
+            }
+            previous_is_snippet = language != "text";
+            mark.clear();
+        } else if let Some(comment) = line.trim().strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
+            comment.clone_into(&mut mark);
+        } else if !line.trim().is_empty() {
+            assert!(!line.starts_with("    ") || line.trim_start().starts_with(['-', '*', '|']), "{place}: fence it");
+            (mark, previous_is_snippet) = (String::new(), false);
+        }
+    }
+    found
+}
+
+/// A folder for the snippets of one page, with the binary on the path, and a server where they ask for one.
+struct Workshop {
+    folder: tempfile::TempDir,
+    server: Option<Server>,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        std::os::unix::fs::symlink(BINARY, folder.path().join("bin/mallard-metrics")).unwrap();
+        Self { folder, server: None }
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn server(&mut self) -> &Server {
+        let data_dir = self.data_dir();
+        self.server.get_or_insert_with(|| {
+            let variables = [("MALLARD_METRICS_TOKEN", "token"), ("MALLARD_ADMIN_PASSWORD", PASSWORD)];
+            let server = Server::start(&data_dir, &variables);
+            for path in ["/", "/pricing"] {
+                let url = format!("https://example.com{path}");
+                let event = json!({ "d": "example.com", "n": "pageview", "u": url });
+                assert_eq!(server.post_event(&event).status, 202);
+            }
+            server
+        })
+    }
+
+    fn run(&mut self, snippet: &Snippet, with_server: bool) {
+        let mut text = snippet.text.clone();
+        if with_server {
+            let address = format!("http://{}", self.server().address());
+            for known in ADDRESSES {
+                text = text.replace(known, &address);
+            }
+        } else if self.data_dir().exists() {
+            self.server.take();
+        } else {
+            self.server();
+            self.server.take();
+        }
+        let output = self.shell(&text);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {}\n{printed}{errors}", snippet.place, output.status);
+        if let Some(expected) = &snippet.output {
+            let is_so = expected.lines().count() == printed.lines().count()
+                && expected.lines().zip(printed.lines()).all(|(pattern, line)| matches(pattern, line));
+            assert!(is_so, "{}: expected\n{expected}and got\n{printed}{errors}", snippet.place);
+        }
+    }
+
+    fn shell(&self, text: &str) -> Output {
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", self.folder.path().join("bin").display());
+        let mut command = Command::new("/bin/sh");
+        command.args(["-euc", text]).current_dir(self.folder.path()).env_clear().env("PATH", path);
+        let variables = [("PASSWORD", PASSWORD), ("METRICS_TOKEN", "token"), ("MALLARD_DATA_DIR", "data")];
+        command.envs(variables).output().unwrap()
+    }
+}
+
+/// Whether a line is as the page has it; `...` stands for anything.
+fn matches(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.split("...");
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else { return false };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty() || pattern.ends_with("...")
+}
+
+#[test]
+fn every_snippet_of_the_documentation_works() {
+    let mut tried = 0;
+    for page in pages() {
+        let mut workshop = Workshop::new();
+        for snippet in snippets(&page) {
+            try_out(&snippet, &mut workshop);
+            tried += 1;
+        }
+    }
+    println!("{tried} snippets");
+    assert!(tried >= 20, "only {tried} snippets were found");
+}
+
+fn try_out(snippet: &Snippet, workshop: &mut Workshop) {
+    let place = &snippet.place;
+    match (snippet.language.as_str(), snippet.mark.as_str()) {
+        ("sh", "run") => workshop.run(snippet, true),
+        ("sh", "run: stopped") => workshop.run(snippet, false),
+        ("sh", "elsewhere") => examine(snippet),
+        ("sh", mark) if mark.starts_with("by: ") => stands_in(snippet, &mark["by: ".len()..]),
+        ("toml", "config") => {
+            let file = workshop.folder.path().join("mallard.toml");
+            fs::write(&file, &snippet.text).unwrap();
+            let output = Command::new(BINARY).env_clear().arg("check-config").arg(&file).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success() && !text.contains("warning:"), "{place}: {text}{output:?}");
+        }
+        ("json", "event") => {
+            let event: Value = serde_json::from_str(&snippet.text).unwrap_or_else(|error| panic!("{place}: {error}"));
+            let answer = workshop.server().post_event(&event);
+            assert!(answer.status == 202 && answer.lsn().is_some(), "{place}: {} {}", answer.status, answer.text());
+        }
+        ("html", "page") => {
+            let sources: Vec<&str> =
+                snippet.text.split("src=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+            assert!(!sources.is_empty() && snippet.text.contains("data-domain=\""), "{place}: no script");
+            for source in sources {
+                let path = source.strip_prefix(ADDRESSES[1]).unwrap_or_else(|| panic!("{place}: {source}"));
+                let answer = workshop.server().get(path);
+                assert_eq!(
+                    (answer.status, answer.header("content-type")),
+                    (200, Some("text/javascript; charset=utf-8"))
+                );
+            }
+        }
+        (language, mark) => panic!("{place}: nothing is known of a snippet of `{language}` with the mark `{mark}`"),
+    }
+}
+
+/// A snippet for another machine: whether it is shell, and whether what it says of this program is true.
+fn examine(snippet: &Snippet) {
+    let output = Command::new("/bin/sh").args(["-nc", &snippet.text]).output().unwrap();
+    assert!(output.status.success(), "{}: {}", snippet.place, String::from_utf8_lossy(&output.stderr));
+    let known = variables_of_the_binary();
+    for word in words(&snippet.text).filter(|word| word.starts_with("MALLARD_")) {
+        assert!(known.iter().any(|(name, _)| name == word), "{}: {word} is no variable", snippet.place);
+    }
+    for rest in snippet.text.split("mallard-metrics ").skip(1) {
+        let subcommand = rest.split_whitespace().next().unwrap_or_default();
+        if subcommand.starts_with(|c: char| c.is_ascii_lowercase())
+            && subcommand.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        {
+            let help = Command::new(BINARY).args([subcommand, "--help"]).output().unwrap();
+            assert!(help.status.success(), "{}: mallard-metrics {subcommand}", snippet.place);
+        }
+    }
+}
+
+fn stands_in(snippet: &Snippet, file: &str) {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    for line in snippet.text.lines() {
+        let command = line.split("  #").next().unwrap().trim();
+        assert!(text.contains(command), "{}: `{command}` is not run by {file}", snippet.place);
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+}
+
+/// Name and default of every public variable, as `check-config` has them.
+fn variables_of_the_binary() -> Vec<(String, String)> {
+    let output = Command::new(BINARY).env_clear().arg("check-config").output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let variables = lines.lines().filter_map(|line| line.strip_suffix(" (default)")?.split_once('='));
+    variables.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
+}
+
+/// The rows of the table between the comments `<!-- NAME -->` and `<!-- /NAME -->` of docs/operations.md.
+fn rows(name: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, from) = text.split_once(&format!("<!-- {name} -->")).expect(name);
+    let (table, _) = from.split_once(&format!("<!-- /{name} -->")).expect(name);
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let cells = |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect();
+    rows.map(cells).collect()
+}
+
+#[test]
+fn the_table_of_variables_is_that_of_the_binary() {
+    let documented: Vec<(String, String)> = rows("variables")
+        .iter()
+        .map(|row| (row[0].split_whitespace().next().unwrap().to_owned(), row[2].clone()))
+        .collect();
+    let known: Vec<(String, String)> = variables_of_the_binary()
+        .into_iter()
+        .map(|(name, value)| (name, if value == "(unset)" { "unset".to_owned() } else { value }))
+        .collect();
+    assert_eq!(
+        documented, known,
+        "docs/operations.md: name and default of every variable, in the order of check-config"
+    );
+    let help = Command::new(BINARY).env_clear().arg("--help").output().unwrap();
+    // Wrapped at the width of the terminal.
+    let help: Vec<String> = String::from_utf8(help.stdout).unwrap().split_whitespace().map(str::to_owned).collect();
+    let help = help.join(" ");
+    for row in rows("variables") {
+        let name = row[0].split_whitespace().next().unwrap();
+        assert!(help.contains(&format!(" {name} ")), "--help lacks {name}");
+        assert!(
+            row[1] == "-" || help.contains(&format!("[in the file: {}]", row[1])),
+            "--help lacks the key {}",
+            row[1]
+        );
+    }
+}
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_binary() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    let metrics = server.get("/metrics").text();
+    let exposed: BTreeSet<(String, String)> = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
+        .collect();
+    let documented: BTreeSet<(String, String)> =
+        rows("metrics").iter().map(|row| (row[0].split('{').next().unwrap().to_owned(), row[1].clone())).collect();
+    let missing: Vec<_> = exposed.difference(&documented).collect();
+    assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+    // What has counted nothing yet is not exposed: its name must at least be one that the program knows.
+    let sources: String = ["mod.rs", "snapshot.rs"]
+        .iter()
+        .map(|file| fs::read_to_string(root().join("http/src/metrics").join(file)).unwrap())
+        .collect();
+    for (name, _) in documented.difference(&exposed) {
+        let registered = name.trim_start_matches("mallard_").trim_end_matches("_total");
+        assert!(sources.contains(&format!("\"{registered}\"")), "docs/operations.md: there is no metric {name}");
+    }
+}
