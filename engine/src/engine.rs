@@ -59,6 +59,17 @@ impl Engine {
         self.store.append(event, received_at)
     }
 
+    /// [`Engine::append`] for a caller that may have more to append at once: the log need not begin to write before
+    /// [`Engine::nudge`] is called, so that events which come together share a sync.
+    pub fn append_quietly(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
+        self.store.append_quietly(event, received_at)
+    }
+
+    /// Lets the log begin to write what was appended quietly.
+    pub fn nudge(&self) {
+        self.store.nudge();
+    }
+
     /// Hands several events to the log as one unit: all of them become durable, or none. The receipt gives the first
     /// LSN; the others follow it without a gap.
     pub fn append_all(&self, events: Vec<(Event, Timestamp)>) -> Result<Receipt, AppendError> {

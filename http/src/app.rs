@@ -10,6 +10,7 @@ use mallard_event::Timestamp;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::enrich::Enricher;
+use crate::ingest::nudge::Nudge;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::server::stop::Stop;
@@ -24,6 +25,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// By what events wait to be durable.
     pub(crate) receipts: Relay,
+    /// By what the log hears of new events.
+    pub(crate) nudge: Nudge,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

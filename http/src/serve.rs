@@ -27,6 +27,7 @@ use crate::auth::documents::Documents;
 use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
 use crate::exit::Failure;
+use crate::ingest::nudge::Nudge;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::server::accept;
@@ -109,6 +110,7 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     tokio::spawn(destroy_salts(Arc::clone(&app)));
     tokio::spawn(backup::api::on_schedule(Arc::clone(&app)));
     tokio::spawn(app.receipts.clone().run());
+    tokio::spawn(app.nudge.clone().run(Arc::clone(&app.engine)));
 
     let drain = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));
     let accepting = tokio::spawn(accept::serve(listener, Arc::clone(&app), drain));
@@ -154,6 +156,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
         queries: Gate::new(config.max_concurrent_queries),
         engine,
         receipts: Relay::default(),
+        nudge: Nudge::default(),
         clock: Arc::clone(&environment.clock),
         stop: Stop::default(),
         config,

@@ -65,9 +65,21 @@ pub struct Store {
 impl Store {
     /// Hands an event to the log. Returns at once; the event is durable and visible when the receipt says so.
     pub fn append(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
+        let receipt = self.append_quietly(event, received_at)?;
+        self.nudge();
+        Ok(receipt)
+    }
+
+    /// [`Store::append`] for a caller that may have more to append at once and calls [`Store::nudge`] after the last.
+    pub fn append_quietly(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
         self.admit()?;
         let (draft, pending) = prepare(event, received_at)?;
-        self.log.append(draft, pending).map(Receipt::new).map_err(refusal)
+        self.log.append_quietly(draft, pending).map(Receipt::new).map_err(refusal)
+    }
+
+    /// Lets the commit thread begin with what was appended quietly.
+    pub fn nudge(&self) {
+        self.log.nudge();
     }
 
     /// Hands several events to the log as one unit: all of them become durable, or none.

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::user_agent::UserAgent;
 
@@ -43,7 +43,8 @@ const BOT: &str = "bot";
 /// All words that may stand anywhere, in this order: [`CONTAINED`], [`OUTSIDE_BROWSERS`], [`BOT`].
 static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let words = CONTAINED.iter().chain(&OUTSIDE_BROWSERS).chain([&BOT]);
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a few short words")
+    let kind = Some(AhoCorasickKind::DFA);
+    AhoCorasick::builder().kind(kind).ascii_case_insensitive(true).build(words).expect("a few short words")
 });
 
 /// Whether the sender is a program.

@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 #[cfg(test)]
 mod tests;
@@ -70,7 +70,8 @@ impl Table {
     fn new(rows: &'static [Row]) -> Self {
         let owners: Vec<(&Row, &str)> =
             rows.iter().flat_map(|row| row.tokens.iter().map(move |token| (row, *token))).collect();
-        let tokens = AhoCorasick::new(owners.iter().map(|(_, token)| token)).expect("a few short tokens");
+        let tokens = owners.iter().map(|(_, token)| token);
+        let tokens = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(tokens).expect("a few short tokens");
         Self { tokens, owners }
     }
 

@@ -16,6 +16,7 @@
 //! A refused event leaves no trace but a counter. The client's address ends in [`crate::enrich`].
 
 pub(crate) mod event;
+pub(crate) mod nudge;
 mod origin;
 pub(crate) mod pixel;
 pub(crate) mod relay;
@@ -77,13 +78,14 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
 
 /// Hands the event to the log and waits until it is durable.
 async fn store(app: &App, event: Event, received_at: Timestamp) -> Result<u64, ApiError> {
-    let receipt = app.engine.append(event, received_at).map_err(|error| match error {
+    let receipt = app.engine.append_quietly(event, received_at).map_err(|error| match error {
         AppendError::Busy => ApiError::Busy,
         AppendError::DiskReserve => ApiError::InsufficientStorage,
         AppendError::Poisoned => ApiError::Unavailable("Events cannot be stored until the server is restarted".into()),
         AppendError::Closed => stopping(),
         AppendError::TooLarge => ApiError::bad_request("The event is too large"),
     })?;
+    app.nudge.ring();
     match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
         Ok(Ok(lsn)) => Ok(lsn),
         Ok(Err(ReceiptError::NoSpace(_))) => Err(ApiError::InsufficientStorage),

@@ -149,7 +149,20 @@ impl Recovery {
 impl<T> Log<T> {
     /// Queues one record; `item` goes to [`Observer::committed`] when it is durable. Never blocks.
     pub fn append(&self, draft: Draft, item: T) -> Result<Receipt, Refused> {
-        self.shared.queue.push(draft, item)
+        let receipt = self.append_quietly(draft, item)?;
+        self.nudge();
+        Ok(receipt)
+    }
+
+    /// [`Log::append`] for a caller that may have more to append at once: the commit thread need not begin before
+    /// [`Log::nudge`] is called. So the records that come together share a frame.
+    pub fn append_quietly(&self, draft: Draft, item: T) -> Result<Receipt, Refused> {
+        self.shared.queue.push_quietly(draft, item)
+    }
+
+    /// Lets the commit thread begin with what was appended.
+    pub fn nudge(&self) {
+        self.shared.queue.nudge();
     }
 
     /// Queues records that become durable together or not at all; the receipt names the first LSN.

@@ -92,8 +92,8 @@ impl<T> Queue<T> {
         Self { state: Mutex::new(state), ready: Condvar::new(), bytes_max, frame_bytes_max }
     }
 
-    /// Adds one record.
-    pub(super) fn push(&self, draft: Draft, item: T) -> Result<Receipt, Refused> {
+    /// Adds one record, without waking the commit thread.
+    pub(super) fn push_quietly(&self, draft: Draft, item: T) -> Result<Receipt, Refused> {
         let bytes = draft.encoded_len();
         self.admit(1, bytes, |state| {
             state.drafts.push_back(draft);
@@ -101,16 +101,26 @@ impl<T> Queue<T> {
         })
     }
 
+    /// Wakes the commit thread if it waits while there is something to do.
+    pub(super) fn nudge(&self) {
+        let state = self.lock();
+        if !state.is_idle() {
+            self.wake(state);
+        }
+    }
+
     /// Adds records that share a frame.
     pub(super) fn push_all(&self, records: Vec<(Draft, T)>) -> Result<Receipt, Refused> {
         assert!(!records.is_empty(), "an append has records");
         let bytes = records.iter().map(|(draft, _)| draft.encoded_len()).sum();
-        self.admit(records.len(), bytes, |state| {
+        let receipt = self.admit(records.len(), bytes, |state| {
             for (draft, item) in records {
                 state.drafts.push_back(draft);
                 state.items.push_back(item);
             }
-        })
+        })?;
+        self.nudge();
+        Ok(receipt)
     }
 
     fn admit(&self, records: usize, bytes: usize, add: impl FnOnce(&mut State<T>)) -> Result<Receipt, Refused> {
@@ -128,7 +138,6 @@ impl<T> Queue<T> {
         add(&mut state);
         state.bytes += bytes;
         state.groups.push_back(Group { records, bytes, sender });
-        self.wake(state);
         Ok(receipt)
     }
 
