@@ -1,5 +1,7 @@
 //! [`Event`], what a visitor did, and [`Stored`], an event with its place in the log.
 
+use smol_str::SmolStr;
+
 use crate::{Amount, Currency, EventId, EventName, Props, SiteId, Timestamp, VisitorId};
 
 /// One thing a visitor did, after enrichment. It holds no IP address and no user agent.
@@ -14,41 +16,41 @@ pub struct Event {
     /// What happened; `pageview` for a view.
     pub name: EventName,
     /// The path of the page, from its `/`.
-    pub pathname: Box<str>,
+    pub pathname: SmolStr,
     /// The host of the page.
-    pub hostname: Option<Box<str>>,
+    pub hostname: Option<SmolStr>,
     /// The page that led here, as the browser tells it.
-    pub referrer: Option<Box<str>>,
+    pub referrer: Option<SmolStr>,
     /// The name of the site that led here.
-    pub referrer_source: Option<Box<str>>,
+    pub referrer_source: Option<SmolStr>,
     /// `utm_source` of the page's query.
-    pub utm_source: Option<Box<str>>,
+    pub utm_source: Option<SmolStr>,
     /// `utm_medium` of the page's query.
-    pub utm_medium: Option<Box<str>>,
+    pub utm_medium: Option<SmolStr>,
     /// `utm_campaign` of the page's query.
-    pub utm_campaign: Option<Box<str>>,
+    pub utm_campaign: Option<SmolStr>,
     /// `utm_content` of the page's query.
-    pub utm_content: Option<Box<str>>,
+    pub utm_content: Option<SmolStr>,
     /// `utm_term` of the page's query.
-    pub utm_term: Option<Box<str>>,
+    pub utm_term: Option<SmolStr>,
     /// The family of the browser.
-    pub browser: Option<Box<str>>,
+    pub browser: Option<SmolStr>,
     /// The browser's version, digits and dots.
-    pub browser_version: Option<Box<str>>,
+    pub browser_version: Option<SmolStr>,
     /// The family of the operating system.
-    pub os: Option<Box<str>>,
+    pub os: Option<SmolStr>,
     /// The system's version, digits and dots.
-    pub os_version: Option<Box<str>>,
+    pub os_version: Option<SmolStr>,
     /// `mobile`, `tablet` or `desktop`.
-    pub device_type: Option<Box<str>>,
+    pub device_type: Option<SmolStr>,
     /// The width of the screen in pixels, as decimal text.
-    pub screen_size: Option<Box<str>>,
+    pub screen_size: Option<SmolStr>,
     /// ISO code of the country.
-    pub country_code: Option<Box<str>>,
+    pub country_code: Option<SmolStr>,
     /// First subdivision of the country, in English.
-    pub region: Option<Box<str>>,
+    pub region: Option<SmolStr>,
     /// City, in English.
-    pub city: Option<Box<str>>,
+    pub city: Option<SmolStr>,
     /// Custom properties.
     pub props: Option<Props>,
     /// Revenue.
@@ -58,9 +60,9 @@ pub struct Event {
     /// The id under which the event is stored once.
     pub event_id: EventId,
     /// The kind of way that led here, such as `Organic Search`.
-    pub channel: Option<Box<str>>,
+    pub channel: Option<SmolStr>,
     /// A keyed hash of the site's own user id, where the site opted in.
-    pub user_hash: Option<Box<str>>,
+    pub user_hash: Option<SmolStr>,
     /// Whether the event counts as an interaction; `None` if the client did not say.
     pub interactive: Option<bool>,
     /// Whether `timestamp` was rounded to the start of its hour.

@@ -7,7 +7,7 @@ macro_rules! text_newtype {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(smol_str::SmolStr);
 
         impl $name {
             /// The text.
@@ -52,10 +52,11 @@ pub(crate) fn first_chars(text: &str, chars_max: usize) -> &str {
 
 /// `text` without its control characters; borrowed when it has none.
 pub(crate) fn without_controls(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        Cow::Owned(text.chars().filter(|c| !c.is_control()).collect())
-    } else {
+    // Of plain ASCII, which most text is, a look at the bytes tells.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(char::is_control) {
         Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|c| !c.is_control()).collect())
     }
 }
 

@@ -9,6 +9,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::{COLUMNS, Column};
@@ -124,29 +125,29 @@ impl<'a> Row<'a> {
             timestamp: self.timestamp("timestamp")?,
             name: self.valid(EventName::parse(self.required("event_name")?))?,
             pathname: self.required("pathname")?.into(),
-            hostname: self.boxed("hostname")?,
-            referrer: self.boxed("referrer")?,
-            referrer_source: self.boxed("referrer_source")?,
-            utm_source: self.boxed("utm_source")?,
-            utm_medium: self.boxed("utm_medium")?,
-            utm_campaign: self.boxed("utm_campaign")?,
-            utm_content: self.boxed("utm_content")?,
-            utm_term: self.boxed("utm_term")?,
-            browser: self.boxed("browser")?,
-            browser_version: self.boxed("browser_version")?,
-            os: self.boxed("os")?,
-            os_version: self.boxed("os_version")?,
-            device_type: self.boxed("device_type")?,
-            screen_size: self.boxed("screen_size")?,
-            country_code: self.boxed("country_code")?,
-            region: self.boxed("region")?,
-            city: self.boxed("city")?,
+            hostname: self.owned("hostname")?,
+            referrer: self.owned("referrer")?,
+            referrer_source: self.owned("referrer_source")?,
+            utm_source: self.owned("utm_source")?,
+            utm_medium: self.owned("utm_medium")?,
+            utm_campaign: self.owned("utm_campaign")?,
+            utm_content: self.owned("utm_content")?,
+            utm_term: self.owned("utm_term")?,
+            browser: self.owned("browser")?,
+            browser_version: self.owned("browser_version")?,
+            os: self.owned("os")?,
+            os_version: self.owned("os_version")?,
+            device_type: self.owned("device_type")?,
+            screen_size: self.owned("screen_size")?,
+            country_code: self.owned("country_code")?,
+            region: self.owned("region")?,
+            city: self.owned("city")?,
             props: self.valid(self.text("props")?.map(Props::parse).transpose())?,
             revenue_amount: self.amount("revenue_amount")?,
             revenue_currency: self.valid(self.text("revenue_currency")?.map(Currency::parse).transpose())?,
             event_id: self.valid(EventId::parse(event_id))?,
-            channel: self.boxed("channel")?,
-            user_hash: self.boxed("user_hash")?,
+            channel: self.owned("channel")?,
+            user_hash: self.owned("user_hash")?,
             interactive: self.boolean("interactive")?,
             time_rounded: self.boolean("time_rounded")?,
         })
@@ -161,7 +162,7 @@ impl<'a> Row<'a> {
         self.text(column)?.ok_or(RowError::Null { column, row: self.row })
     }
 
-    fn boxed(self, column: &'static str) -> Result<Option<Box<str>>, RowError> {
+    fn owned(self, column: &'static str) -> Result<Option<SmolStr>, RowError> {
         Ok(self.text(column)?.map(Into::into))
     }
 

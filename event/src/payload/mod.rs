@@ -29,8 +29,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 pub use error::{PayloadError, PayloadErrorKind};
-pub use page::{PageUrl, Utm};
+pub use page::{PageUrl, Utm, plain_parts};
 pub use raw::RawPayload;
+use smol_str::SmolStr;
 
 use crate::{Amount, Currency, EventId, EventName, Props, SiteId, Timestamp};
 
@@ -53,7 +54,7 @@ pub struct Payload {
     /// Where it happened.
     pub url: PageUrl,
     /// The referrer as sent, without control characters; empty is absent.
-    pub referrer: Option<String>,
+    pub referrer: Option<SmolStr>,
     /// The width of the screen in pixels.
     pub screen_width: Option<u32>,
     /// Custom properties, cut to their bounds.

@@ -8,6 +8,9 @@
 //! An address that does not parse, or has no authority (`/a`, `a/b`, `localhost:8080/a`), is text: its path begins at
 //! its first `/`, and it names no host. No text is refused here.
 
+use std::borrow::Cow;
+
+use smol_str::SmolStr;
 use url::{Url, form_urlencoded};
 
 use crate::text::{first_chars, without_controls};
@@ -20,9 +23,9 @@ const REFUSED_SCHEMES: [&str; 3] = ["data", "javascript", "blob"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageUrl {
     /// The path from its `/`, at most 2048 characters; in hash mode with the fragment.
-    pub pathname: String,
+    pub pathname: SmolStr,
     /// The host in lower case, without port; `None` if the address names none.
-    pub hostname: Option<String>,
+    pub hostname: Option<SmolStr>,
     /// The campaign.
     pub utm: Utm,
     /// Whether the query has the click id of an advertisement, `gclid` or `msclkid`.
@@ -33,15 +36,15 @@ pub struct PageUrl {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Utm {
     /// `utm_source`.
-    pub source: Option<String>,
+    pub source: Option<SmolStr>,
     /// `utm_medium`.
-    pub medium: Option<String>,
+    pub medium: Option<SmolStr>,
     /// `utm_campaign`.
-    pub campaign: Option<String>,
+    pub campaign: Option<SmolStr>,
     /// `utm_content`.
-    pub content: Option<String>,
+    pub content: Option<SmolStr>,
     /// `utm_term`.
-    pub term: Option<String>,
+    pub term: Option<SmolStr>,
 }
 
 impl PageUrl {
@@ -51,16 +54,12 @@ impl PageUrl {
         let text = text.trim();
         let (address, fragment) = split_at_mark(text, '#');
         let (location, query) = split_at_mark(address, '?');
-        let (mut pathname, hostname) = match Url::parse(location) {
-            Ok(url) if url.has_authority() => (path_of(url.path()).to_owned(), host_of(&url)),
-            _ => (path_of(without_authority(location)).to_owned(), None),
-        };
+        let (mut pathname, hostname) = parts_of(location);
         if hash_mode && !fragment.is_empty() {
-            pathname.push('#');
-            pathname.push_str(fragment);
+            pathname = Cow::Owned(format!("{pathname}#{fragment}"));
         }
         let mut page = Self {
-            pathname: first_chars(&pathname, PATH_CHARS_MAX).to_owned(),
+            pathname: first_chars(&pathname, PATH_CHARS_MAX).into(),
             hostname,
             utm: Utm::default(),
             has_click_id: false,
@@ -86,7 +85,7 @@ impl PageUrl {
             }
             _ => return,
         };
-        *slot = Some(first_chars(value, UTM_CHARS_MAX).to_owned());
+        *slot = Some(first_chars(value, UTM_CHARS_MAX).into());
     }
 }
 
@@ -120,7 +119,34 @@ fn path_of(text: &str) -> &str {
     text.find('/').and_then(|start| text.get(start..)).unwrap_or("/")
 }
 
-fn host_of(url: &Url) -> Option<String> {
+/// Path and host of an address without query and fragment.
+fn parts_of(location: &str) -> (Cow<'_, str>, Option<SmolStr>) {
+    if let Some((host, path)) = plain_parts(location) {
+        return (path.into(), Some(host.into()));
+    }
+    match Url::parse(location) {
+        Ok(url) if url.has_authority() => (path_of(url.path()).to_owned().into(), host_of(&url)),
+        _ => (path_of(without_authority(location)).into(), None),
+    }
+}
+
+/// Host and path of an address that stands as it is, as nearly all do: what [`Url::parse`] would make of it is the same
+/// text. `None` if there is anything to decode, fold, resolve or refuse; also for a port, a query or a fragment.
+pub fn plain_parts(address: &str) -> Option<(&str, &str)> {
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_name = host.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
+        && host.starts_with(|first: char| first.is_ascii_alphanumeric())
+        // A last label of digits makes an address of numbers.
+        && host.rsplit('.').next().is_some_and(|label| label.starts_with(|first: char| first.is_ascii_lowercase()))
+        // Punycode, and labels that are none.
+        && !["--", "..", ".-", "-."].iter().any(|odd| host.contains(odd));
+    let is_literal = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte))
+        && !path.contains("/.");
+    (is_name && is_literal).then_some((host, if path.is_empty() { "/" } else { path }))
+}
+
+fn host_of(url: &Url) -> Option<SmolStr> {
     let host = url.host_str().filter(|host| !host.is_empty());
-    host.map(str::to_lowercase)
+    host.map(|host| host.to_lowercase().into())
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use super::props::RawProps;
 use super::trusted::{RawTrusted, Trusted};
@@ -129,10 +130,10 @@ fn url(text: &str, hash_mode: bool) -> Result<PageUrl, PayloadError> {
     Ok(PageUrl::parse(text, hash_mode))
 }
 
-fn referrer(text: &str) -> Result<Option<String>, PayloadError> {
+fn referrer(text: &str) -> Result<Option<SmolStr>, PayloadError> {
     if text.len() > REFERRER_BYTES_MAX {
         return Err(PayloadError::invalid(field::REFERRER, "must be at most 2048 bytes"));
     }
     let text = without_controls(text);
-    Ok((!text.is_empty()).then(|| text.into_owned()))
+    Ok((!text.is_empty()).then(|| text.into()))
 }

@@ -1,6 +1,8 @@
 //! The address of a page, taken apart.
 
-use mallard_event::payload::PageUrl;
+use mallard_event::payload::{PageUrl, plain_parts};
+use proptest::prelude::*;
+use url::Url;
 
 fn page(text: &str) -> PageUrl {
     PageUrl::parse(text, false)
@@ -118,5 +120,28 @@ fn in_hash_mode_the_fragment_is_a_part_of_the_path() {
         ("/x#y#z", "/x#y#z"),
     ] {
         assert_eq!(PageUrl::parse(text, true).pathname, pathname, "{text:?}");
+    }
+}
+
+proptest! {
+    /// Addresses near the edge of what needs no parser: the parser finds the same host and path in what is called plain.
+    #[test]
+    fn what_is_called_plain_is_what_the_parser_would_make_of_it(
+        address in "https?://(?s:[a-z0-9.-]{1,12}|[a-zA-Z0-9.:@\\[\\]%_é-]{0,12})(/[a-zA-Z0-9/._~!$&'()*+,;=:@-]{0,14}|/(?s:.){0,6}|)",
+    ) {
+        if let Some((host, path)) = plain_parts(&address) {
+            let url = Url::parse(&address).unwrap();
+            prop_assert_eq!((url.host_str().unwrap(), url.path()), (host, path));
+            prop_assert_eq!((url.port(), url.query(), url.fragment(), url.username()), (None, None, None, ""));
+        }
+    }
+}
+
+#[test]
+fn common_addresses_are_plain() {
+    assert_eq!(plain_parts("https://shop.example/a/b-c_1.html"), Some(("shop.example", "/a/b-c_1.html")));
+    assert_eq!(plain_parts("http://www.google.co.uk"), Some(("www.google.co.uk", "/")));
+    for other in ["HTTPS://a.example/", "https://A.example/", "https://a.example:8080/", "https://127.0.0.1/", "/a"] {
+        assert_eq!(plain_parts(other), None, "{other}");
     }
 }

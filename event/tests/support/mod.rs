@@ -5,6 +5,7 @@
 use mallard_event::{Amount, Currency, Date, Event, EventId, EventName, Props, SiteId, Stored, Timestamp, VisitorId};
 use proptest::option;
 use proptest::prelude::*;
+use smol_str::SmolStr;
 
 /// The least an event can hold.
 pub(crate) fn minimal() -> Event {
@@ -52,7 +53,7 @@ pub(crate) fn full() -> Event {
     }
 }
 
-type Text = Option<Box<str>>;
+type Text = Option<SmolStr>;
 
 fn text() -> impl Strategy<Value = Text> {
     option::of("\\PC{0,12}".prop_map(Into::into))

@@ -2,6 +2,7 @@
 
 use mallard_event::payload::{Payload, Utm};
 use mallard_event::{Event, EventId, Timestamp, VisitorId};
+use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::Privacy;
 use super::channel::{Arrival, channel};
@@ -35,35 +36,35 @@ pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Eve
         timestamp: if privacy.round_timestamps { start_of_hour(found.now) } else { found.now },
         time_rounded: Some(privacy.round_timestamps),
         name: payload.name,
-        pathname: payload.url.pathname.into(),
-        hostname: Some(payload.url.hostname.map_or_else(|| payload.site.as_str().into(), String::into_boxed_str)),
+        pathname: payload.url.pathname,
+        hostname: Some(payload.url.hostname.unwrap_or_else(|| payload.site.as_str().into())),
         site: payload.site,
-        referrer: payload.referrer.map(|referrer| stored_referrer(&referrer, privacy).into()),
-        referrer_source: referrer_host.map(|host| source_name(&host).into()),
-        utm_source: boxed(source),
-        utm_medium: boxed(medium),
-        utm_campaign: boxed(campaign),
-        utm_content: boxed(content),
-        utm_term: boxed(term),
-        browser: browser.as_ref().map(|browser| browser.name.into()),
+        referrer: payload.referrer.map(|referrer| stored_referrer(referrer, privacy)),
+        referrer_source: referrer_host.map(source_name),
+        utm_source: source,
+        utm_medium: medium,
+        utm_campaign: campaign,
+        utm_content: content,
+        utm_term: term,
+        browser: browser.as_ref().map(|browser| SmolStr::new_static(browser.name)),
         browser_version: kept(!privacy.suppress_browser_version, browser.and_then(|browser| browser.version)),
-        os: system.as_ref().map(|system| system.name.into()),
+        os: system.as_ref().map(|system| SmolStr::new_static(system.name)),
         os_version: kept(!privacy.suppress_os_version, system.and_then(|system| system.version)),
-        device_type: kept(!privacy.suppress_screen_size, device.map(Device::as_str)),
-        screen_size: kept(!privacy.suppress_screen_size, payload.screen_width.map(|width| width.to_string())),
+        device_type: kept(!privacy.suppress_screen_size, device.map(|device| SmolStr::new_static(device.as_str()))),
+        screen_size: kept(!privacy.suppress_screen_size, payload.screen_width.map(|width| width.to_smolstr())),
         country_code: found.place.country_code,
         region: found.place.region,
         city: found.place.city,
         props: payload.props,
         revenue_amount: payload.revenue_amount,
         revenue_currency: payload.revenue_currency,
-        channel: Some(channel.into()),
+        channel: Some(SmolStr::new_static(channel)),
         user_hash: None,
         interactive: payload.interactive,
     }
 }
 
-fn referrer_host(payload: &Payload) -> Option<String> {
+fn referrer_host(payload: &Payload) -> Option<SmolStr> {
     let site = payload.site.as_str();
     let page = payload.url.hostname.as_deref().unwrap_or(site);
     external_host(payload.referrer.as_deref()?, &[site, page])
@@ -80,18 +81,14 @@ fn arrival<'a>(payload: &'a Payload, referrer_host: Option<&'a str>) -> Arrival<
     }
 }
 
-fn stored_referrer(referrer: &str, privacy: Privacy) -> &str {
-    if privacy.strip_referrer_query { without_query(referrer) } else { referrer }
+fn stored_referrer(referrer: SmolStr, privacy: Privacy) -> SmolStr {
+    if privacy.strip_referrer_query { without_query(&referrer).into() } else { referrer }
 }
 
 fn start_of_hour(instant: Timestamp) -> Timestamp {
     Timestamp::saturating_from_micros(instant.micros().div_euclid(HOUR_US) * HOUR_US)
 }
 
-fn boxed(text: Option<String>) -> Option<Box<str>> {
-    text.map(String::into_boxed_str)
-}
-
-fn kept(is_kept: bool, text: Option<impl Into<Box<str>>>) -> Option<Box<str>> {
-    text.filter(|_| is_kept).map(Into::into)
+fn kept(is_kept: bool, text: Option<SmolStr>) -> Option<SmolStr> {
+    text.filter(|_| is_kept)
 }

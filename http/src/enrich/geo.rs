@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use maxminddb::{MaxMindDbError, PathElement, Reader};
+use smol_str::SmolStr;
 use tracing::{info, warn};
 
 #[cfg(test)]
@@ -33,11 +34,11 @@ pub enum Precision {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// ISO 3166-1 code.
-    pub country_code: Option<Box<str>>,
+    pub country_code: Option<SmolStr>,
     /// First subdivision, in English.
-    pub region: Option<Box<str>>,
+    pub region: Option<SmolStr>,
     /// City, in English.
-    pub city: Option<Box<str>>,
+    pub city: Option<SmolStr>,
 }
 
 /// The loaded file, if there is one.
@@ -69,7 +70,11 @@ impl Geo {
         let Some(reader) = &self.reader else { return Ok(None) };
         let found = reader.lookup(address)?;
         let text_at = |least: Precision, path: &[PathElement<'_>]| {
-            if self.precision < least { Ok(None) } else { found.decode_path::<Box<str>>(path) }
+            if self.precision < least {
+                Ok(None)
+            } else {
+                found.decode_path::<&str>(path).map(|text| text.map(SmolStr::new))
+            }
         };
         Ok(Some(Place {
             country_code: text_at(Precision::Country, &[Key("country"), Key("iso_code")])?,

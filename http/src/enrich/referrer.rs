@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use mallard_event::payload::plain_parts;
+use smol_str::{SmolStr, StrExt as _};
 use url::Url;
 
 use super::sites::site_of;
@@ -14,19 +16,23 @@ use super::sites::site_of;
 mod tests;
 
 /// The host of `referrer` as reports show it (lower-case, no port, no `www.`), unless it is one of `own` hosts.
-pub(crate) fn external_host(referrer: &str, own: &[&str]) -> Option<String> {
-    let url = Url::parse(referrer).ok()?;
-    let host = bare_host(url.host_str()?);
+pub(crate) fn external_host(referrer: &str, own: &[&str]) -> Option<SmolStr> {
+    let host = host_of(referrer)?;
+    let host = bare_host(&host);
     let is_own = own.iter().any(|own| bare_host(own).eq_ignore_ascii_case(host));
-    (!host.is_empty() && !is_own).then(|| host.to_ascii_lowercase())
+    (!host.is_empty() && !is_own).then(|| host.to_ascii_lowercase_smolstr())
+}
+
+fn host_of(referrer: &str) -> Option<Cow<'_, str>> {
+    match plain_parts(without_query(referrer)) {
+        Some((host, _)) => Some(host.into()),
+        None => Some(Url::parse(referrer).ok()?.host_str()?.to_owned().into()),
+    }
 }
 
 /// The name of the site at `host`, else the host itself.
-pub(crate) fn source_name(host: &str) -> Cow<'static, str> {
-    match site_of(host).and_then(|site| site.name) {
-        Some(name) => Cow::Borrowed(name),
-        None => Cow::Owned(host.to_owned()),
-    }
+pub(crate) fn source_name(host: SmolStr) -> SmolStr {
+    site_of(&host).and_then(|site| site.name).map_or(host, SmolStr::new_static)
 }
 
 /// `referrer` without its query and fragment, which may name a person.

@@ -1,5 +1,7 @@
 use mallard_event::payload::{RawPayload, Trust};
 
+use smol_str::SmolStr;
+
 use super::*;
 use crate::auth::documents::memory::Memory;
 use crate::auth::testing::{Bytes, after, at};
@@ -39,7 +41,7 @@ async fn every_column_is_filled_from_what_is_known() {
             "r":"https://www.google.co.uk/search?q=jane","w":800,"p":{"size":"M"},"ra":"12.5","rc":"eur","id":"e-1","i":true}"#,
     );
     let (event, received_at) = event(&enricher(&Arc::default(), Privacy::default()), all, at(NOON)).await;
-    let text = |text: Option<Box<str>>| text.map(String::from).unwrap_or_default();
+    let text = |text: Option<SmolStr>| text.map(String::from).unwrap_or_default();
     assert_eq!(event.site.as_str(), "shop.example");
     assert_eq!(event.name.as_str(), "buy");
     assert_eq!(event.visitor.as_str().len(), 32);

@@ -10,6 +10,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use smol_str::SmolStr;
 
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,7 @@ pub(crate) struct Product {
     /// The name that is stored and shown.
     pub(crate) name: &'static str,
     /// Digits and dots.
-    pub(crate) version: Option<String>,
+    pub(crate) version: Option<SmolStr>,
 }
 
 /// The three classes of screens.
@@ -176,7 +177,7 @@ impl<'a> UserAgent<'a> {
     }
 
     /// The digits and dots that follow `token`; Apple writes `_` for the dot.
-    fn version_after(self, token: &str) -> Option<String> {
+    fn version_after(self, token: &str) -> Option<SmolStr> {
         let (_, rest) = self.0.split_once(token)?;
         // `Opera/9.80`, `Mac OS X 10_15`: the separator, where it is no part of the token.
         let rest = rest.strip_prefix(['/', ' ']).unwrap_or(rest);
@@ -185,7 +186,7 @@ impl<'a> UserAgent<'a> {
             .take_while(|character| matches!(character, '0'..='9' | '.' | '_'))
             .map(|character| if character == '_' { '.' } else { character })
             .take(VERSION_BYTES_MAX)
-            .collect::<String>();
+            .collect::<SmolStr>();
         version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn source(referrer: &str) -> Option<String> {
     let host = external_host(referrer, &["shop.example", "shop.example"])?;
-    Some(source_name(&host).into_owned())
+    Some(source_name(host).into())
 }
 
 #[test]

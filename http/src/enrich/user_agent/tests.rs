@@ -75,10 +75,10 @@ fn each_header_is_understood_as_the_table_says() {
         let user_agent = UserAgent::parse(header.as_bytes());
         let names = |product: Option<Product>| match product {
             Some(product) => (product.name, product.version.unwrap_or_default()),
-            None => ("", String::new()),
+            None => ("", SmolStr::default()),
         };
-        assert_eq!(names(user_agent.browser()), (browser, browser_version.to_owned()), "browser of {header}");
-        assert_eq!(names(user_agent.system()), (system, system_version.to_owned()), "system of {header}");
+        assert_eq!(names(user_agent.browser()), (browser, SmolStr::new(browser_version)), "browser of {header}");
+        assert_eq!(names(user_agent.system()), (system, SmolStr::new(system_version)), "system of {header}");
         assert_eq!(user_agent.device().map_or("", Device::as_str), device, "device of {header}");
     }
 }
