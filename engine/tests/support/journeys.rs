@@ -108,7 +108,7 @@ fn depth_from(events: &[&Event], funnel: &Funnel) -> usize {
 
 fn matches(step: &FunnelStep, event: &Event) -> bool {
     match step {
-        FunnelStep::Page(path) => event.pathname == *path,
+        FunnelStep::Page(path) => *event.pathname == **path,
         FunnelStep::Event(name) => event.name.as_str() == &**name,
     }
 }
