@@ -14,8 +14,8 @@ use crate::error::{AppendError, Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{
-    self, Answer, BreakdownRow, Bucket, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport, Interval,
-    MainReport, QueryError, Question,
+    self, Answer, BreakdownRow, Bucket, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport, Group,
+    Interval, Key, MainReport, QueryError, Question,
 };
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};
@@ -117,6 +117,11 @@ impl Engine {
         self.ask(question, |view, deadline| {
             query::retention(&self.duck, view, question, weeks, is_identified, deadline)
         })
+    }
+
+    /// Figures by any combination of values: a group for each that occurs, in the order of time.
+    pub fn groups(&self, question: &Question, keys: &[Key]) -> Result<Answer<Vec<Group>>, QueryError> {
+        self.ask(question, |view, deadline| query::groups(&self.duck, view, question, keys, deadline))
     }
 
     /// Answers from what can be read: a file that turns out to be damaged is left out, and the answer says so.

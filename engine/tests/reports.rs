@@ -28,6 +28,7 @@ use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
+use support::filter::{Wanted, filters};
 use support::history::{Size, histories};
 use support::oracle::Oracle;
 use tempfile::TempDir;
@@ -139,7 +140,7 @@ struct Lab {
     /// What is still to come, in the order of its arrival.
     coming: vec::IntoIter<Stored>,
     stored: Vec<Stored>,
-    questions: Vec<Question>,
+    questions: Vec<(Question, Wanted)>,
     seed: u64,
     counts: Counts,
     _dir: TempDir,
@@ -158,8 +159,11 @@ impl Lab {
         config.flush_events = flush_events;
         config.wal.segment_bytes = 64 << 10;
         config.limits.merge_files_min = 2;
-        let mut questions = questions_of_all_time(&history.rows);
-        questions.push(history.question);
+        let everything = || Wanted::All(Vec::new());
+        let wanted = filters().new_tree(&mut runner(&mut rng)).unwrap().current();
+        let filtered = Question { filter: wanted.to_filter(), ..history.question.clone() };
+        let all_time = questions_of_all_time(&history.rows).into_iter().map(|question| (question, everything()));
+        let questions = all_time.chain([(history.question, everything()), (filtered, wanted)]).collect();
         let (stored, counts) = (Vec::with_capacity(history.rows.len()), Counts::default());
         let coming = history.rows.into_iter();
         let mut lab =
@@ -222,8 +226,8 @@ impl Lab {
     /// Compares the reports to every question, and the list of sites.
     fn check(&mut self, when: &str) {
         let dimensions = self.dimensions();
-        for question in &self.questions {
-            let (engine, oracle) = (self.engine(), Oracle::new(&self.stored, question));
+        for (question, wanted) in &self.questions {
+            let (engine, oracle) = (self.engine(), Oracle::filtered(&self.stored, question, wanted));
             self.check_totals(question, &oracle, when);
             for interval in [Interval::Hour, Interval::Week, Interval::Month] {
                 let answer = engine.timeseries(question, interval);
@@ -244,8 +248,8 @@ impl Lab {
         let page = |path: &str| FunnelStep::Page(path.into());
         let steps = vec![page("/"), page("/a"), FunnelStep::Event("signup".into())];
         let funnel = Funnel { steps, window_us: Some(HOUR_US) };
-        for question in &self.questions {
-            let (engine, oracle) = (self.engine(), Oracle::new(&self.stored, question));
+        for (question, wanted) in &self.questions {
+            let (engine, oracle) = (self.engine(), Oracle::filtered(&self.stored, question, wanted));
             self.compare(engine.funnel(question, &funnel), oracle.funnel(&funnel), &format!("funnel {when}"));
             self.compare(engine.flow(question, "/", 10), oracle.flow("/", 10), &format!("flow {when}"));
             let retention = oracle.retention(&self.stored, 3, true, self.clock.now_us());
@@ -256,8 +260,8 @@ impl Lab {
 
     /// Compares the two reports that every dashboard begins with.
     fn check_briefly(&mut self, when: &str) {
-        for question in &self.questions {
-            self.check_totals(question, &Oracle::new(&self.stored, question), when);
+        for (question, wanted) in &self.questions {
+            self.check_totals(question, &Oracle::filtered(&self.stored, question, wanted), when);
         }
         self.counts.reports += self.questions.len() * 2;
     }
@@ -294,7 +298,7 @@ fn questions_of_all_time(rows: &[Stored]) -> Vec<Question> {
     let (first, last) = (days.first().unwrap(), days.last().unwrap());
     let span = Span { start_us: first.start().micros(), end_us: last.end().micros() };
     let sites: BTreeSet<&SiteId> = rows.iter().map(|row| &row.event.site).collect();
-    sites.into_iter().map(|site| Question { site: site.clone(), span, zone: TimeZone::UTC }).collect()
+    sites.into_iter().map(|site| Question::new(site.clone(), span, TimeZone::UTC)).collect()
 }
 
 /// The list of sites, by name.

@@ -33,7 +33,7 @@ pub use id::EventId;
 pub use invalid::Invalid;
 pub use money::{Amount, AmountError, Currency};
 pub use name::EventName;
-pub use props::Props;
+pub use props::{Props, prop};
 pub use site::SiteId;
 pub use time::{Date, Timestamp};
 pub use visitor::VisitorId;

@@ -15,6 +15,7 @@ use mallard_event::{Date, SiteId};
 use super::cuts::Cuts;
 use super::deadline::Deadline;
 use super::dimension::Facets;
+use super::filter::Filter;
 use super::partial::DayPartial;
 use super::question::QueryError;
 
@@ -29,6 +30,8 @@ pub(super) struct Key {
     pub(super) date: Date,
     pub(super) cuts: Cuts,
     pub(super) facets: Facets,
+    pub(super) filter: Arc<Filter>,
+    pub(super) as_of: Option<u64>,
 }
 
 /// Partials by what they answer.
@@ -99,7 +102,7 @@ impl State {
     }
 
     fn put(&mut self, key: Arc<Key>, version: u64, partial: &Arc<DayPartial>, bytes_max: usize) {
-        let bytes = ENTRY_BYTES + key.cuts.bytes() + partial.bytes();
+        let bytes = ENTRY_BYTES + key.cuts.bytes() + key.filter.bytes() + partial.bytes();
         let kept = Kept { version, partial: Arc::clone(partial), bytes };
         self.bytes += bytes;
         if let Some((_, replaced)) = self.kept.push(key, kept) {
@@ -149,7 +152,8 @@ mod tests {
         let date = Date::from_days(days).unwrap();
         let window = Span { start_us: date.start().micros(), end_us: date.end().micros() };
         let cuts = Cuts { window, days: Box::default(), hours: Box::default() };
-        Key { site: SiteId::parse("a").unwrap(), date, cuts, facets: Facets::NONE }
+        let (filter, facets) = (Arc::default(), Facets::NONE);
+        Key { site: SiteId::parse("a").unwrap(), date, cuts, facets, filter, as_of: None }
     }
 
     fn partial(key: &Key) -> DayPartial {
@@ -157,7 +161,7 @@ mod tests {
     }
 
     fn entry_bytes() -> usize {
-        ENTRY_BYTES + partial(&key(0)).bytes()
+        ENTRY_BYTES + Filter::default().bytes() + partial(&key(0)).bytes()
     }
 
     /// Asks for a day and says whether it was computed.

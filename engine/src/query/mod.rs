@@ -8,6 +8,7 @@
 //! stream.rs     files and hot rows, in order              tally.rs       counting by value
 //! walk.rs       rows in order, for ordered reports        journey.rs     their steps and answers
 //! rows.rs       Arrow batches as typed rows               source.rs      what the store shows: Snapshot
+//! filter/       which events count                        visits.rs      rows by visit, for filters that look at visits
 //! pool.rs       DuckDB and its connections                deadline.rs    time limits
 //! views.rs      the derived mallard.duckdb                sql.rs         the only place that writes SQL
 //! ```
@@ -33,6 +34,7 @@ mod config;
 mod cuts;
 mod deadline;
 mod dimension;
+mod filter;
 mod journey;
 mod partial;
 mod pool;
@@ -48,6 +50,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod views;
+mod visits;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -56,14 +59,18 @@ use mallard_wal::disk::Env;
 
 use crate::layout::Layout;
 use cache::PartialCache;
+use filter::Program;
 use pool::Pool;
 use report::Asked;
 
 pub use config::QueryConfig;
 pub(crate) use deadline::Deadline;
 pub use dimension::Dimension;
+pub use filter::{Filter, FilterError, Subject, Term};
 pub use journey::{Cohort, FlowRow, Funnel, FunnelReport, FunnelStep, Identity};
-pub use question::{Answer, BreakdownRow, Bucket, Interval, MainReport, QueryError, Question, Span};
+pub use question::{
+    Answer, BreakdownRow, Bucket, Figures, Group, Interval, Key, MainReport, QueryError, Question, Span,
+};
 pub(crate) use source::{Snapshot, Source, SourceFile};
 
 /// How long the derived database may take. It is not a query that somebody waits for.
@@ -99,7 +106,8 @@ impl Duck {
     }
 
     fn asked<'a>(&'a self, snapshot: &'a dyn Snapshot, question: &'a Question, deadline: &'a Deadline) -> Asked<'a> {
-        Asked { pool: &self.pool, cache: &self.cache, snapshot, question, deadline }
+        let program = Program::new(&question.filter);
+        Asked { pool: &self.pool, cache: &self.cache, snapshot, question, deadline, program }
     }
 }
 
@@ -169,4 +177,15 @@ pub(crate) fn retention(
     deadline: &Deadline,
 ) -> Result<Answer<Vec<Cohort>>, QueryError> {
     report::retention::report(&duck.asked(snapshot, question, deadline), weeks, is_identified, duck.env.clock.now_us())
+}
+
+/// Figures by any combination of values: a group for each that occurs, in the order of time.
+pub(crate) fn groups(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    keys: &[Key],
+    deadline: &Deadline,
+) -> Result<Answer<Vec<Group>>, QueryError> {
+    report::groups::report(&duck.asked(snapshot, question, deadline), keys)
 }

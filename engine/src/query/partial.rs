@@ -8,6 +8,7 @@
 //!   event  ──inside the window?──> totals, pieces of the window, tables by event
 //!   session ──began inside?──────> totals, tables by session           (with all its events, also those outside)
 //! ```
+//! Of a filtered day only the events that the filter keeps are counted, and the sessions with such an event.
 //! A [`Fold`] holds one visitor's state and the tables. Whoever pushes rows out of order gets an error, not a number.
 
 use super::cuts::{Cuts, Stretch};
@@ -15,6 +16,7 @@ use super::dimension::{Dimension, Facets, Scope};
 use super::question::QueryError;
 use super::rows::{Kind, Row};
 use super::sessions::{Act, Session};
+use super::stream::Sink;
 use super::tally::{Counts, Table, Tally, ValueId};
 
 /// The figures of a window.
@@ -113,6 +115,8 @@ struct Visitor {
     number: u64,
     is_counted: bool,
     session: Option<Session>,
+    /// The filter kept an event of the session.
+    is_session_kept: bool,
     last_us: i64,
     last_lsn: Option<u64>,
 }
@@ -138,18 +142,6 @@ impl<'a> Fold<'a> {
             rows: 0,
             visitor: Visitor::default(),
         }
-    }
-
-    /// Takes the next row in the order (visitor, timestamp, lsn).
-    pub(super) fn push(&mut self, row: Row<'_>) -> Result<(), QueryError> {
-        self.enter_visitor(row)?;
-        self.rows += 1;
-        let act = row.act();
-        self.enter_session(act, row);
-        if self.cuts.window.contains(act.at_us) {
-            self.count_event(act, row);
-        }
-        Ok(())
     }
 
     pub(super) fn finish(mut self, damage: Option<Box<str>>) -> Result<DayPartial, QueryError> {
@@ -208,7 +200,8 @@ impl<'a> Fold<'a> {
 
     fn end_session(&mut self) {
         let Some(session) = self.visitor.session.take() else { return };
-        if !self.cuts.window.contains(session.start_us()) {
+        let is_kept = std::mem::take(&mut self.visitor.is_session_kept);
+        if !is_kept || !self.cuts.window.contains(session.start_us()) {
             return;
         }
         self.totals.add_session(&session);
@@ -230,6 +223,20 @@ impl<'a> Fold<'a> {
         for (facet, value) in self.facets.iter_mut().zip(row.values()) {
             facet.count_event(value, pageviews, self.visitor.number);
         }
+    }
+}
+
+impl Sink for Fold<'_> {
+    fn push(&mut self, row: Row<'_>, is_kept: bool) -> Result<(), QueryError> {
+        self.enter_visitor(row)?;
+        self.rows += 1;
+        let act = row.act();
+        self.enter_session(act, row);
+        self.visitor.is_session_kept |= is_kept;
+        if is_kept && self.cuts.window.contains(act.at_us) {
+            self.count_event(act, row);
+        }
+        Ok(())
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use mallard_event::SiteId;
 
+use super::filter::{Filter, Subject};
+
 /// A half-open stretch of time, `start_us..end_us`, in microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The first instant inside.
     pub start_us: i64,
@@ -41,6 +43,17 @@ pub struct Question {
     pub span: Span,
     /// The time zone of days, weeks and labels.
     pub zone: TimeZone,
+    /// Which events count; all of them by default.
+    pub filter: Filter,
+    /// Only events up to this LSN count, as if it were the newest; `None` for all. An LSN above the newest is refused.
+    pub as_of: Option<u64>,
+}
+
+impl Question {
+    /// A question about all events of `span`.
+    pub fn new(site: SiteId, span: Span, zone: TimeZone) -> Self {
+        Self { site, span, zone, filter: Filter::default(), as_of: None }
+    }
 }
 
 /// An answer and what it rests on.
@@ -114,6 +127,46 @@ pub struct BreakdownRow {
     pub pageviews: u64,
 }
 
+/// What figures are grouped by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The value of the event or of its visit.
+    Value(Subject),
+    /// The bucket of the event, or for figures of visits that of the visit's first event.
+    Time(Interval),
+}
+
+/// The figures of one combination of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// For each key its value, or the label of its bucket; `None` if there is no value.
+    pub values: Vec<Option<String>>,
+    /// What was counted.
+    pub figures: Figures,
+}
+
+/// Counts. Those of visits count the visits that began in the span, each with all its events, once in every group in which
+/// it has an event that the filter keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Distinct visitors of each UTC day, added up.
+    pub visitors: u64,
+    /// Events named `pageview`.
+    pub pageviews: u64,
+    /// Custom events: neither `pageview` nor `engagement`.
+    pub events: u64,
+    /// Visits.
+    pub visits: u64,
+    /// Visits that bounced.
+    pub bounces: u64,
+    /// Pageviews of these visits.
+    pub visit_pageviews: u64,
+    /// Visits whose length is known.
+    pub timed_visits: u64,
+    /// The sum of these lengths.
+    pub duration_us: u64,
+}
+
 /// A question was not answered. An error is never turned into a zero.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
@@ -136,6 +189,14 @@ pub enum QueryError {
     TooManyBuckets {
         /// The most that are answered.
         max: usize,
+    },
+    /// A moment was asked for that has not been yet.
+    #[error("as_of {asked} is newer than the newest event, which is {newest}")]
+    NotYet {
+        /// The LSN asked for.
+        asked: u64,
+        /// The newest one.
+        newest: u64,
     },
     /// The store is not open yet, or is closing.
     #[error("the store is not ready to answer queries")]

@@ -3,6 +3,7 @@
 //! A batch is found by column names, so both sources only have to agree on names and types: those of the column table.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use arrow::array::{Array, BooleanArray, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
@@ -37,15 +38,26 @@ impl Kind {
     }
 }
 
-/// The names of the columns to read when a report asks for `texts`, each once.
-pub(super) fn column_names(texts: &[&'static str]) -> Vec<&'static str> {
-    let mut names = COLUMNS.to_vec();
-    for column in texts {
-        if !names.contains(column) {
-            names.push(column);
+/// The columns of text that are read, beside those that every report reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Texts<'a> {
+    /// What a report asks for: [`Row::text`], [`Row::values`].
+    pub(super) values: &'a [&'static str],
+    /// What a filter looks at: [`Row::tested`].
+    pub(super) tested: &'a [&'static str],
+}
+
+impl Texts<'_> {
+    /// The names of all columns to read, each once.
+    pub(super) fn column_names(self) -> Vec<&'static str> {
+        let mut names = COLUMNS.to_vec();
+        for column in self.values.iter().chain(self.tested) {
+            if !names.contains(column) {
+                names.push(column);
+            }
         }
+        names
     }
-    names
 }
 
 /// A batch with the columns that a report asks for.
@@ -58,6 +70,7 @@ pub(super) struct Rows {
     interactive: BooleanArray,
     rounded: BooleanArray,
     values: Vec<StringArray>,
+    tested: Vec<StringArray>,
 }
 
 /// Where a row stands in the order of a day: by visitor, then time, then the log. Rows adopted without an LSN come first.
@@ -66,36 +79,42 @@ type Position<'a> = (&'a str, i64, Option<u64>);
 /// One event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
-    rows: &'a Rows,
+    rows: &'a Rc<Rows>,
     index: usize,
 }
 
+/// An event that keeps its batch in memory.
+#[derive(Clone, Debug)]
+pub(super) struct HeldRow {
+    rows: Rc<Rows>,
+    index: usize,
+}
+
+impl HeldRow {
+    pub(super) fn row(&self) -> Row<'_> {
+        Row { rows: &self.rows, index: self.index }
+    }
+}
+
 impl Rows {
-    /// The rows of `batch`, with the columns of text `texts`.
-    pub(super) fn new(batch: &RecordBatch, texts: &[&'static str]) -> Result<Self, QueryError> {
+    /// The rows of `batch`, with some columns of text.
+    pub(super) fn new(batch: &RecordBatch, texts: Texts<'_>) -> Result<Rc<Self>, QueryError> {
         let [visitors, timestamps, lsns, names, interactive, rounded] = COLUMNS;
-        let values = texts.iter().map(|name| column(batch, name));
-        Ok(Self {
+        let columns = |names: &[&'static str]| names.iter().map(|name| column(batch, name)).collect::<Result<_, _>>();
+        Ok(Rc::new(Self {
             visitors: column(batch, visitors)?,
             timestamps: column(batch, timestamps)?,
             lsns: column(batch, lsns)?,
             names: column(batch, names)?,
             interactive: column(batch, interactive)?,
             rounded: column(batch, rounded)?,
-            values: values.collect::<Result<_, _>>()?,
-        })
+            values: columns(texts.values)?,
+            tested: columns(texts.tested)?,
+        }))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.visitors.len()
-    }
-
-    pub(super) fn row(&self, index: usize) -> Row<'_> {
-        Row { rows: self, index }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        (0..self.len()).map(|index| self.row(index))
+    pub(super) fn iter(self: &Rc<Self>) -> impl Iterator<Item = Row<'_>> {
+        (0..self.visitors.len()).map(move |index| Row { rows: self, index })
     }
 }
 
@@ -130,6 +149,17 @@ impl<'a> Row<'a> {
     pub(super) fn text(self, nth: usize) -> Option<&'a str> {
         let values = self.rows.values.get(nth)?;
         values.is_valid(self.index).then(|| values.value(self.index))
+    }
+
+    /// The value in a column that the filter looks at, by its place in [`Texts::tested`].
+    pub(super) fn tested(self, place: usize) -> Option<&'a str> {
+        let values = self.rows.tested.get(place)?;
+        values.is_valid(self.index).then(|| values.value(self.index))
+    }
+
+    /// The event, beyond the life of its batch.
+    pub(super) fn hold(self) -> HeldRow {
+        HeldRow { rows: Rc::clone(self.rows), index: self.index }
     }
 
     /// The event's name.

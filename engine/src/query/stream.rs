@@ -1,8 +1,8 @@
-//! One UTC day from its files and its hot rows to a partial: verify, sort, merge, fold.
+//! One UTC day from its files and its hot rows to whoever takes its rows: verify, sort, merge, filter.
 //!
 //! ```text
 //! files ──crc32──> DuckDB: project, sort ──batches──┐
-//!                                                   ├── merge by (visitor, timestamp, lsn) ──> Fold
+//!                                                   ├── merge by (visitor, timestamp, lsn) ──> Sieve ──> Sink
 //! hot rows ──────> sorted here ─────────────────────┘
 //! ```
 //! Hot rows do not pass through DuckDB. They are Arrow batches of the right types already, they must be folded in order
@@ -15,102 +15,113 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::rc::Rc;
 
-use arrow::record_batch::RecordBatch;
 use rustix::io::Errno;
 
-use super::cuts::Cuts;
 use super::deadline::Deadline;
-use super::dimension::{Dimension, Facets};
-use super::partial::{DayPartial, Fold};
+use super::filter::Program;
 use super::pool::Pool;
 use super::question::QueryError;
-use super::rows::{Row, Rows, column_names};
+use super::rows::{Row, Rows};
+
+pub(super) use super::rows::Texts;
 use super::source::{Source, SourceFile};
 use super::sql;
+use super::visits::Sieve;
 
 const READ_BYTES: usize = 128 << 10;
 
-/// Computes the partial of the day that `source` holds.
-pub(super) fn fold_day(
-    pool: &Pool,
-    source: &Source,
-    cuts: &Cuts,
-    facets: Facets,
-    deadline: &Deadline,
-) -> Result<DayPartial, QueryError> {
-    let mut fold = Fold::new(cuts, facets);
-    let texts: Vec<&'static str> = facets.iter().map(Dimension::column).collect();
-    read_day(pool, source, &texts, deadline, &mut |row| fold.push(row))?;
-    fold.finish(damage_of(source))
-}
+/// What takes the rows of a day.
+pub(super) trait Sink {
+    /// Takes the next row in the order (visitor, timestamp, lsn), and whether the filter keeps it. Rows that it does not
+    /// keep are shown because they are part of visits.
+    fn push(&mut self, row: Row<'_>, is_kept: bool) -> Result<(), QueryError>;
 
-/// What of the day that `source` holds cannot be read; `None` if nothing is known to be missing.
-pub(super) fn damage_of(source: &Source) -> Option<Box<str>> {
-    source.damaged.first().map(|damage| damage.as_str().into())
-}
+    /// The next rows are in a batch of this size: what it costs to hold one of them.
+    fn note_batch(&mut self, _bytes: usize) {}
 
-/// Hands every row of the day that `source` holds to `push`, in the order (visitor, timestamp, lsn), with the columns of
-/// text `texts`.
-pub(super) fn read_day(
-    pool: &Pool,
-    source: &Source,
-    texts: &[&'static str],
-    deadline: &Deadline,
-    push: Push<'_>,
-) -> Result<(), QueryError> {
-    let tail = source.tail.iter().map(|batch| Rows::new(batch, texts)).collect::<Result<Vec<_>, _>>()?;
-    let mut merge = Merge { hot: sorted(&tail), push };
-    if !source.files.is_empty() {
-        source.files.iter().try_for_each(|file| verify(file, deadline))?;
-        pool.lease(deadline)?.query(&ordered_rows(&source.files, texts)?, |batch| {
-            deadline.check()?;
-            merge.take(batch, texts)
-        })?;
+    /// There are no more rows.
+    fn finish(&mut self) -> Result<(), QueryError> {
+        Ok(())
     }
-    merge.finish()
 }
 
-/// Where the rows of a day go, one by one.
-type Push<'a> = &'a mut dyn FnMut(Row<'_>) -> Result<(), QueryError>;
+/// How the rows of a day are read for one question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) deadline: &'a Deadline,
+    /// The columns that are read; those of the program come first among [`Texts::tested`].
+    pub(super) texts: Texts<'a>,
+    pub(super) program: &'a Program,
+    /// Rows with a higher LSN are left out.
+    pub(super) as_of: Option<u64>,
+}
 
-/// The rows of `files` in the order of a day, with the columns of text `texts`.
-fn ordered_rows(files: &[SourceFile], texts: &[&'static str]) -> Result<String, QueryError> {
-    let columns = column_names(texts).join(", ");
-    let table = sql::read_parquet(files.iter().map(|file| file.path.as_path()))?;
-    Ok(format!("SELECT {columns} FROM {table} ORDER BY visitor_id, timestamp, lsn NULLS FIRST"))
+impl Reading<'_> {
+    /// Pushes every row of the day that `source` holds. Returns what could not be read, if anything.
+    pub(super) fn day(&self, source: &Source, sink: &mut impl Sink) -> Result<Option<Box<str>>, QueryError> {
+        let tail = source.tail.iter().map(|batch| Rows::new(batch, self.texts)).collect::<Result<Vec<_>, _>>()?;
+        let mut merge = Merge { hot: sorted(&tail), as_of: self.as_of, sieve: Sieve::new(self.program, sink) };
+        if !source.files.is_empty() {
+            source.files.iter().try_for_each(|file| verify(file, self.deadline))?;
+            self.pool.lease(self.deadline)?.query(&self.ordered_rows(&source.files)?, |batch| {
+                self.deadline.check()?;
+                merge.sieve.note_batch(batch.get_array_memory_size());
+                merge.take(&Rows::new(batch, self.texts)?)
+            })?;
+        }
+        merge.finish()?;
+        // Where nothing is known to be missing, nothing is said.
+        Ok(source.damaged.first().map(|damage| damage.as_str().into()))
+    }
+
+    /// The rows of `files` in the order of a day, with the columns that are read.
+    fn ordered_rows(&self, files: &[SourceFile]) -> Result<String, QueryError> {
+        let columns = self.texts.column_names().join(", ");
+        let table = sql::read_parquet(files.iter().map(|file| file.path.as_path()))?;
+        Ok(format!("SELECT {columns} FROM {table} ORDER BY visitor_id, timestamp, lsn NULLS FIRST"))
+    }
 }
 
 /// The rows of all batches in the order of a day, the last first.
-fn sorted(batches: &[Rows]) -> Vec<Row<'_>> {
+fn sorted(batches: &[Rc<Rows>]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = batches.iter().flat_map(Rows::iter).collect();
     rows.sort_unstable_by(|row, other| other.compare(*row));
     rows
 }
 
 /// Puts the rows of files among the hot rows.
-struct Merge<'a, 'p> {
+struct Merge<'a, S> {
     /// What is left of the hot rows; the next one is the last.
     hot: Vec<Row<'a>>,
-    push: Push<'p>,
+    as_of: Option<u64>,
+    sieve: Sieve<'a, S>,
 }
 
-impl Merge<'_, '_> {
-    fn take(&mut self, batch: &RecordBatch, texts: &[&'static str]) -> Result<(), QueryError> {
-        for row in Rows::new(batch, texts)?.iter() {
+impl<S: Sink> Merge<'_, S> {
+    fn take(&mut self, rows: &Rc<Rows>) -> Result<(), QueryError> {
+        for row in rows.iter() {
             while let Some(hot) = self.hot.pop_if(|hot| hot.compare(row).is_lt()) {
-                (self.push)(hot)?;
+                self.push(hot)?;
             }
-            (self.push)(row)?;
+            self.push(row)?;
         }
         Ok(())
     }
 
+    fn push(&mut self, row: Row<'_>) -> Result<(), QueryError> {
+        // An adopted row has no LSN: it was there before the log began.
+        let (_, _, lsn) = row.position();
+        if lsn.zip(self.as_of).is_some_and(|(lsn, as_of)| lsn > as_of) { Ok(()) } else { self.sieve.push(row) }
+    }
+
     fn finish(mut self) -> Result<(), QueryError> {
         while let Some(hot) = self.hot.pop() {
-            (self.push)(hot)?;
+            self.push(hot)?;
         }
-        Ok(())
+        self.sieve.finish()
     }
 }
 

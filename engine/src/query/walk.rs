@@ -5,11 +5,14 @@
 //! ```
 //! A [`Walk`] is for one UTC day, because visitors and sessions end with it. Whoever walks rows out of order gets an
 //! error, not a number.
+//!
+//! Of a filtered day a report sees the events that the filter keeps; sessions are those of all events.
 
 use super::partial::out_of_order;
 use super::question::QueryError;
 use super::rows::Row;
 use super::sessions::{Act, Session};
+use super::stream::Sink;
 
 /// An ordered report over one UTC day.
 pub(super) trait DayFold {
@@ -28,10 +31,22 @@ pub(super) trait DayFold {
 pub(super) struct Place {
     /// The event.
     pub(super) act: Act,
-    /// The row is the first of its visitor.
+    /// The row is the first of its visitor that is kept.
     pub(super) begins_visitor: bool,
-    /// The row is the first of its session.
+    /// The row is the first of its session that is kept.
     pub(super) begins_session: bool,
+}
+
+/// A report that walks.
+pub(super) struct Walked<F> {
+    pub(super) walk: Walk,
+    pub(super) fold: F,
+}
+
+impl<F: DayFold> Sink for Walked<F> {
+    fn push(&mut self, row: Row<'_>, is_kept: bool) -> Result<(), QueryError> {
+        self.walk.step(row, is_kept)?.map_or(Ok(()), |place| self.fold.push(row, place))
+    }
 }
 
 /// One walk over the rows of a day.
@@ -41,6 +56,9 @@ pub(super) struct Walk {
     visitor: String,
     last: (i64, Option<u64>),
     session: Option<Session>,
+    /// What the next row that is kept begins.
+    begins_visitor: bool,
+    begins_session: bool,
 }
 
 impl Walk {
@@ -49,8 +67,8 @@ impl Walk {
         self.rows
     }
 
-    /// Goes on to `row`.
-    pub(super) fn step(&mut self, row: Row<'_>) -> Result<Place, QueryError> {
+    /// Goes on to `row`. A row that is not kept has no place, but its session goes on.
+    pub(super) fn step(&mut self, row: Row<'_>, is_kept: bool) -> Result<Option<Place>, QueryError> {
         let (visitor, at_us, lsn) = row.position();
         let begins_visitor = self.rows == 0 || self.visitor != visitor;
         if begins_visitor {
@@ -66,7 +84,13 @@ impl Walk {
         self.last = (at_us, lsn);
         self.rows += 1;
         let act = row.act();
-        Ok(Place { act, begins_visitor, begins_session: self.enter_session(act) })
+        self.begins_visitor |= begins_visitor;
+        self.begins_session |= self.enter_session(act);
+        Ok(is_kept.then(|| Place {
+            act,
+            begins_visitor: std::mem::take(&mut self.begins_visitor),
+            begins_session: std::mem::take(&mut self.begins_session),
+        }))
     }
 
     fn enter_session(&mut self, act: Act) -> bool {

@@ -135,7 +135,7 @@ pub(crate) fn histories(size: &Size) -> impl Strategy<Value = History> + use<> {
                 (0, 0) => local_days(&zone, base_us + start_us, base_us + end_us),
                 _ => Span { start_us: base_us + start_us, end_us: base_us + end_us },
             };
-            let question = Question { site: SiteId::parse("first").unwrap(), span, zone };
+            let question = Question::new(SiteId::parse("first").unwrap(), span, zone);
             let (rows, places) = rows_of(&walks, base_us);
             History { rows, places, question }
         },

@@ -11,7 +11,8 @@ impl Oracle<'_> {
     pub(crate) fn funnel(&self, funnel: &Funnel) -> FunnelReport {
         let mut report = FunnelReport { reached: vec![0; funnel.steps.len()], visitors: 0 };
         for events in self.visitors.values() {
-            let inside: Vec<&Event> = events.iter().copied().filter(|event| self.is_inside(event)).collect();
+            let inside: Vec<&Event> =
+                events.iter().copied().filter(|event| self.is_inside(event) && self.is_kept(event)).collect();
             report.visitors += u64::from(!inside.is_empty());
             let depth = (0..inside.len()).map(|start| depth_from(&inside[start..], funnel)).max().unwrap_or(0);
             report.reached[..depth].iter_mut().for_each(|reached| *reached += 1);
@@ -35,7 +36,8 @@ impl Oracle<'_> {
 
     fn first_way_on<'e>(&self, events: &[&'e Event], page: &str) -> Option<&'e str> {
         for session in events.chunk_by(|before, after| is_one_session(before, after)) {
-            let views: Vec<&Event> = session.iter().copied().filter(|event| is_pageview(event)).collect();
+            let views: Vec<&Event> =
+                session.iter().copied().filter(|event| is_pageview(event) && self.is_kept(event)).collect();
             for (number, view) in views.iter().enumerate() {
                 let next = views[number..].iter().map(|view| &*view.pathname).find(|path| *path != page);
                 if &*view.pathname == page && self.is_inside(view) && next.is_some() {
@@ -49,7 +51,9 @@ impl Oracle<'_> {
     /// `rows` are all rows there are, of any site.
     pub(crate) fn retention(&self, rows: &[Stored], weeks: usize, is_identified: bool, now_us: i64) -> Vec<Cohort> {
         let mut users = BTreeMap::<&str, Vec<i64>>::new();
-        for event in rows.iter().map(|row| &row.event).filter(|event| event.site == self.question.site) {
+        for event in
+            rows.iter().map(|row| &row.event).filter(|event| event.site == self.question.site && self.is_kept(event))
+        {
             if let Some(user) = event.user_hash.as_deref().filter(|_| is_identified) {
                 users.entry(user).or_default().push(event.timestamp.micros());
             }

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each of the two uses its part")]
 #![allow(clippy::cast_precision_loss, reason = "the counts of a test are small")]
 
+pub(crate) mod filter;
 pub(crate) mod history;
 pub(crate) mod journeys;
 pub(crate) mod oracle;

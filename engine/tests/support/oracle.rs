@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
-use mallard_engine::{BreakdownRow, Bucket, Dimension, Interval, MainReport, Question};
+use mallard_engine::{BreakdownRow, Bucket, Dimension, Figures, Interval, Key, MainReport, Question};
 use mallard_event::{Event, Stored};
+
+use super::filter::{Wanted, value_of};
 
 const MINUTE_US: i64 = 60_000_000;
 pub(super) const HOUR_US: i64 = 60 * MINUTE_US;
@@ -21,24 +23,40 @@ pub(super) type Visitor<'a> = (String, &'a str);
 pub(crate) struct Oracle<'a> {
     pub(super) question: &'a Question,
     pub(super) visitors: BTreeMap<Visitor<'a>, Vec<&'a Event>>,
+    /// The events that the filter keeps, by their address; `None` for all.
+    kept: Option<BTreeSet<*const Event>>,
 }
 
 impl<'a> Oracle<'a> {
     pub(crate) fn new(rows: &'a [Stored], question: &'a Question) -> Self {
         let mut rows: Vec<&Stored> = rows.iter().filter(|row| row.event.site == question.site).collect();
+        rows.retain(|row| question.as_of.is_none_or(|as_of| row.lsn.unwrap() <= as_of));
         rows.sort_by_key(|row| (row.event.timestamp, row.lsn));
         let mut visitors = BTreeMap::<Visitor<'_>, Vec<&Event>>::new();
         for row in rows {
             let visitor = (row.event.timestamp.date().to_string(), row.event.visitor.as_str());
             visitors.entry(visitor).or_default().push(&row.event);
         }
-        Self { question, visitors }
+        Self { question, visitors, kept: None }
+    }
+
+    /// The same, of the events that are wanted.
+    pub(crate) fn filtered(rows: &'a [Stored], question: &'a Question, wanted: &Wanted) -> Self {
+        let mut oracle = Self::new(rows, question);
+        let visits = oracle.visitors.values().flat_map(|events| events.chunk_by(|one, next| is_one_session(one, next)));
+        let kept = visits.flat_map(|visit| visit.iter().filter(|event| wanted.holds(event, visit)));
+        oracle.kept = Some(kept.map(|event| std::ptr::from_ref(*event)).collect());
+        oracle
+    }
+
+    pub(super) fn is_kept(&self, event: &Event) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept.contains(&std::ptr::from_ref(event)))
     }
 
     /// The events inside the span, with their visitors.
     pub(super) fn events(&self) -> impl Iterator<Item = (&Visitor<'a>, &'a Event)> {
         let all = self.visitors.iter().flat_map(|(visitor, events)| events.iter().map(move |event| (visitor, *event)));
-        all.filter(|(_, event)| self.is_inside(event))
+        all.filter(|(_, event)| self.is_inside(event) && self.is_kept(event))
     }
 
     /// The sessions that begin inside the span, with their visitors and all their events.
@@ -46,7 +64,7 @@ impl<'a> Oracle<'a> {
         let mut sessions = Vec::new();
         for (visitor, events) in &self.visitors {
             for session in events.chunk_by(|before, after| is_one_session(before, after)) {
-                if self.is_inside(session[0]) {
+                if self.is_inside(session[0]) && session.iter().any(|event| self.is_kept(event)) {
                     sessions.push((visitor, session.to_vec()));
                 }
             }
@@ -130,6 +148,59 @@ impl<'a> Oracle<'a> {
     }
 }
 
+/// Groups of figures, by the values of their keys.
+pub(crate) type Groups = BTreeMap<Vec<Option<String>>, Figures>;
+
+impl Oracle<'_> {
+    /// The figures by any values.
+    pub(crate) fn groups(&self, keys: &[Key]) -> Groups {
+        let mut groups = BTreeMap::<Vec<Option<String>>, (BTreeSet<&Visitor<'_>>, Figures)>::new();
+        for (visitor, events) in &self.visitors {
+            for visit in events.chunk_by(|before, after| is_one_session(before, after)) {
+                let kept = || visit.iter().filter(|event| self.is_kept(event));
+                for event in kept().filter(|event| self.is_inside(event)) {
+                    let (visitors, figures) = groups.entry(self.values(keys, event, visit, event)).or_default();
+                    visitors.insert(visitor);
+                    figures.pageviews += u64::from(is_pageview(event));
+                    figures.events += u64::from(is_custom(event));
+                }
+                if !self.is_inside(visit[0]) {
+                    continue;
+                }
+                for values in kept().map(|event| self.values(keys, event, visit, visit[0])).collect::<BTreeSet<_>>() {
+                    let (_, figures) = groups.entry(values).or_default();
+                    figures.visits += 1;
+                    figures.bounces += u64::from(is_bounce(visit));
+                    figures.visit_pageviews += pageviews_of(visit) as u64;
+                    if visit.iter().all(|event| event.time_rounded != Some(true)) {
+                        let last_us = visit[visit.len() - 1].timestamp.micros();
+                        figures.timed_visits += 1;
+                        figures.duration_us += (last_us - visit[0].timestamp.micros()).cast_unsigned();
+                    }
+                }
+            }
+        }
+        let counted = |(values, (visitors, figures)): (_, (BTreeSet<_>, Figures))| {
+            (values, Figures { visitors: visitors.len() as u64, ..figures })
+        };
+        groups.into_iter().map(counted).collect()
+    }
+
+    fn values(&self, keys: &[Key], event: &Event, visit: &[&Event], timed: &Event) -> Vec<Option<String>> {
+        let value = |key: &Key| match key {
+            Key::Value(subject) => value_of(subject, event, visit),
+            Key::Time(interval) => Some(self.label(timed.timestamp.micros(), *interval)),
+        };
+        keys.iter().map(value).collect()
+    }
+
+    /// The bucket of an instant, from what the local clock shows; a clock put back over midnight does not bring a day back.
+    fn label(&self, at_us: i64, interval: Interval) -> String {
+        let all = buckets(self.question, interval);
+        all.iter().find(|(_, start_us, end_us)| (*start_us..*end_us).contains(&at_us)).unwrap().0.clone()
+    }
+}
+
 pub(super) fn is_one_session(before: &Event, after: &Event) -> bool {
     let (before_us, after_us) = (before.timestamp.micros(), after.timestamp.micros());
     if before.time_rounded == Some(true) || after.time_rounded == Some(true) {
@@ -184,6 +255,16 @@ fn origin<'a>(session: &[&'a Event]) -> &'a Event {
 
 fn views_of<'a>(session: &[&'a Event]) -> Vec<&'a Event> {
     session.iter().copied().filter(|event| is_pageview(event)).collect()
+}
+
+/// The value that a term or a key about a visit looks at.
+pub(crate) fn value_of_visit<'a>(dimension: Dimension, visit: &[&'a Event]) -> Option<&'a str> {
+    of_session(dimension).map_or_else(|| of_event(dimension, origin(visit)), |value| value(visit))
+}
+
+/// The value that a term or a key looks at: the visit's for the dimensions that sessions have, else the event's own.
+pub(crate) fn value_by_definition<'a>(dimension: Dimension, event: &'a Event, visit: &[&'a Event]) -> Option<&'a str> {
+    of_session(dimension).map_or_else(|| of_event(dimension, event), |value| value(visit))
 }
 
 fn of_event(dimension: Dimension, event: &Event) -> Option<&str> {

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::PayloadError;
 
 /// Calls `each` with every pair of the object `json`, in order.
-pub(super) fn for_each_pair<'a>(
+pub(crate) fn for_each_pair<'a>(
     json: &'a str,
     each: impl FnMut(Cow<'a, str>, &'a RawValue),
 ) -> Result<(), serde_json::Error> {
@@ -26,7 +26,7 @@ pub(super) fn is_object(value: &RawValue) -> bool {
 }
 
 /// The text of a JSON string; `None` for any other type.
-pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     if value.get().starts_with('"') { serde_json::from_str(value.get()).map(|Text(text)| text).ok() } else { None }
 }
 

@@ -17,7 +17,7 @@
 
 mod error;
 mod field;
-mod json;
+pub(crate) mod json;
 mod page;
 mod props;
 mod query;

@@ -69,7 +69,7 @@ fn failed(app: &App, error: QueryError) -> ApiError {
             ApiError::QueryTimeLimit
         }
         QueryError::NotReady => ApiError::Unavailable("The history cannot be queried yet".into()),
-        QueryError::TooManyBuckets { .. } => ApiError::bad_request(error.to_string()),
+        QueryError::TooManyBuckets { .. } | QueryError::NotYet { .. } => ApiError::bad_request(error.to_string()),
         QueryError::OutOfMemory | QueryError::Damaged { .. } | QueryError::Internal(_) => ApiError::internal(error),
     }
 }

@@ -76,7 +76,7 @@ impl Params {
             // The end is exclusive, and now is a part of the last five minutes.
             Range::Realtime => Span { start_us: now.micros() - micros(REALTIME), end_us: now.micros() + 1 },
         };
-        Ok(Question { site: self.site.clone(), span, zone: self.zone.clone() })
+        Ok(Question::new(self.site.clone(), span, self.zone.clone()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports: a partial of every UTC day that the question touches, and a merge.
 //!
 //! ```text
-//! span ∩ UTC day ──> window ──> Cuts ──> PartialCache ──miss──> fold_day
+//! span ∩ UTC day ──> window ──> Cuts ──> PartialCache ──miss──> Reading::day
 //!                                            └──> DayPartial ──merge──> the answer
 //! ```
 //! To add a report, add a file here: what it needs of a day belongs into the partial, what it makes of it into the merge.
@@ -9,6 +9,7 @@
 pub(super) mod breakdown;
 pub(super) mod flow;
 pub(super) mod funnel;
+pub(super) mod groups;
 pub(super) mod main;
 pub(super) mod retention;
 pub(super) mod timeseries;
@@ -22,13 +23,14 @@ use super::cache::{Key, PartialCache};
 use super::cuts::Cuts;
 use super::deadline::Deadline;
 use super::dimension::{Dimension, Facets};
-use super::partial::DayPartial;
+use super::filter::Program;
+use super::partial::{DayPartial, Fold};
 use super::pool::Pool;
 use super::question::{Answer, QueryError, Question, Span};
 use super::source::Snapshot;
 use super::span::Calendar;
-use super::stream::{damage_of, fold_day, read_day};
-use super::walk::{DayFold, Walk};
+use super::stream::{Reading, Texts};
+use super::walk::{DayFold, Walk, Walked};
 
 /// A question that is being answered.
 pub(super) struct Asked<'a> {
@@ -37,6 +39,7 @@ pub(super) struct Asked<'a> {
     pub(super) snapshot: &'a dyn Snapshot,
     pub(super) question: &'a Question,
     pub(super) deadline: &'a Deadline,
+    pub(super) program: Program,
 }
 
 impl Asked<'_> {
@@ -54,6 +57,7 @@ impl Asked<'_> {
         mut merge: impl FnMut(P, &DayPartial) -> Result<(), QueryError>,
     ) -> Result<Vec<String>, QueryError> {
         let mut coverage = Coverage::default();
+        self.check_moment()?;
         let is_whole_days = self.is_whole_days()?;
         for date in self.days() {
             self.deadline.check()?;
@@ -90,15 +94,42 @@ impl Asked<'_> {
         mut merge: impl FnMut(F::Partial) -> Result<(), QueryError>,
     ) -> Result<Vec<String>, QueryError> {
         let mut coverage = Coverage::default();
+        self.check_moment()?;
         for date in days {
             self.deadline.check()?;
             let source = self.snapshot.day(date)?;
-            let (mut walk, mut fold) = (Walk::default(), begin(date));
-            read_day(self.pool, &source, texts, self.deadline, &mut |row| fold.push(row, walk.step(row)?))?;
-            coverage.add(date, walk.rows(), damage_of(&source).as_deref());
-            merge(fold.finish()?)?;
+            let mut walked = Walked { walk: Walk::default(), fold: begin(date) };
+            let texts = Texts { values: texts, tested: self.program.columns() };
+            let damage = self.reading(texts).day(&source, &mut walked)?;
+            coverage.add(date, walked.walk.rows(), damage.as_deref());
+            merge(walked.fold.finish()?)?;
         }
         coverage.finish(self.question)
+    }
+
+    /// Reads every day with data, in order, and says which days miss some. `read` returns the number of rows and what could
+    /// not be read.
+    fn each_date(
+        &self,
+        mut read: impl FnMut(Date) -> Result<(u64, Option<Box<str>>), QueryError>,
+    ) -> Result<Vec<String>, QueryError> {
+        let mut coverage = Coverage::default();
+        self.check_moment()?;
+        for date in self.days() {
+            self.deadline.check()?;
+            let (rows, damage) = read(date)?;
+            coverage.add(date, rows, damage.as_deref());
+        }
+        coverage.finish(self.question)
+    }
+
+    /// Refuses a moment that has not been: its answer would change.
+    fn check_moment(&self) -> Result<(), QueryError> {
+        let newest = self.snapshot.as_of();
+        match self.question.as_of {
+            Some(asked) if asked > newest => Err(QueryError::NotYet { asked, newest }),
+            _ => Ok(()),
+        }
     }
 
     /// The UTC days that the question touches and that have data.
@@ -124,17 +155,29 @@ impl Asked<'_> {
     }
 
     fn kept_partial(&self, date: Date, cuts: Cuts, facets: Facets) -> Result<Arc<DayPartial>, QueryError> {
-        let key = Key { site: self.question.site.clone(), date, cuts, facets };
+        let Question { site, filter, as_of, .. } = self.question;
+        let key = Key { site: site.clone(), date, cuts, facets, filter: Arc::new(filter.clone()), as_of: *as_of };
         let version = self.snapshot.day_version(date);
         self.cache.get_or_compute(key, version, self.deadline, |key| self.partial(date, &key.cuts, facets))
     }
 
     fn partial(&self, date: Date, cuts: &Cuts, facets: Facets) -> Result<DayPartial, QueryError> {
-        fold_day(self.pool, &self.snapshot.day(date)?, cuts, facets, self.deadline)
+        let mut fold = Fold::new(cuts, facets);
+        let values: Vec<&'static str> = facets.iter().map(Dimension::column).collect();
+        let texts = Texts { values: &values, tested: self.program.columns() };
+        let damage = self.reading(texts).day(&self.snapshot.day(date)?, &mut fold)?;
+        fold.finish(damage)
+    }
+
+    /// How the rows of a day are read for this question.
+    fn reading<'b>(&'b self, texts: Texts<'b>) -> Reading<'b> {
+        let Self { pool, deadline, program, .. } = self;
+        Reading { pool, deadline, texts, program, as_of: self.question.as_of }
     }
 
     fn answer<T>(&self, value: T, incomplete: Vec<String>) -> Answer<T> {
-        Answer { value, as_of: self.snapshot.as_of(), incomplete }
+        let newest = self.snapshot.as_of();
+        Answer { value, as_of: self.question.as_of.unwrap_or(newest), incomplete }
     }
 }
 

@@ -16,7 +16,7 @@ const DAY_US: i64 = 24 * HOUR_US;
 /// Days of January 1970, from 0.
 fn question(days: std::ops::Range<i64>) -> Question {
     let span = Span { start_us: days.start * DAY_US, end_us: days.end * DAY_US };
-    Question { site: SiteId::parse("site").unwrap(), span, zone: TimeZone::UTC }
+    Question::new(SiteId::parse("site").unwrap(), span, TimeZone::UTC)
 }
 
 fn date(day: i32) -> Date {

@@ -6,16 +6,25 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::fixture::{Days, Fixture};
-use super::support::history::histories;
+use super::support::filter::{Wanted, filters};
+use super::support::history::{History, histories};
 use super::support::oracle::Oracle;
 use super::{CASES, HOUR_US, SMALL};
 use crate::TimeZone;
-use crate::query::report::Asked;
 use crate::query::{Funnel, FunnelReport, FunnelStep, Question, Span, report};
 
 const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
 const WINDOWS_US: [Option<i64>; 6] = [None, Some(0), Some(1), Some(30 * MINUTE_US), Some(HOUR_US), Some(DAY_US)];
+
+/// Histories, half of them with a filter in their question.
+fn filtered() -> impl Strategy<Value = (History, Wanted)> {
+    let wanted = prop_oneof![Just(Wanted::All(Vec::new())), filters()];
+    (histories(&SMALL), wanted).prop_map(|(history, wanted)| {
+        let question = Question { filter: wanted.to_filter(), ..history.question };
+        (History { question, ..history }, wanted)
+    })
+}
 
 fn steps() -> impl Strategy<Value = Vec<FunnelStep>> {
     let page = select(&["/", "/a", "/b"][..]).prop_map(|path| FunnelStep::Page(path.into()));
@@ -27,9 +36,9 @@ fn steps() -> impl Strategy<Value = Vec<FunnelStep>> {
 fn a_funnel_equals_the_reference() {
     let fixture = Fixture::new();
     let funnels = (steps(), select(&WINDOWS_US[..])).prop_map(|(steps, window_us)| Funnel { steps, window_us });
-    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL), funnels in vec(funnels, 8))| {
+    proptest!(ProptestConfig::with_cases(CASES), |((history, wanted) in filtered(), funnels in vec(funnels, 8))| {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
-        let oracle = Oracle::new(&history.rows, &history.question);
+        let oracle = Oracle::filtered(&history.rows, &history.question, &wanted);
         for funnel in funnels {
             let answer = super::super::funnel(&fixture.duck, &snapshot, &history.question, &funnel, &fixture.deadline());
             prop_assert_eq!(answer.unwrap().value, oracle.funnel(&funnel), "{:?}", funnel);
@@ -40,9 +49,9 @@ fn a_funnel_equals_the_reference() {
 #[test]
 fn a_flow_equals_the_reference() {
     let fixture = Fixture::new();
-    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL))| {
+    proptest!(ProptestConfig::with_cases(CASES), |((history, wanted) in filtered())| {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
-        let oracle = Oracle::new(&history.rows, &history.question);
+        let oracle = Oracle::filtered(&history.rows, &history.question, &wanted);
         for (page, limit) in [("/", 10), ("/a", 1), ("/none", 10)] {
             let answer = super::super::flow(&fixture.duck, &snapshot, &history.question, page, limit, &fixture.deadline());
             prop_assert_eq!(answer.unwrap().value, oracle.flow(page, limit), "{}", page);
@@ -53,13 +62,14 @@ fn a_flow_equals_the_reference() {
 #[test]
 fn retention_equals_the_reference() {
     let fixture = Fixture::new();
-    let cases = (histories(&SMALL), 1..53_usize, any::<bool>(), 0..80_i64);
-    proptest!(ProptestConfig::with_cases(CASES), |((history, weeks, is_identified, days) in cases)| {
+    let cases = (filtered(), 1..53_usize, any::<bool>(), 0..80_i64);
+    proptest!(ProptestConfig::with_cases(CASES), |(((history, wanted), weeks, is_identified, days) in cases)| {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let question = Question { span: wide(history.question.span), ..history.question };
         let now_us = question.span.start_us + days * DAY_US;
-        let oracle = Oracle::new(&history.rows, &question);
-        let asked = Asked { pool: &fixture.duck.pool, cache: &fixture.duck.cache, snapshot: &snapshot, question: &question, deadline: &fixture.deadline() };
+        let oracle = Oracle::filtered(&history.rows, &question, &wanted);
+        let deadline = fixture.deadline();
+        let asked = fixture.duck.asked(&snapshot, &question, &deadline);
         let answer = report::retention::report(&asked, weeks, is_identified, now_us).unwrap().value;
         prop_assert_eq!(answer, oracle.retention(&history.rows, weeks, is_identified, now_us));
     });
@@ -105,7 +115,7 @@ fn one_visitor(fixture: &Fixture, events: &[(i64, &str, &str)]) -> (Days, Questi
     };
     let rows: Vec<Stored> = (1..).zip(events).map(row).collect();
     let snapshot = fixture.snapshot(&site, &rows, &vec![1; rows.len()]);
-    (snapshot, Question { site, span: Span { start_us: 0, end_us: DAY_US }, zone: TimeZone::UTC })
+    (snapshot, Question::new(site, Span { start_us: 0, end_us: DAY_US }, TimeZone::UTC))
 }
 
 fn reached(events: &[(i64, &str, &str)], steps: &[&str], window_us: i64) -> Vec<u64> {

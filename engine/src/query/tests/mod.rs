@@ -10,12 +10,17 @@ mod pool;
 mod support;
 mod views;
 
-use proptest::prelude::*;
+use std::collections::BTreeSet;
 
-use super::{Dimension, Interval, Question, Snapshot, Span};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::{Dimension, Interval, Key, Question, Snapshot, Span};
 use fixture::Fixture;
-use support::history::{Size, histories};
-use support::oracle::Oracle;
+use support::filter::{filters, subjects};
+use support::history::{History, Size, histories};
+use support::oracle::{Groups, Oracle};
 
 const CASES: u32 = 192;
 const HOUR_US: i64 = 3_600_000_000;
@@ -50,6 +55,45 @@ fn every_report_equals_the_reference_however_rows_lie_in_files_and_memory() {
 }
 
 #[test]
+fn every_report_of_a_filtered_question_equals_the_reference() {
+    let fixture = Fixture::new();
+    let cases = (histories(&SMALL), filters(), proptest::option::of(0..40_u64));
+    proptest!(ProptestConfig::with_cases(CASES), |((history, wanted, as_of) in cases)| {
+        let as_of = as_of.map(|as_of| as_of.min(history.rows.len() as u64));
+        let question = Question { filter: wanted.to_filter().checked().unwrap(), as_of, ..history.question };
+        let snapshot = fixture.snapshot(&question.site, &history.rows, &history.places);
+        let oracle = Oracle::filtered(&history.rows, &question, &wanted);
+        check_every_report(&fixture, &snapshot, &oracle, &question);
+    });
+}
+
+#[test]
+fn figures_by_any_values_equal_the_reference() {
+    let fixture = Fixture::new();
+    let cases = (histories(&SMALL), filters(), vec(keys(), 0..4));
+    proptest!(ProptestConfig::with_cases(CASES), |((history, wanted, keys) in cases)| {
+        let question = Question { filter: wanted.to_filter(), ..history.question };
+        let snapshot = fixture.snapshot(&question.site, &history.rows, &history.places);
+        let answer = super::groups(&fixture.duck, &snapshot, &question, &keys, &fixture.deadline()).unwrap();
+        let oracle = Oracle::filtered(&history.rows, &question, &wanted);
+        // Where a clock is put back, two hours have one name: the reference tells groups apart by their names only.
+        let hours: Vec<String> = oracle.timeseries(Interval::Hour).into_iter().map(|hour| hour.label).collect();
+        prop_assume!(hours.iter().collect::<BTreeSet<_>>().len() == hours.len());
+        let count = answer.value.len();
+        let groups: Groups = answer.value.into_iter().map(|group| (group.values, group.figures)).collect();
+        prop_assert_eq!(groups.len(), count, "a group has one line");
+        prop_assert_eq!(groups, oracle.groups(&keys));
+    });
+}
+
+fn keys() -> impl Strategy<Value = Key> {
+    prop_oneof![
+        2 => subjects().prop_map(Key::Value),
+        1 => select(&[Interval::Hour, Interval::Day, Interval::Week][..]).prop_map(Key::Time),
+    ]
+}
+
+#[test]
 fn a_series_by_minute_equals_the_reference() {
     let fixture = Fixture::new();
     proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL), hours in 1..30_i64)| {
@@ -65,7 +109,8 @@ fn a_series_by_minute_equals_the_reference() {
 #[test]
 fn counts_of_two_spans_that_meet_at_midnight_utc_add_up_to_those_of_both() {
     let fixture = Fixture::new();
-    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL), days in 0..4_i64)| {
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL), days in 0..4_i64, wanted in filters())| {
+        let history = History { question: Question { filter: wanted.to_filter(), ..history.question }, ..history };
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let Span { start_us, end_us } = history.question.span;
         let midnight_us = (start_us.div_euclid(24 * HOUR_US) + days) * 24 * HOUR_US;

@@ -1,0 +1,189 @@
+//! [`Program`]: a filter made ready for rows. Terms about visits and `has_done` are answered once for a visit, all others
+//! for each event.
+
+use std::borrow::Cow;
+
+use super::{Filter, Subject, Term};
+use crate::query::dimension::Scope;
+use crate::query::question::QueryError;
+use crate::query::rows::{Kind, Row};
+
+/// A filter over rows that have [`Program::columns`].
+#[derive(Debug, Default)]
+pub(in crate::query) struct Program {
+    columns: Vec<&'static str>,
+    /// What is asked once for a visit; a later question may use the answer of an earlier one.
+    of_visit: Vec<VisitNode>,
+    /// `None`: every event is kept.
+    root: Option<Node>,
+}
+
+#[derive(Debug)]
+enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Event(Condition),
+    /// The answer of a [`VisitNode`], by its place.
+    Visit(usize),
+}
+
+#[derive(Debug)]
+enum VisitNode {
+    Value(Condition),
+    HasDone(Node),
+}
+
+/// A term and where its value is.
+#[derive(Debug)]
+struct Condition {
+    term: Term,
+    cell: Cell,
+}
+
+/// Where the value of a subject is: the place of its column among [`Row::tested`].
+#[derive(Clone, Debug)]
+pub(in crate::query) struct Cell {
+    subject: Subject,
+    column: usize,
+}
+
+impl Program {
+    pub(in crate::query) fn new(filter: &Filter) -> Self {
+        let mut program = Self::default();
+        if !filter.is_everything() {
+            let root = program.node(filter);
+            program.root = Some(root);
+        }
+        program
+    }
+
+    /// The text columns that the terms look at, each once.
+    pub(in crate::query) fn columns(&self) -> &[&'static str] {
+        &self.columns
+    }
+
+    /// Whether an event can be judged without the rest of its visit.
+    pub(in crate::query) fn is_by_event(&self) -> bool {
+        self.of_visit.is_empty()
+    }
+
+    /// Whether an event is kept, if [`Program::is_by_event`].
+    pub(in crate::query) fn keeps(&self, row: Row<'_>) -> bool {
+        self.holds(row, &[])
+    }
+
+    /// Hands each of the rows of one visit on, with whether it is kept.
+    pub(in crate::query) fn each_of_visit<'a>(
+        &self,
+        rows: impl Iterator<Item = Row<'a>> + Clone,
+        mut take: impl FnMut(Row<'a>, bool) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut answers = Vec::with_capacity(self.of_visit.len());
+        for node in &self.of_visit {
+            let answer = match node {
+                VisitNode::Value(condition) => condition.holds_of_visit(rows.clone()),
+                VisitNode::HasDone(node) => rows.clone().any(|row| node.holds(row, &answers)),
+            };
+            answers.push(answer);
+        }
+        rows.into_iter().try_for_each(|row| take(row, self.holds(row, &answers)))
+    }
+
+    fn holds(&self, row: Row<'_>, answers: &[bool]) -> bool {
+        self.root.as_ref().is_none_or(|root| root.holds(row, answers))
+    }
+
+    fn node(&mut self, filter: &Filter) -> Node {
+        match filter {
+            Filter::All(parts) => Node::All(parts.iter().map(|part| self.node(part)).collect()),
+            Filter::Any(parts) => Node::Any(parts.iter().map(|part| self.node(part)).collect()),
+            Filter::Not(part) => Node::Not(Box::new(self.node(part))),
+            Filter::Term(term) => {
+                let condition = self.condition(term);
+                match term.subject().is_of_visit() {
+                    true => self.visit_node(VisitNode::Value(condition)),
+                    false => Node::Event(condition),
+                }
+            }
+            Filter::HasDone(part) => {
+                let part = self.node(part);
+                self.visit_node(VisitNode::HasDone(part))
+            }
+        }
+    }
+
+    fn visit_node(&mut self, node: VisitNode) -> Node {
+        self.of_visit.push(node);
+        Node::Visit(self.of_visit.len() - 1)
+    }
+
+    fn condition(&mut self, term: &Term) -> Condition {
+        let wanted = term.subject().column();
+        let column = self.columns.iter().position(|name| *name == wanted).unwrap_or_else(|| {
+            self.columns.push(wanted);
+            self.columns.len() - 1
+        });
+        Condition { term: term.clone(), cell: Cell::of(term.subject().clone(), column) }
+    }
+}
+
+impl Node {
+    fn holds(&self, row: Row<'_>, answers: &[bool]) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(row, answers)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(row, answers)),
+            Self::Not(part) => !part.holds(row, answers),
+            Self::Event(condition) => condition.holds(row),
+            Self::Visit(place) => answers.get(*place).is_some_and(|answer| *answer),
+        }
+    }
+}
+
+impl Condition {
+    fn holds(&self, row: Row<'_>) -> bool {
+        self.term.is_true_of(self.cell.of_event(row).as_deref())
+    }
+
+    fn holds_of_visit<'a>(&self, rows: impl Iterator<Item = Row<'a>> + Clone) -> bool {
+        self.term.is_true_of(self.cell.of_visit(rows).as_deref())
+    }
+}
+
+impl Cell {
+    /// The value of `subject`, whose column is at this place.
+    pub(in crate::query) fn of(subject: Subject, column: usize) -> Self {
+        Self { subject, column }
+    }
+
+    /// The value for an event of a visit.
+    pub(in crate::query) fn value<'a>(
+        &self,
+        row: Row<'a>,
+        visit: impl Iterator<Item = Row<'a>> + Clone,
+    ) -> Option<Cow<'a, str>> {
+        if self.subject.is_of_visit() { self.of_visit(visit) } else { self.of_event(row) }
+    }
+
+    fn of_event<'a>(&self, row: Row<'a>) -> Option<Cow<'a, str>> {
+        let text = row.tested(self.column)?;
+        match &self.subject {
+            Subject::Prop(key) => mallard_event::prop(text, key),
+            _ => Some(Cow::Borrowed(text)),
+        }
+    }
+
+    fn of_visit<'a>(&self, visit: impl Iterator<Item = Row<'a>> + Clone) -> Option<Cow<'a, str>> {
+        let mut pageviews = visit.clone().filter(|row| row.act().kind == Kind::Pageview);
+        let scope = match self.subject {
+            Subject::Dimension(dimension) | Subject::Visit(dimension) => dimension.scope(),
+            Subject::EventName | Subject::Prop(_) => Scope::Event,
+        };
+        let row = match scope {
+            Scope::Entry => pageviews.next(),
+            Scope::Exit => pageviews.last(),
+            Scope::Event | Scope::Session => pageviews.next().or_else(|| visit.clone().next()),
+        };
+        self.of_event(row?)
+    }
+}
