@@ -33,6 +33,7 @@ mod loss;
 mod memory;
 pub mod metrics;
 mod openapi;
+pub mod plausible;
 mod privileges;
 mod progress;
 pub mod request;

@@ -17,10 +17,11 @@ use crate::request::Request;
 use crate::response::{self, JSON, Response};
 
 /// What the document is made of. The first one has what belongs to no area.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("../openapi/root.json"),
     include_str!("../openapi/ingest.json"),
     include_str!("../openapi/reports.json"),
+    include_str!("../openapi/plausible.json"),
     include_str!("../openapi/access.json"),
     include_str!("../openapi/sites.json"),
     include_str!("../openapi/store.json"),

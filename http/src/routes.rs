@@ -7,6 +7,7 @@
 //! | POST /api/auth/{setup, login, logout}, GET /api/auth/status | anyone | [`auth::handlers`] |
 //! | GET /api/stats/{main, timeseries, sessions, funnel, sequences, flow, retention} | readers | [`stats`] |
 //! | GET /api/stats/breakdown/{dimension} | readers | [`stats`] |
+//! | POST /api/v2/query, GET /api/v1/stats/{realtime/visitors, aggregate, timeseries, breakdown} | readers | [`plausible`] |
 //! | GET /api/sites | readers | [`sites`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
@@ -27,7 +28,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, backup, files, health, ingest, loss, metrics, openapi, sites, stats};
+use crate::{auth, backup, files, health, ingest, loss, metrics, openapi, plausible, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,11 @@ enum Handler<'a> {
     Sequences,
     Flow,
     Retention,
+    Query,
+    RealtimeVisitors,
+    Aggregate,
+    V1Timeseries,
+    V1Breakdown,
     Sites,
     AcknowledgeLoss,
     TakeSnapshot,
@@ -104,6 +110,19 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::GET, ["api", "stats", "sequences"]) => ("sequences", Readers, DashboardOrigin, Handler::Sequences),
         (&Method::GET, ["api", "stats", "flow"]) => ("flow", Readers, DashboardOrigin, Handler::Flow),
         (&Method::GET, ["api", "stats", "retention"]) => ("retention", Readers, DashboardOrigin, Handler::Retention),
+        (&Method::POST, ["api", "v2", "query"]) => ("v2_query", Readers, DashboardOrigin, Handler::Query),
+        (&Method::GET, ["api", "v1", "stats", "realtime", "visitors"]) => {
+            ("v1_realtime", Readers, DashboardOrigin, Handler::RealtimeVisitors)
+        }
+        (&Method::GET, ["api", "v1", "stats", "aggregate"]) => {
+            ("v1_aggregate", Readers, DashboardOrigin, Handler::Aggregate)
+        }
+        (&Method::GET, ["api", "v1", "stats", "timeseries"]) => {
+            ("v1_timeseries", Readers, DashboardOrigin, Handler::V1Timeseries)
+        }
+        (&Method::GET, ["api", "v1", "stats", "breakdown"]) => {
+            ("v1_breakdown", Readers, DashboardOrigin, Handler::V1Breakdown)
+        }
         (&Method::GET, ["api", "sites"]) => ("sites", Readers, DashboardOrigin, Handler::Sites),
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
@@ -151,6 +170,11 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Sequences => stats::sequences::get(app, &request).await,
         Handler::Flow => stats::flow::get(app, &request).await,
         Handler::Retention => stats::retention::get(app, &request).await,
+        Handler::Query => plausible::v2::post(app, request).await,
+        Handler::RealtimeVisitors => plausible::v1::realtime(app, &request).await,
+        Handler::Aggregate => plausible::v1::aggregate(app, &request).await,
+        Handler::V1Timeseries => plausible::v1::timeseries(app, &request).await,
+        Handler::V1Breakdown => plausible::v1::breakdown(app, &request).await,
         Handler::Sites => sites::get(app),
         Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::TakeSnapshot => backup::api::take(app).await,

@@ -137,6 +137,9 @@ fn queries_of(path: &str) -> &'static [&'static str] {
         }
         "/api/stats/flow" => &["?site_id=a.example&page=/one", "?site_id=a.example&page=/one&limit=1001"],
         "/api/stats/retention" => &["?site_id=a.example&period=90d", "?site_id=a.example&weeks=53"],
+        "/api/v1/stats/breakdown" => &["?site_id=a.example&property=visit:source", "?site_id=a.example"],
+        "/api/v1/stats/realtime/visitors" => &["?site_id=a.example", "?site_id=a/b"],
+        path if path.starts_with("/api/v1/stats/") => &["?site_id=a.example", "?site_id=a.example&metrics=x"],
         path if path.starts_with("/api/stats/") => &[
             "?site_id=a.example",
             "?site_id=a.example&period=day",

@@ -1,8 +1,9 @@
 //! `GET /api/stats/breakdown/{dimension}`: the values of one dimension, those with most visitors first.
 
-use mallard_engine::{BreakdownRow, Dimension};
+use mallard_engine::{BreakdownRow, Dimension, Engine, Question};
 use serde::Serialize;
 
+use super::Role;
 use super::params::value;
 use crate::app::App;
 use crate::error::ApiError;
@@ -17,10 +18,11 @@ pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result
     let dimension = Dimension::from_name(dimension).ok_or(ApiError::NotFound)?;
     let pairs = request.query_pairs();
     let limit = limit_of(&pairs)?;
-    let question = super::params(app, &pairs)?.question(app.now())?;
-    let answer = super::ask(app, "breakdown", move |engine| engine.breakdown(&question, dimension, limit)).await?;
-    let wire: Vec<Wire<'_>> = answer.value.iter().map(|row| Wire::of(row, dimension)).collect();
-    super::reply(&answer, &wire)
+    let query = move |engine: &Engine, question: &Question, role: Role| {
+        engine.breakdown(question, dimension, role.limit(limit))
+    };
+    let answers = super::ask_both(app, "breakdown", super::asked(app, &pairs)?, query).await?;
+    answers.reply(|rows| rows.iter().map(|row| Wire::of(row, dimension)).collect::<Vec<_>>())
 }
 
 /// How many lines of an answer are asked for; parameter `limit`, 0 to 1000, default 10.

@@ -1,8 +1,9 @@
 //! `GET /api/stats/flow`: where visitors went from a page.
 
-use mallard_engine::FlowRow;
+use mallard_engine::{Engine, FlowRow, Question};
 use serde::Serialize;
 
+use super::Role;
 use super::breakdown::limit_of;
 use super::params::value;
 use crate::app::App;
@@ -20,10 +21,9 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
         return Err(ApiError::bad_request(format!("page must be between 1 and {PAGE_CHARACTERS_MAX} characters")));
     }
     let limit = limit_of(&pairs)?;
-    let question = super::params(app, &pairs)?.question(app.now())?;
-    let answer = super::ask(app, "flow", move |engine| engine.flow(&question, &page, limit)).await?;
-    let wire: Vec<Wire<'_>> = answer.value.iter().map(Wire::of).collect();
-    super::reply(&answer, &wire)
+    let query = move |engine: &Engine, question: &Question, role: Role| engine.flow(question, &page, role.limit(limit));
+    let answers = super::ask_both(app, "flow", super::asked(app, &pairs)?, query).await?;
+    answers.reply(|rows| rows.iter().map(Wire::of).collect::<Vec<_>>())
 }
 
 #[derive(Debug, Serialize)]

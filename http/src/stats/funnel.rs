@@ -1,6 +1,6 @@
 //! `GET /api/stats/funnel`: how many visitors came to each step, in order.
 
-use mallard_engine::{Funnel, FunnelReport};
+use mallard_engine::{Engine, Funnel, FunnelReport, Question};
 use serde::Serialize;
 
 use super::params::value;
@@ -19,9 +19,8 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     let window_us = Some(steps::window_us(value(&pairs, "window").unwrap_or(WINDOW_DEFAULT))?);
     let labels: Vec<String> = steps.iter().map(steps::label).collect();
     let funnel = Funnel { steps, window_us };
-    let question = super::params(app, &pairs)?.question(app.now())?;
-    let answer = super::ask(app, "funnel", move |engine| engine.funnel(&question, &funnel)).await?;
-    super::reply(&answer, &wire(&labels, &answer.value))
+    let query = move |engine: &Engine, question: &Question, _| engine.funnel(question, &funnel);
+    super::ask_both(app, "funnel", super::asked(app, &pairs)?, query).await?.reply(|report| wire(&labels, report))
 }
 
 #[derive(Debug, PartialEq, Serialize)]

@@ -1,7 +1,9 @@
 //! Statistics: from a query string to a typed question, through the gate to the engine, and back as JSON.
 //!
 //! ```text
-//! params.rs      query string -> site, days, zone        pure; every text of a wrong parameter
+//! params.rs      query string -> site, days, zone, filter, moment    pure; every text of a wrong parameter
+//! filter/        the parameter `filters`                             pure
+//! compare.rs     the parameter `compare`: another range, both answers, the change
 //! gate.rs        how many questions the engine is asked at a time, and on which threads
 //! steps.rs       steps and windows of ordered reports     pure; every text of a wrong one
 //! main.rs  timeseries.rs  breakdown.rs  sessions.rs  funnel.rs  sequences.rs  flow.rs  retention.rs
@@ -11,6 +13,8 @@
 //! A failed query is an error, never a zero; an answer that misses damaged data says so in `x-mallard-incomplete`.
 
 pub(crate) mod breakdown;
+mod compare;
+pub mod filter;
 pub(crate) mod flow;
 pub(crate) mod funnel;
 pub mod gate;
@@ -25,11 +29,11 @@ pub(crate) mod timeseries;
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
-use mallard_engine::{Answer, Engine, QueryError};
+use mallard_engine::{Answer, Engine, QueryError, Question};
 use mallard_event::SiteId;
 use serde::Serialize;
 
-use self::params::Params;
+use self::params::{Params, Range};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Pairs;
@@ -41,7 +45,7 @@ const INCOMPLETE: HeaderName = HeaderName::from_static("x-mallard-incomplete");
 const INCOMPLETE_PARTS_MAX: usize = 50;
 
 /// The parameters that all reports share.
-fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
+pub(crate) fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
     let first_event = |site: &SiteId| {
         app.engine.sites().into_iter().find(|summary| summary.site == *site).map(|summary| summary.first_event_at)
     };
@@ -49,7 +53,7 @@ fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
 }
 
 /// Asks the engine on a blocking thread, within the gate, and measures how long the answer took.
-async fn ask<T: Send + 'static>(
+pub(crate) async fn ask<T: Send + 'static>(
     app: &App,
     endpoint: &'static str,
     question: impl FnOnce(&Engine) -> Result<Answer<T>, QueryError> + Send + 'static,
@@ -74,8 +78,81 @@ fn failed(app: &App, error: QueryError) -> ApiError {
     }
 }
 
+/// A question, and the one that it is compared with.
+struct AskedBoth {
+    range: Range,
+    question: Question,
+    comparison: Option<(Range, Question)>,
+}
+
+/// Reads the parameters that all reports share, `compare` among them.
+fn asked(app: &App, pairs: &Pairs<'_>) -> Result<AskedBoth, ApiError> {
+    let params = params(app, pairs)?;
+    let (range, question) = (params.range, params.question(app.now())?);
+    let comparison = match compare::range(pairs, &params)? {
+        Some(range) => Some((range, Params { range, ..params }.question(app.now())?)),
+        None => None,
+    };
+    Ok(AskedBoth { range, question, comparison })
+}
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Current,
+    Comparison,
+}
+
+impl Role {
+    /// How many lines are wanted: whatever the current answer has is looked up in the other one.
+    fn limit(self, limit: usize) -> usize {
+        match self {
+            Self::Current => limit,
+            Self::Comparison => usize::MAX,
+        }
+    }
+}
+
+/// An answer, and the one that it is compared with.
+struct Answers<T> {
+    current: Answer<T>,
+    comparison: Option<(Range, T)>,
+}
+
+/// Asks one question, or two about the same events.
+async fn ask_both<T: Send + 'static>(
+    app: &App,
+    endpoint: &'static str,
+    asked: AskedBoth,
+    query: impl Fn(&Engine, &Question, Role) -> Result<Answer<T>, QueryError> + Send + 'static,
+) -> Result<Answers<T>, ApiError> {
+    let AskedBoth { question, comparison, .. } = asked;
+    let (range, other) = comparison.unzip();
+    let both = move |engine: &Engine| {
+        let current = query(engine, &question, Role::Current)?;
+        let other = other.map(|other| Question { as_of: Some(current.as_of), ..other });
+        let other = other.map(|other| query(engine, &other, Role::Comparison)).transpose()?;
+        let (value, missed) = other.map(|other| (other.value, other.incomplete)).unzip();
+        let incomplete = [current.incomplete, missed.unwrap_or_default()].concat();
+        Ok(Answer { value: (current.value, value), as_of: current.as_of, incomplete })
+    };
+    let Answer { value: (value, other), as_of, incomplete } = ask(app, endpoint, both).await?;
+    Ok(Answers { current: Answer { value, as_of, incomplete }, comparison: range.zip(other) })
+}
+
+impl<T> Answers<T> {
+    /// The plain answer, or both of them and the change.
+    fn reply<'a, W: Serialize>(&'a self, wire: impl Fn(&'a T) -> W) -> Result<Response, ApiError> {
+        let current = wire(&self.current.value);
+        match &self.comparison {
+            None => reply(&self.current, &current),
+            Some((range, other)) => reply(&self.current, &compare::both(&current, &wire(other), *range)?),
+        }
+    }
+}
+
 /// The answer as JSON, with what it rests on in the headers.
-fn reply<T>(answer: &Answer<T>, wire: &impl Serialize) -> Result<Response, ApiError> {
+pub(crate) fn reply<T>(answer: &Answer<T>, wire: &impl Serialize) -> Result<Response, ApiError> {
     let mut response = response::json(wire)?;
     let headers = response.headers_mut();
     headers.insert(AS_OF, HeaderValue::from(answer.as_of));

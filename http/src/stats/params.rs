@@ -1,18 +1,22 @@
-//! The parameters that all reports share: `site_id`, `period` or two dates, `timezone`. Pure; the texts are the
+//! The parameters that all reports share: `site_id`, `period` or two dates, `timezone`, `filters`, `as_of`. Pure; the texts are the
 //! contract's (§6.1).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan, Zoned};
-use mallard_engine::{Question, Span};
+use mallard_engine::{Filter, Interval, Question, Span};
 use mallard_event::{SiteId, Timestamp};
 
+use super::filter;
 use crate::error::ApiError;
 use crate::request::Pairs;
 
 const SITE_ID_CHARACTERS_MAX: usize = 256;
 /// Ten years and their leap days.
 const RANGE_DAYS_MAX: i64 = 3653;
+/// Longer ranges are shown by the month.
+const DAILY_DAYS_MAX: i64 = 366;
+const DAY_US: i64 = 24 * 3_600_000_000;
 const REALTIME: SignedDuration = SignedDuration::from_mins(5);
 
 /// Which events a report is about.
@@ -24,6 +28,10 @@ pub struct Params {
     pub range: Range,
     /// Whose calendar counts.
     pub zone: TimeZone,
+    /// Which events count.
+    pub filter: Filter,
+    /// The LSN at which the answer is wanted; `None` for now.
+    pub as_of: Option<u64>,
 }
 
 /// A stretch of time as people name it.
@@ -36,12 +44,14 @@ pub enum Range {
         /// The last one.
         last: Date,
     },
+    /// From one instant to another.
+    Exact(Span),
     /// The last five minutes.
     Realtime,
 }
 
 /// The first value of a parameter; an empty one counts.
-pub(super) fn value<'a>(pairs: &'a Pairs<'_>, name: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(pairs: &'a Pairs<'_>, name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
 }
 
@@ -63,7 +73,9 @@ impl Params {
             }
             _ => return Err(ApiError::bad_request("start_date and end_date must be given together")),
         };
-        Ok(Self { site, range, zone })
+        let filter = value(pairs, "filters").map_or(Ok(Filter::default()), filter::from_text)?;
+        let as_of = value(pairs, "as_of").map(lsn).transpose()?;
+        Ok(Self { site, range, zone, filter, as_of })
     }
 
     /// The question for the engine.
@@ -73,25 +85,54 @@ impl Params {
                 let after = last.tomorrow().map_err(ApiError::internal)?;
                 Span { start_us: start_of_day(first, &self.zone)?, end_us: start_of_day(after, &self.zone)? }
             }
+            Range::Exact(span) => span,
             // The end is exclusive, and now is a part of the last five minutes.
             Range::Realtime => Span { start_us: now.micros() - micros(REALTIME), end_us: now.micros() + 1 },
         };
-        Ok(Question::new(self.site.clone(), span, self.zone.clone()))
+        let (filter, as_of) = (self.filter.clone(), self.as_of);
+        Ok(Question { filter, as_of, ..Question::new(self.site.clone(), span, self.zone.clone()) })
     }
 }
 
 impl Range {
-    /// Number of local days; `None` for realtime.
+    /// From one instant to another, at most as far apart as days may be.
+    pub fn exact(span: Span) -> Result<Self, ApiError> {
+        if span.is_empty() {
+            return Err(ApiError::bad_request("date_range: the end must be after the start"));
+        }
+        match stretches(span) {
+            ..=RANGE_DAYS_MAX => Ok(Self::Exact(span)),
+            _ => Err(too_long()),
+        }
+    }
+
+    /// Number of local days, or of stretches of 24 hours; `None` for realtime.
     pub fn days(self) -> Option<i64> {
         match self {
             Self::Days { first, last } => Some(days(first, last)),
+            Self::Exact(span) => Some(stretches(span)),
             Self::Realtime => None,
+        }
+    }
+
+    /// The width of buckets that suits the range.
+    pub fn interval(self) -> Interval {
+        match self.days() {
+            None => Interval::Minute,
+            Some(..=1) => Interval::Hour,
+            Some(..=DAILY_DAYS_MAX) => Interval::Day,
+            Some(_) => Interval::Month,
         }
     }
 }
 
 fn days(first: Date, last: Date) -> i64 {
     i64::from((last - first).get_days()) + 1
+}
+
+/// Stretches of 24 hours, the last one begun counted.
+fn stretches(span: Span) -> i64 {
+    (span.end_us - span.start_us + DAY_US - 1) / DAY_US
 }
 
 fn micros(duration: SignedDuration) -> i64 {
@@ -125,15 +166,28 @@ fn timezone(name: &str) -> Result<TimeZone, ApiError> {
     TimeZone::get(name).map_err(unknown)
 }
 
-fn dates(first: &str, last: &str) -> Result<Range, ApiError> {
+fn too_long() -> ApiError {
+    ApiError::bad_request(format!("Date range must not exceed {RANGE_DAYS_MAX} days. Ask for a shorter range."))
+}
+
+/// An LSN, in decimal digits only.
+fn lsn(text: &str) -> Result<u64, ApiError> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let lsn = text.parse().ok().filter(|_| is_number);
+    lsn.ok_or_else(|| {
+        ApiError::bad_request(format!("Invalid as_of: '{text}'. Use an LSN, as x-mallard-as-of gives it."))
+    })
+}
+
+/// Two dates, both included.
+pub(super) fn dates(first: &str, last: &str) -> Result<Range, ApiError> {
     let first = date(first, "Invalid start_date format. Use YYYY-MM-DD.")?;
     let last = date(last, "Invalid end_date format. Use YYYY-MM-DD.")?;
     if last < first {
         return Err(ApiError::bad_request("end_date must be on or after start_date"));
     }
     if days(first, last) > RANGE_DAYS_MAX {
-        let message = format!("Date range must not exceed {RANGE_DAYS_MAX} days. Ask for a shorter range.");
-        return Err(ApiError::bad_request(message));
+        return Err(too_long());
     }
     Ok(Range::Days { first, last })
 }
@@ -156,8 +210,10 @@ fn period(
     let first = match name {
         "day" | "today" => today,
         "7d" => days_back(6),
+        "28d" => days_back(27),
         "30d" => days_back(29),
         "90d" => days_back(89),
+        "91d" => days_back(90),
         "month" => today.first_of_month(),
         "year" => today.first_of_year(),
         "6mo" => months_back(5),
@@ -166,7 +222,7 @@ fn period(
         "realtime" => return Ok(Range::Realtime),
         "custom" => return Err(ApiError::bad_request("period=custom needs start_date and end_date")),
         _ => {
-            let known = "day, today, 7d, 30d, 90d, month, 6mo, 12mo, year, all, realtime or custom";
+            let known = "day, today, 7d, 28d, 30d, 90d, 91d, month, 6mo, 12mo, year, all, realtime or custom";
             return Err(ApiError::bad_request(format!("Invalid period: {name}. Use {known}.")));
         }
     };
@@ -201,7 +257,7 @@ mod tests {
     fn range(query: &str) -> String {
         match parse(&format!("site_id=a.example&{query}")).unwrap().range {
             Range::Days { first, last } => format!("{first}..{last}"),
-            Range::Realtime => "realtime".to_owned(),
+            other => format!("{other:?}").to_lowercase(),
         }
     }
 
@@ -288,9 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn filters_and_a_moment_are_part_of_the_question() {
+        let params = parse("site_id=a&as_of=17&filters=[[%22is%22,%22event:page%22,[%22/%22]]]").unwrap();
+        let question = params.question(Timestamp::parse(NOW).unwrap()).unwrap();
+        assert_eq!((question.as_of, question.filter.is_everything()), (Some(17), false));
+        let text = "Invalid as_of: '-1'. Use an LSN, as x-mallard-as-of gives it.";
+        assert_eq!(error("site_id=a&as_of=-1"), text);
+        assert_eq!(
+            error("site_id=a&filters=[7]"),
+            "filters[0]: must be a filter such as [\"is\", \"event:page\", [\"/\"]]"
+        );
+    }
+
+    #[test]
     fn wrong_periods_and_zones_are_named() {
         let message = error("site_id=a&period=14d");
-        assert!(message.starts_with("Invalid period: 14d. Use day, today, 7d"), "{message}");
+        assert!(message.starts_with("Invalid period: 14d. Use day, today, 7d, 28d"), "{message}");
         let message = error("site_id=a&timezone=Mars/Olympus");
         assert_eq!(message, "Invalid timezone: 'Mars/Olympus'. Use an IANA name such as Europe/Berlin.");
         assert!(error("site_id=a&timezone=").starts_with("Invalid timezone: ''."));

@@ -1,7 +1,7 @@
 //! `GET /api/stats/retention`: who came back, by the week of the first visit. It says over whose identity, and `null`
 //! where that identity cannot tell.
 
-use mallard_engine::{Cohort, Identity};
+use mallard_engine::{Cohort, Engine, Identity, Question};
 use serde::Serialize;
 
 use super::params::value;
@@ -17,11 +17,10 @@ const WEEKS_MAX: usize = 52;
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
     let weeks = value(&pairs, "weeks").map_or(Ok(WEEKS_DEFAULT), weeks)?;
-    let question = super::params(app, &pairs)?.question(app.now())?;
     // An event has a user only if its site had opted in when it arrived.
-    let answer = super::ask(app, "retention", move |engine| engine.retention(&question, weeks, true)).await?;
-    let wire: Vec<Wire<'_>> = answer.value.iter().map(Wire::of).collect();
-    super::reply(&answer, &wire)
+    let query = move |engine: &Engine, question: &Question, _| engine.retention(question, weeks, true);
+    let answers = super::ask_both(app, "retention", super::asked(app, &pairs)?, query).await?;
+    answers.reply(|cohorts| cohorts.iter().map(Wire::of).collect::<Vec<_>>())
 }
 
 fn weeks(text: &str) -> Result<usize, ApiError> {

@@ -1,6 +1,6 @@
 //! `GET /api/stats/sequences`: how many visitors did all of some things in their order, however long it took.
 
-use mallard_engine::{Funnel, FunnelReport};
+use mallard_engine::{Engine, Funnel, FunnelReport, Question};
 use serde::Serialize;
 
 use super::params::value;
@@ -21,9 +21,8 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
         return Err(ApiError::bad_request("At least 2 steps required for sequence analysis"));
     }
     let funnel = Funnel { steps, window_us: None };
-    let question = super::params(app, &pairs)?.question(app.now())?;
-    let answer = super::ask(app, "sequences", move |engine| engine.funnel(&question, &funnel)).await?;
-    super::reply(&answer, &Wire::of(&answer.value))
+    let query = move |engine: &Engine, question: &Question, _| engine.funnel(question, &funnel);
+    super::ask_both(app, "sequences", super::asked(app, &pairs)?, query).await?.reply(Wire::of)
 }
 
 #[derive(Debug, Serialize)]

@@ -10,9 +10,8 @@ use crate::response::Response;
 
 /// The report: three of the figures of `main` under names of their own.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let question = super::params(app, &request.query_pairs())?.question(app.now())?;
-    let answer = super::ask(app, "sessions", move |engine| engine.main(&question)).await?;
-    super::reply(&answer, &Wire::of(&answer.value))
+    let asked = super::asked(app, &request.query_pairs())?;
+    super::ask_both(app, "sessions", asked, |engine, question, _| engine.main(question)).await?.reply(Wire::of)
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! `GET /api/stats/timeseries`: visitors and pageviews per bucket, without gaps.
 
-use mallard_engine::{Bucket, Interval};
+use mallard_engine::{Bucket, Engine, Interval, Question};
 use mallard_event::Timestamp;
 use serde::Serialize;
 
@@ -10,18 +10,14 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Longer ranges are shown by the month.
-const DAILY_DAYS_MAX: i64 = 366;
-
 /// The report; further parameter: `interval`.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
-    let params = super::params(app, &pairs)?;
-    let interval = interval(value(&pairs, "interval"), params.range)?;
-    let question = params.question(app.now())?;
-    let answer = super::ask(app, "timeseries", move |engine| engine.timeseries(&question, interval)).await?;
-    let wire: Vec<Wire<'_>> = answer.value.iter().map(Wire::of).collect();
-    super::reply(&answer, &wire)
+    let asked = super::asked(app, &pairs)?;
+    let interval = interval(value(&pairs, "interval"), asked.range)?;
+    let query = move |engine: &Engine, question: &Question, _| engine.timeseries(question, interval);
+    let answers = super::ask_both(app, "timeseries", asked, query).await?;
+    answers.reply(|buckets| buckets.iter().map(Wire::of).collect::<Vec<_>>())
 }
 
 /// The interval that was asked for, or the one that suits the range.
@@ -36,12 +32,7 @@ fn interval(name: Option<&str>, range: Range) -> Result<Interval, ApiError> {
             let message = format!("Invalid interval: '{name}'. Use minute, hour, day, week or month.");
             Err(ApiError::bad_request(message))
         }
-        None => Ok(match range.days() {
-            None => Interval::Minute,
-            Some(1) => Interval::Hour,
-            Some(..=DAILY_DAYS_MAX) => Interval::Day,
-            Some(_) => Interval::Month,
-        }),
+        None => Ok(range.interval()),
     }
 }
 

@@ -1,0 +1,216 @@
+//! `GET /api/v1/stats/...`: the first Stats API of Plausible, which many tools still use.
+
+use jiff::civil::Date;
+use mallard_engine::{Answer, Figures, Filter, Group, Interval, Key, Question, Subject, Term};
+use serde_json::{Map, Value, json};
+
+use super::metrics::Metric;
+use super::period;
+use super::v2::{Counted, counted, shown};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::{Pairs, Request};
+use crate::response::Response;
+use crate::stats::filter::names::Named;
+use crate::stats::params::{Params, Range, value};
+use crate::stats::{self};
+
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 1000;
+
+/// `realtime/visitors`: who has viewed a page in the last five minutes.
+pub(crate) async fn realtime(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let pairs = request.query_pairs();
+    let site = value(&pairs, "site_id").unwrap_or_default();
+    let params = stats::params(app, &vec![("site_id".into(), site.into()), ("period".into(), "realtime".into())])?;
+    let views = Term::is(Subject::EventName, ["pageview"], true).map_err(ApiError::internal)?;
+    let question = Question { filter: Filter::Term(views), ..params.question(app.now())? };
+    let answer = stats::ask(app, "v1_realtime", move |engine| engine.main(&question)).await?;
+    stats::reply(&answer, &answer.value.unique_visitors)
+}
+
+/// `aggregate`: metrics of a period, with the change from the one before if it is asked for.
+pub(crate) async fn aggregate(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let pairs = request.query_pairs();
+    let (params, metrics) = (params(app, &pairs)?, metrics(&pairs)?);
+    refuse_percentage(&metrics)?;
+    let answer = total(app, params.question(app.now())?).await?;
+    let before = match value(&pairs, "compare") {
+        None => None,
+        Some("previous_period") => {
+            let question = Params { range: previous(params.range)?, ..params }.question(app.now())?;
+            Some(total(app, question).await?)
+        }
+        Some(other) => {
+            return Err(ApiError::bad_request(format!("Invalid compare: '{other}'. Use previous_period.")));
+        }
+    };
+    let result = |metric: &Metric| {
+        let now = metric.value(&answer.value, 0);
+        let mut fields = Map::new();
+        if let Some(before) = &before {
+            fields.insert("change".into(), change(*metric, &now, &metric.value(&before.value, 0)));
+        }
+        fields.insert("value".into(), now);
+        (metric.name().to_owned(), Value::Object(fields))
+    };
+    let results: Map<String, Value> = metrics.iter().map(result).collect();
+    stats::reply(&answer, &json!({ "results": results }))
+}
+
+/// `timeseries`: metrics of every day or month of a period.
+pub(crate) async fn timeseries(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let pairs = request.query_pairs();
+    let (params, metrics, interval) = (params(app, &pairs)?, metrics(&pairs)?, interval(&pairs)?);
+    refuse_percentage(&metrics)?;
+    let question = params.question(app.now())?;
+    let keys = [Key::Time(interval)];
+    let answer =
+        stats::ask(app, "v1_timeseries", move |engine| counted(engine, &question, &keys, Some(interval))).await?;
+    let results: Vec<Value> = buckets(&answer.value)
+        .map(|(label, figures)| {
+            let mut line = line(&metrics, &figures, 0);
+            line.insert("date".into(), json!(shown(label, interval)));
+            Value::Object(line)
+        })
+        .collect();
+    stats::reply(&answer, &json!({ "results": results }))
+}
+
+/// `breakdown`: metrics by the values of a property.
+pub(crate) async fn breakdown(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let pairs = request.query_pairs();
+    let (params, metrics) = (params(app, &pairs)?, metrics(&pairs)?);
+    let name = value(&pairs, "property").unwrap_or_default();
+    let property = Named::find(name).map_err(|error| ApiError::bad_request(format!("property: {error}")))?;
+    if let Some(metric) = metrics.iter().find(|metric| metric.is_of_visits() && property.is_of_event()) {
+        let message = format!("metrics: {} cannot be combined with properties of events", metric.name());
+        return Err(ApiError::bad_request(message));
+    }
+    let limit = number(&pairs, "limit", LIMIT_DEFAULT, LIMIT_MAX)?;
+    let skipped = (number(&pairs, "page", 1, usize::MAX)? - 1).saturating_mul(limit);
+    let (question, keys) = (params.question(app.now())?, [Key::Value(property.subject.clone())]);
+    let answer = stats::ask(app, "v1_breakdown", move |engine| counted(engine, &question, &keys, None)).await?;
+    let mut lines: Vec<(String, &Figures)> = answer.value.groups.iter().map(|group| named(group, &property)).collect();
+    lines.sort_by(|(name, figures), (other_name, others)| {
+        (others.visitors, others.visits, name).cmp(&(figures.visitors, figures.visits, other_name))
+    });
+    let field = name.rsplit_once(':').map_or(name, |(_, field)| field);
+    let result = |(value, figures): (String, &Figures)| {
+        let mut line = line(&metrics, figures, answer.value.total.visitors);
+        line.insert(field.to_owned(), json!(value));
+        Value::Object(line)
+    };
+    let results: Vec<Value> = lines.into_iter().skip(skipped).take(limit).map(result).collect();
+    stats::reply(&answer, &json!({ "results": results }))
+}
+
+fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
+    let mut shared: Pairs<'_> =
+        pairs.iter().filter(|(name, _)| !["period", "date"].contains(&&**name)).cloned().collect();
+    shared.push(("period".into(), "day".into()));
+    let today = match stats::params(app, &shared)?.range {
+        Range::Days { last, .. } => last,
+        Range::Exact(_) | Range::Realtime => Date::default(),
+    };
+    let (first, last) = period::days(pairs, today)?;
+    shared.push(("start_date".into(), first.into()));
+    shared.push(("end_date".into(), last.into()));
+    stats::params(app, &shared)
+}
+
+fn metrics(pairs: &Pairs<'_>) -> Result<Vec<Metric>, ApiError> {
+    let names = value(pairs, "metrics").unwrap_or("visitors").split(',').map(str::trim);
+    let metrics = names.map(Metric::find).collect::<Result<_, _>>();
+    metrics.map_err(|error| ApiError::bad_request(format!("metrics: {error}")))
+}
+
+fn refuse_percentage(metrics: &[Metric]) -> Result<(), ApiError> {
+    match metrics.contains(&Metric::Percentage) {
+        true => Err(ApiError::bad_request("metrics: percentage needs a property")),
+        false => Ok(()),
+    }
+}
+
+fn interval(pairs: &Pairs<'_>) -> Result<Interval, ApiError> {
+    match (value(pairs, "interval"), value(pairs, "period")) {
+        (Some("day" | "date"), _) => Ok(Interval::Day),
+        (Some("month"), _) => Ok(Interval::Month),
+        (Some(other), _) => Err(ApiError::bad_request(format!("Invalid interval: '{other}'. Use day or month."))),
+        (None, Some("6mo" | "12mo" | "year")) => Ok(Interval::Month),
+        (None, _) => Ok(Interval::Day),
+    }
+}
+
+fn number(pairs: &Pairs<'_>, name: &str, default: usize, max: usize) -> Result<usize, ApiError> {
+    let Some(text) = value(pairs, name) else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| ApiError::bad_request(format!("{name}: must be a whole number from 1 to {max}")))
+}
+
+/// The figures of the whole question.
+async fn total(app: &App, question: Question) -> Result<Answer<Figures>, ApiError> {
+    let answer = stats::ask(app, "v1_aggregate", move |engine| engine.groups(&question, &[])).await?;
+    let value = answer.value.first().map(|group| group.figures).unwrap_or_default();
+    Ok(Answer { value, as_of: answer.as_of, incomplete: answer.incomplete })
+}
+
+/// As many days, just before.
+fn previous(range: Range) -> Result<Range, ApiError> {
+    let Range::Days { first, last } = range else {
+        return Err(ApiError::bad_request("compare needs a range of days"));
+    };
+    let end = first.yesterday().map_err(ApiError::internal)?;
+    Ok(Range::Days { first: end.checked_sub(last - first).map_err(ApiError::internal)?, last: end })
+}
+
+/// In a hundred of the value before; of a rate, the difference. From nothing to something is a hundred.
+fn change(metric: Metric, now: &Value, before: &Value) -> Value {
+    let (Some(now), Some(before)) = (now.as_f64(), before.as_f64()) else { return Value::Null };
+    let change = match metric {
+        Metric::BounceRate => now - before,
+        _ if before == 0.0 => {
+            if now > 0.0 {
+                100.0
+            } else {
+                0.0
+            }
+        }
+        _ => (now - before) / before * 100.0,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "a change in a hundred is rounded to a whole number")]
+    let rounded = change.round() as i64;
+    json!(rounded)
+}
+
+/// Every bucket with its figures. Groups come in the order of time.
+fn buckets(counted: &Counted) -> impl Iterator<Item = (&str, Figures)> {
+    let mut groups = counted.groups.iter().peekable();
+    counted.labels.iter().map(move |label| {
+        let is_here = |group: &&Group| group.values.first().is_some_and(|value| value.as_ref() == Some(label));
+        (label.as_str(), groups.next_if(is_here).map(|group| group.figures).unwrap_or_default())
+    })
+}
+
+fn named<'a>(group: &'a Group, property: &Named) -> (String, &'a Figures) {
+    (property.shown(group.values.first().cloned().flatten()), &group.figures)
+}
+
+fn line(metrics: &[Metric], figures: &Figures, visitors: u64) -> Map<String, Value> {
+    metrics.iter().map(|metric| (metric.name().to_owned(), metric.value(figures, visitors))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_in_a_hundred_and_that_of_a_rate_is_a_difference() {
+        let of = |metric, now, before| change(metric, &json!(now), &json!(before));
+        assert_eq!(of(Metric::Visitors, 15, 10), json!(50));
+        assert_eq!(of(Metric::Visitors, 0, 10), json!(-100));
+        assert_eq!(of(Metric::Visitors, 3, 0), json!(100));
+        assert_eq!(of(Metric::Visitors, 0, 0), json!(0));
+        assert_eq!(of(Metric::BounceRate, 40, 50), json!(-10));
+    }
+}

@@ -1,0 +1,117 @@
+//! The parameter `filters`: text to a typed filter of the engine.
+//!
+//! ```text
+//! text ──syntax.rs (JSON lists) or legacy.rs (name==value)──> Clause ──names.rs──> Filter
+//! ```
+
+pub mod legacy;
+pub mod names;
+pub mod syntax;
+
+use mallard_engine::{Filter, FilterError, Term};
+
+use self::names::Named;
+use self::syntax::{Clause, Comparison, Operator};
+use crate::error::ApiError;
+
+/// The filter that a query parameter says: JSON lists, or the text form of Plausible's first API.
+pub fn from_text(text: &str) -> Result<Filter, ApiError> {
+    let is_json = text.trim_start().starts_with(['[', '{']);
+    let clause = if is_json { syntax::parse_text(text) } else { legacy::parse(text) };
+    bind(&clause.map_err(ApiError::bad_request)?)
+}
+
+/// The filter that JSON lists say.
+pub fn from_json(filters: &serde_json::Value) -> Result<Filter, ApiError> {
+    bind(&syntax::parse(filters).map_err(ApiError::bad_request)?)
+}
+
+fn bind(clause: &Clause) -> Result<Filter, ApiError> {
+    let refused = |error: FilterError| ApiError::bad_request(format!("filters: {error}"));
+    filter(clause)?.checked().map_err(refused)
+}
+
+fn filter(clause: &Clause) -> Result<Filter, ApiError> {
+    Ok(match clause {
+        Clause::And(parts) => Filter::All(parts.iter().map(filter).collect::<Result<_, _>>()?),
+        Clause::Or(parts) => Filter::Any(parts.iter().map(filter).collect::<Result<_, _>>()?),
+        Clause::Not(part) => Filter::Not(Box::new(filter(part)?)),
+        Clause::HasDone(part) => Filter::HasDone(Box::new(filter(part)?)),
+        Clause::Compare(comparison) => Filter::Term(term(comparison)?),
+    })
+}
+
+fn term(comparison: &Comparison) -> Result<Term, ApiError> {
+    let Comparison { at, operator, dimension, values, is_case_sensitive } = comparison;
+    let named = Named::find(dimension).map_err(|error| ApiError::bad_request(format!("{at}[1]: {error}")))?;
+    let texts = values.iter().map(String::as_str);
+    let is_case_sensitive = *is_case_sensitive && !named.is_case_folded;
+    let is_missing_too = values.iter().any(|value| named.is_missing(value));
+    let subject = named.subject;
+    let term = match operator {
+        Operator::Is => Term::is(subject, texts, is_case_sensitive),
+        Operator::Contains => Term::contains(subject, texts, is_case_sensitive),
+        Operator::Matches => Term::matches(subject, texts),
+    };
+    let term = term.map_err(|error| ApiError::bad_request(format!("{at}[2]: {error}")))?;
+    Ok(if is_missing_too { term.or_missing() } else { term })
+}
+
+#[cfg(test)]
+mod tests {
+    use mallard_engine::{Dimension, Subject};
+
+    use super::*;
+
+    fn is(subject: Subject, values: &[&str]) -> Filter {
+        Filter::Term(Term::is(subject, values.iter().copied(), true).unwrap())
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let json = from_text(r#"[["is","event:page",["/a","/b"]],["is_not","visit:utm_source",["x"]]]"#).unwrap();
+        let text = from_text("event:page==/a|/b;visit:utm_source!=x").unwrap();
+        assert_eq!(json, text);
+        let expected = Filter::All(vec![
+            is(Subject::Dimension(Dimension::Pages), &["/a", "/b"]),
+            Filter::Not(Box::new(is(Subject::Visit(Dimension::UtmSources), &["x"]))),
+        ]);
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn the_label_of_a_missing_value_finds_missing_values() {
+        let missing = |filter: &str| format!("{:?}", from_text(filter).unwrap()).contains("is_missing_too: true");
+        for found in [
+            r#"[["is","sources",["(direct)"]]]"#,
+            r#"[["is","visit:source",["Direct / None"]]]"#,
+            r#"[["is_not","visit:utm_medium",["(not set)"]]]"#,
+            r#"[["is","event:props:plan",["(none)"]]]"#,
+            r#"[["is_not","visit:country",[""]]]"#,
+        ] {
+            assert!(missing(found), "{found}");
+        }
+        assert!(!missing(r#"[["is","sources",["Google"]]]"#));
+        assert!(!missing(r#"[["contains","sources",["(direct)"]]]"#));
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        for (text, message) in [
+            (r#"[["is","visit:color",["x"]]]"#, "filters[0][1]: unknown dimension 'visit:color'"),
+            (
+                r#"[["matches","event:page",["("]]]"#,
+                "filters[0][2]: '(' is not a regular expression in RE2 syntax: unclosed group",
+            ),
+            (r#"[["is","event:goal",["x"]]]"#, "filters[0][1]: event:goal is not supported"),
+            (r#"[["is","visit:city",["2950159"]]]"#, "filters[0][1]: visit:city is not supported"),
+        ] {
+            let error = from_text(text).unwrap_err();
+            assert_eq!(error.status(), 400);
+            assert!(error.to_string().starts_with(message), "{error}");
+        }
+        let many = vec![r#"["is","event:page",["/"]]"#; 51].join(",");
+        let error = from_text(&format!("[{many}]")).unwrap_err();
+        assert_eq!(error.to_string(), "filters: a filter has at most 50 terms, got 51");
+    }
+}

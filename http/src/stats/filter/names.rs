@@ -1,0 +1,146 @@
+//! Dimensions by their names: Plausible's (`event:page`, `visit:source`, `event:props:plan`), and those of
+//! `/api/stats/breakdown/{dimension}` (`pages`, `sources`, `props:plan`).
+//!
+//! A `visit:` name is the value of the visit's first pageview, as Plausible defines it; a name of ours is what the breakdown
+//! of that name counts.
+
+use mallard_engine::{Dimension, Subject};
+
+const KEY_BYTES_MAX: usize = 1200;
+
+/// A dimension that was named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named {
+    /// What is looked at.
+    pub subject: Subject,
+    /// The name in the vocabulary of Plausible decides how a missing value is shown.
+    pub missing: &'static str,
+    /// Values that Plausible writes with a capital letter and we do not.
+    pub is_case_folded: bool,
+}
+
+/// How Plausible calls what we have.
+const PLAUSIBLE: [(&str, Dimension); 18] = [
+    ("visit:entry_page", Dimension::EntryPages),
+    ("visit:exit_page", Dimension::ExitPages),
+    ("visit:source", Dimension::Sources),
+    ("visit:referrer", Dimension::Referrers),
+    ("visit:channel", Dimension::Channels),
+    ("visit:utm_medium", Dimension::UtmMediums),
+    ("visit:utm_source", Dimension::UtmSources),
+    ("visit:utm_campaign", Dimension::UtmCampaigns),
+    ("visit:utm_content", Dimension::UtmContents),
+    ("visit:utm_term", Dimension::UtmTerms),
+    ("visit:device", Dimension::Devices),
+    ("visit:browser", Dimension::Browsers),
+    ("visit:browser_version", Dimension::BrowserVersions),
+    ("visit:os", Dimension::Os),
+    ("visit:os_version", Dimension::OsVersions),
+    ("visit:country", Dimension::Countries),
+    ("visit:region_name", Dimension::Regions),
+    ("visit:city_name", Dimension::Cities),
+];
+
+/// What Plausible has and we do not, and what to use.
+const UNSUPPORTED: [(&str, &str); 5] = [
+    ("event:goal", "Use event:name or event:page."),
+    ("visit:region", "Codes of regions are not stored. Use visit:region_name."),
+    ("visit:city", "GeoName numbers are not stored. Use visit:city_name."),
+    ("visit:country_name", "Use visit:country with ISO 3166-1 codes."),
+    ("segment", "Saved segments are not supported here."),
+];
+
+impl Named {
+    /// The dimension called `name`; an error says what is wrong with it.
+    pub fn find(name: &str) -> Result<Self, String> {
+        if let Some((_, advice)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
+            return Err(format!("{name} is not supported. {advice}"));
+        }
+        if let Some(key) = name.strip_prefix("event:props:").or_else(|| name.strip_prefix("props:")) {
+            return Self::prop(key);
+        }
+        let event = match name {
+            "event:page" => Some(Subject::Dimension(Dimension::Pages)),
+            "event:hostname" => Some(Subject::Dimension(Dimension::Hostnames)),
+            "event:name" => Some(Subject::EventName),
+            _ => None,
+        };
+        let visit = PLAUSIBLE.iter().find(|(known, _)| *known == name).map(|(_, dimension)| Subject::Visit(*dimension));
+        let ours = || Dimension::from_name(name).map(Subject::Dimension);
+        let subject = event.or(visit).or_else(ours).ok_or_else(|| format!("unknown dimension '{name}'"))?;
+        let missing = if name == "visit:source" { "Direct / None" } else { "(not set)" };
+        Ok(Self { subject, missing, is_case_folded: name == "visit:device" })
+    }
+
+    fn prop(key: &str) -> Result<Self, String> {
+        match key.len() {
+            1..=KEY_BYTES_MAX => {
+                Ok(Self { subject: Subject::Prop(key.into()), missing: "(none)", is_case_folded: false })
+            }
+            _ => Err(format!("the key of a property has 1 to {KEY_BYTES_MAX} bytes")),
+        }
+    }
+
+    /// Whether `value` stands for a missing one, as we or Plausible show it.
+    pub fn is_missing(&self, value: &str) -> bool {
+        match &self.subject {
+            Subject::Visit(Dimension::Sources) => ["", "(direct)", "Direct / None", "(Direct / None)"].contains(&value),
+            Subject::Visit(_) => ["", "(not set)", "(none)", "(unknown)"].contains(&value),
+            Subject::Dimension(dimension) => value == dimension.null_label(),
+            Subject::EventName => false,
+            Subject::Prop(_) => ["(none)", "(unknown)"].contains(&value),
+        }
+    }
+
+    /// A value as Plausible shows it.
+    pub fn shown(&self, value: Option<String>) -> String {
+        match value {
+            None => self.missing.to_owned(),
+            Some(value) if self.is_case_folded => capitalised(&value),
+            Some(value) => value,
+        }
+    }
+
+    /// Whether each event has its own value, which figures of visits cannot be grouped by.
+    pub fn is_of_event(&self) -> bool {
+        match self.subject {
+            Subject::Visit(_) => false,
+            Subject::Dimension(_) | Subject::EventName | Subject::Prop(_) => true,
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_both_vocabularies_are_known() {
+        let subject = |name: &str| Named::find(name).unwrap().subject;
+        assert_eq!(subject("event:page"), Subject::Dimension(Dimension::Pages));
+        assert_eq!(subject("visit:browser"), Subject::Visit(Dimension::Browsers));
+        assert_eq!(subject("browsers"), Subject::Dimension(Dimension::Browsers));
+        assert_eq!(subject("event:props:a:b"), Subject::Prop("a:b".into()));
+        assert_eq!(subject("props:plan"), Subject::Prop("plan".into()));
+        assert!(Named::find("event:props:").is_err());
+        for dimension in Dimension::ALL {
+            assert!(Named::find(dimension.name()).is_ok(), "{dimension:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_shown_as_plausible_shows_them() {
+        let shown = |name: &str, value: Option<&str>| Named::find(name).unwrap().shown(value.map(Into::into));
+        assert_eq!(shown("visit:source", None), "Direct / None");
+        assert_eq!(shown("visit:utm_medium", None), "(not set)");
+        assert_eq!(shown("event:props:plan", None), "(none)");
+        assert_eq!(shown("visit:device", Some("mobile")), "Mobile");
+        assert_eq!(shown("visit:browser", Some("chrome")), "chrome");
+    }
+}
