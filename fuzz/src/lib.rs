@@ -14,6 +14,7 @@
 //! edit       two manifest edits, one after the other
 //! event      the body of an event
 //! payload    the body of a request, a page's address, the pixel's query
+//! filters    the parameter `filters` of reports
 //! ```
 
 pub mod damage;

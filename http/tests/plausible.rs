@@ -1,0 +1,282 @@
+//! Filters, comparison and a moment of the past over the wire, and the Stats API of Plausible: the requests that its
+//! documentation publishes, with the answers that the events posted here must give.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Server, Session};
+
+const SITE: &str = "dummy.site";
+
+/// A and B come from Google and read; A signs up. C comes by mail and looks at one page.
+fn visit(server: &Server) {
+    for (agent, event) in [
+        ("A", json!({ "n": "pageview", "u": "https://dummy.site/", "r": "https://www.google.com/" })),
+        ("A", json!({ "n": "pageview", "u": "https://dummy.site/pricing" })),
+        ("A", json!({ "n": "Signup", "u": "https://dummy.site/pricing", "p": { "plan": "pro" } })),
+        ("B", json!({ "n": "pageview", "u": "https://dummy.site/", "r": "https://www.google.com/" })),
+        ("B", json!({ "n": "pageview", "u": "https://dummy.site/docs" })),
+        ("C", json!({ "n": "pageview", "u": "https://dummy.site/docs?utm_source=news&utm_medium=email" })),
+    ] {
+        let mut event = event;
+        event["d"] = json!(SITE);
+        let agent = format!("Mozilla/5.0 ({agent})");
+        let headers = [("user-agent", agent.as_str()), ("content-type", "text/plain")];
+        let answer = server.connect().request("POST", "/api/event", &headers, &event.to_string()).unwrap();
+        assert_eq!(answer.status, 202);
+    }
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn query(session: &Session<'_>, mut body: Value) -> Value {
+    body["site_id"] = json!(SITE);
+    let answer = session.post_json("/api/v2/query", &body);
+    assert_eq!(answer.status, 200, "{body}: {}", answer.text());
+    assert_eq!(answer.header("x-mallard-as-of"), Some("6"));
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+fn refusal(session: &Session<'_>, mut body: Value) -> String {
+    body["site_id"] = json!(SITE);
+    let answer = session.post_json("/api/v2/query", &body);
+    assert_eq!(answer.status, 400, "{body}: {}", answer.text());
+    answer.error()
+}
+
+#[test]
+fn the_published_queries_of_the_second_version_are_answered() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    visit(&server);
+    let session = server.log_in();
+
+    let aggregate = query(&session, json!({ "metrics": ["visitors", "events"], "date_range": "7d" }));
+    assert_eq!(aggregate["results"], json!([{ "metrics": [3, 6], "dimensions": [] }]));
+    assert_eq!(aggregate["meta"], json!({}));
+    assert_eq!(aggregate["query"]["order_by"], json!([["visitors", "desc"]]));
+    let past = query(&session, json!({ "metrics": ["visitors"], "date_range": ["2024-08-01", "2024-08-15"] }));
+    assert_eq!(past["results"], json!([{ "metrics": [0], "dimensions": [] }]));
+    assert_eq!(past["query"]["date_range"], json!(["2024-08-01T00:00:00+00:00", "2024-08-15T23:59:59+00:00"]));
+    let exact = json!(["2024-01-01T12:00:00+02:00", "2024-01-01T15:59:59+02:00"]);
+    let exact = query(&session, json!({ "metrics": ["visits"], "date_range": exact }));
+    assert_eq!(exact["query"]["date_range"], json!(["2024-01-01T10:00:00+00:00", "2024-01-01T13:59:59+00:00"]));
+
+    let utm = json!({ "metrics": ["visitors", "events", "pageviews"], "date_range": "7d",
+        "dimensions": ["visit:utm_medium", "visit:utm_source"] });
+    let not_set = json!({ "metrics": [2, 5, 4], "dimensions": ["(not set)", "(not set)"] });
+    let mail = json!({ "metrics": [1, 1, 1], "dimensions": ["email", "news"] });
+    assert_eq!(query(&session, utm.clone())["results"], json!([not_set, mail]));
+    let mut page = utm;
+    page["include"] = json!({ "total_rows": true });
+    page["pagination"] = json!({ "limit": 1, "offset": 1 });
+    let page = query(&session, page);
+    assert_eq!((&page["results"], &page["meta"]), (&json!([mail]), &json!({ "total_rows": 2 })));
+
+    let country = query(
+        &session,
+        json!({ "metrics": ["visitors", "pageviews", "bounce_rate"], "date_range": "7d",
+        "filters": [["is_not", "visit:country", [""]]], "dimensions": ["visit:country", "visit:city_name"] }),
+    );
+    assert_eq!(country["results"], json!([]), "nobody's country is known");
+    let imports = query(
+        &session,
+        json!({ "metrics": ["visitors"], "date_range": "all", "dimensions": ["visit:source"],
+        "include": { "imports": true } }),
+    );
+    let sources =
+        json!([{ "metrics": [2], "dimensions": ["Google"] }, { "metrics": [1], "dimensions": ["Direct / None"] }]);
+    assert_eq!((&imports["results"], &imports["meta"]["imports_included"]), (&sources, &json!(false)));
+    series(&session);
+    filters(&session);
+}
+
+fn series(session: &Session<'_>) {
+    let hours = query(
+        session,
+        json!({ "metrics": ["visitors"], "date_range": "day", "dimensions": ["time:hour"],
+        "include": { "time_labels": true } }),
+    );
+    let labels = hours["meta"]["time_labels"].as_array().unwrap();
+    assert_eq!(labels.len(), 24);
+    assert!(labels.contains(&hours["results"][0]["dimensions"][0]), "{hours}");
+    let none = query(
+        session,
+        json!({ "metrics": ["visitors", "events"], "date_range": "7d", "dimensions": ["time:day"],
+        "filters": [["is", "visit:os", ["GNU/Linux", "Mac"]]] }),
+    );
+    assert_eq!(none["results"], json!([]));
+    let props = query(
+        session,
+        json!({ "metrics": ["visitors"], "date_range": "day",
+        "dimensions": ["time:month", "event:props:plan"],
+        "order_by": [["time:month", "asc"], ["event:props:plan", "desc"]] }),
+    );
+    let lines: Vec<_> =
+        props["results"].as_array().unwrap().iter().map(|line| (&line["metrics"][0], &line["dimensions"][1])).collect();
+    assert_eq!(lines, [(&json!(1), &json!("pro")), (&json!(3), &json!("(none)"))]);
+}
+
+fn filters(session: &Session<'_>) {
+    for (filters, visitors) in [
+        (
+            json!([
+                ["contains", "event:page", ["/docs", "/pricing"]],
+                ["or", [["not", ["is", "visit:utm_campaign", ["Referral"]]], ["is", "visit:country", ["EE", "US"]]]]
+            ]),
+            3,
+        ),
+        (json!([["contains", "event:page", ["DOCS"], { "case_sensitive": false }]]), 2),
+        (json!([["contains", "event:page", ["DOCS"]]]), 0),
+        (json!([["matches", "event:page", ["^/p.*g$"]]]), 1),
+        (json!([["matches_not", "event:page", ["^/$"]]]), 3),
+        (json!([["is", "event:name", ["Signup"]], ["has_done", ["is", "event:page", ["/pricing"]]]]), 1),
+        (json!([["has_not_done", ["is", "event:name", ["Signup"]]]]), 2),
+        (json!([["is", "visit:entry_page", ["/"]], ["is", "visit:exit_page", ["/docs"]]]), 1),
+        (json!([["is", "visit:source", ["Direct / None"]]]), 1),
+    ] {
+        let answer = query(session, json!({ "metrics": ["visitors"], "date_range": "7d", "filters": filters }));
+        assert_eq!(answer["results"][0]["metrics"], json!([visitors]), "{filters}");
+        // The reports of the dashboard take the same filters.
+        let text = encoded(&filters.to_string());
+        let main = session.json(&format!("/api/stats/main?site_id={SITE}&period=7d&filters={text}"));
+        assert_eq!(main["unique_visitors"], visitors, "{filters}");
+    }
+}
+
+#[test]
+fn what_the_second_version_cannot_answer_is_refused_by_name() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    let ask = |more: Value| {
+        let mut body = json!({ "metrics": ["visitors"], "date_range": "7d" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        refusal(&session, body)
+    };
+    for (more, message) in [
+        (json!({ "metrics": ["total_revenue"] }), "metrics: metric total_revenue is not supported"),
+        (
+            json!({ "dimensions": ["visit:country_name"] }),
+            "dimensions: visit:country_name is not supported. Use visit:country with ISO 3166-1 codes.",
+        ),
+        (
+            json!({ "filters": [["is", "segment", [2]]] }),
+            "filters[0][1]: segment is not supported. Saved segments are not supported here.",
+        ),
+        (
+            json!({ "filters": [["is", "event:goal", ["Signup"]]] }),
+            "filters[0][1]: event:goal is not supported. Use event:name or event:page.",
+        ),
+        (
+            json!({ "filters": [["matches", "event:page", ["("]]] }),
+            "filters[0][2]: '(' is not a regular expression in RE2 syntax: unclosed group",
+        ),
+        (
+            json!({ "date_range": "fortnight" }),
+            "Invalid period: fortnight. Use day, today, 7d, 28d, 30d, 90d, 91d, month, 6mo, 12mo, year, all, realtime or custom.",
+        ),
+        (
+            json!({ "date_range": ["2024-01-02"] }),
+            "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)",
+        ),
+        (
+            json!({ "date_range": ["2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z"] }),
+            "date_range: the end must be after the start",
+        ),
+    ] {
+        assert_eq!(ask(more), message);
+    }
+    let body = json!({ "site_id": SITE, "metrics": ["visitors"], "date_range": "7d" }).to_string();
+    let stranger = server.connect().request("POST", "/api/v2/query", &[("content-type", "application/json")], &body);
+    assert_eq!(stranger.unwrap().status, 401);
+}
+
+#[test]
+fn the_published_requests_of_the_first_version_are_answered() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    visit(&server);
+    let session = server.log_in();
+    let ask = |path: &str| session.json(&format!("/api/v1/stats/{path}site_id={SITE}"));
+    assert_eq!(ask("realtime/visitors?"), json!(3));
+    let aggregate = ask("aggregate?period=6mo&metrics=visitors,pageviews,bounce_rate,visit_duration&");
+    let expected = json!({ "visitors": { "value": 3 }, "pageviews": { "value": 5 }, "bounce_rate": { "value": 33 } });
+    for (metric, value) in expected.as_object().unwrap() {
+        assert_eq!(&aggregate["results"][metric], value, "{metric}");
+    }
+    let change = ask("aggregate?period=day&compare=previous_period&");
+    assert_eq!(change["results"], json!({ "visitors": { "value": 3, "change": 100 } }));
+    let months = ask("timeseries?period=6mo&filters=visit:source%3D%3DGoogle&");
+    let months = months["results"].as_array().unwrap();
+    assert_eq!((months.len(), &months[0]["visitors"], &months[5]["visitors"]), (6, &json!(0), &json!(2)));
+    let sources = ask("breakdown?period=6mo&property=visit:source&metrics=visitors,bounce_rate&limit=5&");
+    let expected = json!([
+        { "source": "Google", "visitors": 2, "bounce_rate": 0 },
+        { "source": "Direct / None", "visitors": 1, "bounce_rate": 100 },
+    ]);
+    assert_eq!(sources["results"], expected);
+    let pages = ask("breakdown?period=6mo&property=event:page&limit=2&");
+    assert_eq!(pages["results"], json!([{ "page": "/", "visitors": 2 }, { "page": "/docs", "visitors": 2 }]));
+    let second = ask("breakdown?period=6mo&property=event:page&limit=2&page=2&");
+    assert_eq!(second["results"], json!([{ "page": "/pricing", "visitors": 1 }]));
+    let page = ask("aggregate?period=6mo&filters=event:page%3D%3D%2Fpricing&");
+    assert_eq!(page["results"], json!({ "visitors": { "value": 1 } }));
+    let wild = ask("aggregate?period=6mo&filters=event:page%3D%3D%2F*c*&");
+    assert_eq!(wild["results"], json!({ "visitors": { "value": 3 } }));
+    let plans = ask("breakdown?period=6mo&property=event:props:plan&filters=event:name%3D%3DSignup&");
+    assert_eq!(plans["results"], json!([{ "plan": "pro", "visitors": 1 }]));
+    let refused = session.get(&format!("/api/v1/stats/aggregate?site_id={SITE}&metrics=conversion_rate"));
+    assert_eq!((refused.status, refused.error()), (400, "metrics: metric conversion_rate is not supported".into()));
+}
+
+#[test]
+fn a_report_is_compared_and_stands_as_it_stood() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    visit(&server);
+    let session = server.log_in();
+    let ask = |report: &str| session.json(&format!("/api/stats/{report}site_id={SITE}&period=day"));
+    let plain = ask("main?");
+    let both = ask("main?compare=previous_period&");
+    assert_eq!(both["current"], plain);
+    assert_eq!((&both["comparison"]["total_pageviews"], &both["change"]["total_pageviews"]), (&json!(0), &Value::Null));
+    let pages = ask("breakdown/pages?compare=year_over_year&limit=1&");
+    assert_eq!(pages["current"], ask("breakdown/pages?limit=1&"));
+    assert_eq!(pages["comparison"], json!([{ "value": "/", "visitors": 0, "pageviews": 0 }]));
+    for report in [
+        "timeseries?",
+        "sessions?",
+        "funnel?steps=page:/&",
+        "sequences?steps=page:/,page:/docs&",
+        "flow?page=/&",
+        "retention?",
+    ] {
+        let both = ask(&format!("{report}compare=previous_period&"));
+        assert_eq!(both["current"], ask(report), "{report}");
+    }
+
+    for (lsn, pageviews) in [(1, 1), (3, 2), (6, 5)] {
+        let answer = session.get(&format!("/api/stats/main?site_id={SITE}&period=day&as_of={lsn}"));
+        assert_eq!(answer.header("x-mallard-as-of"), Some(lsn.to_string().as_str()));
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(body["total_pageviews"], pageviews);
+    }
+    let future = session.get(&format!("/api/stats/main?site_id={SITE}&period=day&as_of=7"));
+    assert_eq!((future.status, future.error()), (400, "as_of 7 is newer than the newest event, which is 6".into()));
+}
