@@ -47,5 +47,5 @@ pub use manifest::{
     ReplayError, SiteTotals, Totals,
 };
 pub use orphans::{Orphans, remove_orphans, unlink};
-pub use parquet::{Order, check_file, read_file};
+pub use parquet::{IdRow, Order, check_file, newest_arrival, read_file, read_ids};
 pub use plan::plan;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mallard_compactor::Manifest;
-use mallard_event::{Event, SiteId, Stored, Timestamp};
+use mallard_event::{Event, EventId, SiteId, Stored, Timestamp};
 use mallard_wal::Drive;
 use mallard_wal::disk::Env;
 
@@ -19,7 +19,7 @@ use crate::query::{
 };
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};
-use crate::store::{Step, Store, View};
+use crate::store::{Claim, Claimed, Step, Store, View};
 
 /// An open analytics store. Share it by `Arc`; every method may be called from any thread.
 #[derive(Debug)]
@@ -59,15 +59,31 @@ impl Engine {
         self.store.append(event, received_at)
     }
 
-    /// [`Engine::append`] for a caller that may have more to append at once: the log need not begin to write before
-    /// [`Engine::nudge`] is called, so that events which come together share a sync.
-    pub fn append_quietly(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
-        self.store.append_quietly(event, received_at)
+    /// [`Engine::append`] of an event whose id may have been claimed, for a caller that may have more to append at once: the
+    /// log need not begin to write before [`Engine::nudge`] is called, so that events which come together share a sync.
+    pub fn append_quietly(
+        &self,
+        event: Event,
+        received_at: Timestamp,
+        claim: Option<Claim>,
+    ) -> Result<Receipt, AppendError> {
+        self.store.append_quietly(event, received_at, claim)
     }
 
     /// Lets the log begin to write what was appended quietly.
     pub fn nudge(&self) {
         self.store.nudge();
+    }
+
+    /// Asks for the right to store the event of this site and id. Within the window (`Config::dedup_window_us`, bounded by
+    /// `Config::dedup_ids_max`, kept over restarts) an event is stored once, however often it is sent.
+    pub fn claim(&self, site: &SiteId, id: &EventId) -> Claimed {
+        self.store.claim(site, id)
+    }
+
+    /// [`Engine::append_all`] of events whose ids were claimed.
+    pub fn append_all_claimed(&self, events: Vec<(Event, Timestamp, Option<Claim>)>) -> Result<Receipt, AppendError> {
+        self.store.append_all_claimed(events)
     }
 
     /// Hands several events to the log as one unit: all of them become durable, or none. The receipt gives the first

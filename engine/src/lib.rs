@@ -50,7 +50,7 @@ pub use query::{
 };
 pub use receipt::Receipt;
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};
-pub use store::{Step, Store, View};
+pub use store::{Claim, Claimed, Step, Store, View, Waiting};
 pub use verify::{Checked, Fault, Verification, verify};
 
 /// The outside world as an argument: files, time, randomness.

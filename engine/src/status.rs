@@ -40,6 +40,10 @@ pub struct Status {
     pub disk_free_bytes: Option<u64>,
     /// Free space below which events are refused.
     pub disk_reserve_bytes: u64,
+    /// Ids of events that are remembered, so that retries are stored once.
+    pub dedup_ids: u64,
+    /// How far back every such id is known, in microseconds: the window, or less when there was no room.
+    pub dedup_window_us: i64,
     /// Records that could not be decoded and were set aside.
     pub quarantined: u64,
     /// Acknowledged positions of the log that damage has destroyed.

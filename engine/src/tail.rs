@@ -20,6 +20,8 @@ use arrow::record_batch::RecordBatch;
 use mallard_event::{Date, Event, SiteId, Stored, Timestamp, columns};
 use mallard_wal::{Committed, Lsn};
 
+use crate::store::Claim;
+
 /// Rows of a chunk. Small enough that a query copies little, large enough that chunks are few.
 const CHUNK_ROWS: usize = 512;
 /// What a row costs beside its text: the struct of an open row, or its offsets in a chunk, rounded up.
@@ -34,6 +36,8 @@ pub(crate) struct Pending {
     pub(crate) received_at: Timestamp,
     /// Length of its record's body: what its texts occupy, nearly.
     pub(crate) body_bytes: usize,
+    /// The right to store it, if it came with an id of its sender's.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// All committed events above the checkpoint.
@@ -89,7 +93,11 @@ impl Tail {
 
     /// Adds an event that replay has read from the log.
     pub(crate) fn push_replayed(&mut self, lsn: Lsn, pending: Pending) {
-        let Pending { event, received_at, body_bytes } = pending;
+        let Pending { event, received_at, body_bytes, claim } = pending;
+        // Whoever waits for it to be stored may know now: it is durable.
+        if let Some(claim) = claim {
+            claim.settle(lsn.get());
+        }
         let row = Row {
             lsn: lsn.get(),
             bytes: ROW_BYTES + body_bytes,

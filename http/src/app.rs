@@ -11,9 +11,11 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::enrich::Enricher;
 use crate::ingest::nudge::Nudge;
+use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::server::stop::Stop;
+use crate::sites::settings::SiteSettings;
 use crate::stats::gate::Gate;
 
 /// The parts of a running server.
@@ -33,6 +35,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Who may do what.
     pub auth: Auth,
+    /// How many events a second are taken.
+    pub(crate) rates: Rates,
+    /// What operators have decided about sites.
+    pub sites: Arc<SiteSettings>,
     /// How a payload becomes an event.
     pub enrich: Enricher,
     /// How many queries run.

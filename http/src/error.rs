@@ -35,6 +35,9 @@ pub enum ApiError {
     /// 404.
     #[error("Not found")]
     NotFound,
+    /// 404 of a thing that a known path names.
+    #[error("{0}")]
+    Absent(Cow<'static, str>),
     /// 405; the methods that would work.
     #[error("Method not allowed")]
     MethodNotAllowed(String),
@@ -50,6 +53,9 @@ pub enum ApiError {
         /// The route's limit.
         bytes_max: usize,
     },
+    /// 413: what is to be stored at once does not fit into one unit of the log.
+    #[error("The events are too large to be stored together. Split them.")]
+    TooLargeForLog,
     /// 414.
     #[error("Request line must be at most {bytes_max} bytes")]
     UriTooLong {
@@ -118,11 +124,11 @@ impl ApiError {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::TooLargeForLog => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -197,10 +203,12 @@ mod tests {
             (ApiError::Unauthorized(message()), 401, None),
             (ApiError::Forbidden(message()), 403, None),
             (ApiError::NotFound, 404, None),
+            (ApiError::Absent(message()), 404, None),
             (ApiError::MethodNotAllowed("GET".into()), 405, None),
             (ApiError::BodyTimeout, 408, None),
             (ApiError::Conflict(message()), 409, None),
             (ApiError::BodyTooLarge { bytes_max: 1 }, 413, None),
+            (ApiError::TooLargeForLog, 413, None),
             (ApiError::UriTooLong { bytes_max: 1 }, 414, None),
             (ApiError::UnsupportedMediaType, 415, None),
             (ApiError::Unprocessable(message()), 422, None),

@@ -42,6 +42,6 @@ pub mod response;
 mod routes;
 mod serve;
 pub mod server;
-mod sites;
+pub mod sites;
 pub mod stats;
 mod verify;

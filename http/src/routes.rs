@@ -4,11 +4,14 @@
 //! |---|---|---|
 //! | POST /api/event | anyone, from any page | [`ingest::event`] |
 //! | GET /api/event | anyone, from any page; no HEAD: it must not count | [`ingest::pixel`] |
+//! | POST /api/events | who has a key with scope Ingest or Admin | [`ingest::batch`] |
 //! | POST /api/auth/{setup, login, logout}, GET /api/auth/status | anyone | [`auth::handlers`] |
 //! | GET /api/stats/{main, timeseries, sessions, funnel, sequences, flow, retention} | readers | [`stats`] |
 //! | GET /api/stats/breakdown/{dimension} | readers | [`stats`] |
 //! | POST /api/v2/query, GET /api/v1/stats/{realtime/visitors, aggregate, timeseries, breakdown} | readers | [`plausible`] |
-//! | GET /api/sites | readers | [`sites`] |
+//! | GET /api/sites | readers; a restricted key sees its sites | [`sites`] |
+//! | PUT /api/sites/{site_id} | operators of the site | [`sites`] |
+//! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /api/openapi.json | anyone | [`openapi`] |
@@ -24,6 +27,7 @@ use hyper::Method;
 
 use crate::app::App;
 use crate::assets::{self, Asset};
+use crate::auth::{Principal, keys};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
@@ -37,23 +41,32 @@ pub(crate) struct Route<'a> {
     pub(crate) label: &'static str,
     /// Which pages of other origins may read the answer.
     pub(crate) cors: Cors,
-    access: Access,
+    access: Access<'a>,
     handler: Handler<'a>,
 }
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
+enum Access<'a> {
     Anyone,
-    /// A session of the dashboard, or a key that may read.
+    /// A session of the dashboard, or a key that may read; a restricted one only the site that the parameter `site_id` names.
     Readers,
-    /// A session of the dashboard, used by its own page.
+    /// The same; a restricted key as far as the handler goes.
+    ListReaders,
+    /// The same; a restricted key never.
+    StoreReaders,
+    /// A session of the dashboard, used by its own page, or a key with scope Admin; a restricted one never.
     Operators,
+    /// The same; a restricted key only for this site.
+    OperatorsOf(&'a str),
+    /// The same as operators, for a question that changes nothing: no page has to say where it is from.
+    Managers,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Handler<'a> {
     Event,
+    Batch,
     Pixel,
     Setup,
     Login,
@@ -73,6 +86,10 @@ enum Handler<'a> {
     V1Timeseries,
     V1Breakdown,
     Sites,
+    ChangeSite(&'a str),
+    CreateKey,
+    Keys,
+    RevokeKey(&'a str),
     AcknowledgeLoss,
     TakeSnapshot,
     Snapshots,
@@ -90,11 +107,12 @@ enum Handler<'a> {
 
 /// The table. HEAD and OPTIONS are the business of [`resolve`].
 fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
-    use Access::{Anyone, Operators, Readers};
+    use Access::{Anyone, ListReaders, Managers, Operators, OperatorsOf, Readers, StoreReaders};
     use Cors::{AnyOrigin, DashboardOrigin, SameOrigin};
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let (label, access, cors, handler) = match (method, segments.as_slice()) {
         (&Method::POST, ["api", "event"]) => ("event", Anyone, AnyOrigin, Handler::Event),
+        (&Method::POST, ["api", "events"]) => ("events", Anyone, SameOrigin, Handler::Batch),
         (&Method::GET, ["api", "event"]) => ("pixel", Anyone, AnyOrigin, Handler::Pixel),
         (&Method::POST, ["api", "auth", "setup"]) => ("setup", Anyone, DashboardOrigin, Handler::Setup),
         (&Method::POST, ["api", "auth", "login"]) => ("login", Anyone, DashboardOrigin, Handler::Login),
@@ -105,12 +123,15 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::GET, ["api", "stats", "breakdown", dimension]) => {
             ("breakdown", Readers, DashboardOrigin, Handler::Breakdown(dimension))
         }
+        (&Method::PUT, ["api", "sites", site]) => {
+            ("change_site", OperatorsOf(site), DashboardOrigin, Handler::ChangeSite(site))
+        }
         (&Method::GET, ["api", "stats", "sessions"]) => ("sessions", Readers, DashboardOrigin, Handler::Sessions),
         (&Method::GET, ["api", "stats", "funnel"]) => ("funnel", Readers, DashboardOrigin, Handler::Funnel),
         (&Method::GET, ["api", "stats", "sequences"]) => ("sequences", Readers, DashboardOrigin, Handler::Sequences),
         (&Method::GET, ["api", "stats", "flow"]) => ("flow", Readers, DashboardOrigin, Handler::Flow),
         (&Method::GET, ["api", "stats", "retention"]) => ("retention", Readers, DashboardOrigin, Handler::Retention),
-        (&Method::POST, ["api", "v2", "query"]) => ("v2_query", Readers, DashboardOrigin, Handler::Query),
+        (&Method::POST, ["api", "v2", "query"]) => ("v2_query", ListReaders, DashboardOrigin, Handler::Query),
         (&Method::GET, ["api", "v1", "stats", "realtime", "visitors"]) => {
             ("v1_realtime", Readers, DashboardOrigin, Handler::RealtimeVisitors)
         }
@@ -123,14 +144,21 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::GET, ["api", "v1", "stats", "breakdown"]) => {
             ("v1_breakdown", Readers, DashboardOrigin, Handler::V1Breakdown)
         }
-        (&Method::GET, ["api", "sites"]) => ("sites", Readers, DashboardOrigin, Handler::Sites),
+        (&Method::GET, ["api", "sites"]) => ("sites", ListReaders, DashboardOrigin, Handler::Sites),
+        (&Method::POST, ["api", "keys"]) => ("create_key", Operators, DashboardOrigin, Handler::CreateKey),
+        (&Method::GET, ["api", "keys"]) => ("keys", Managers, DashboardOrigin, Handler::Keys),
+        (&Method::DELETE, ["api", "keys", hash]) => {
+            ("revoke_key", Operators, DashboardOrigin, Handler::RevokeKey(hash))
+        }
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
         }
         (&Method::POST, ["api", "store", "snapshots"]) => {
             ("take_snapshot", Operators, DashboardOrigin, Handler::TakeSnapshot)
         }
-        (&Method::GET, ["api", "store", "snapshots"]) => ("snapshots", Readers, DashboardOrigin, Handler::Snapshots),
+        (&Method::GET, ["api", "store", "snapshots"]) => {
+            ("snapshots", StoreReaders, DashboardOrigin, Handler::Snapshots)
+        }
         (&Method::DELETE, ["api", "store", "snapshots", id]) => {
             ("remove_snapshot", Operators, DashboardOrigin, Handler::RemoveSnapshot(id))
         }
@@ -148,15 +176,33 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
     Some(Route { label, cors, access, handler })
 }
 
+/// Who makes the request, if the route asks; an error if they may not.
+fn authorize(access: Access<'_>, app: &App, request: &Request) -> Result<Option<Principal>, ApiError> {
+    let (headers, now) = (request.headers(), app.now());
+    let principal = match access {
+        Access::Anyone => return Ok(None),
+        Access::Readers | Access::ListReaders | Access::StoreReaders => app.auth.authorize_reading(headers, now)?,
+        Access::Operators | Access::OperatorsOf(_) => app.auth.authorize_change(headers, now)?,
+        Access::Managers => app.auth.authorize_managing(headers, now)?,
+    };
+    match access {
+        Access::Anyone | Access::ListReaders => {}
+        Access::Readers => {
+            let pairs = request.query_pairs();
+            principal.require_site(stats::params::value(&pairs, "site_id").unwrap_or_default())?;
+        }
+        Access::OperatorsOf(site) => principal.require_site(sites::site_of(site)?.as_str())?,
+        Access::StoreReaders | Access::Operators | Access::Managers => principal.require_all_sites()?,
+    }
+    Ok(Some(principal))
+}
+
 /// Runs the handler of `route`, if the caller may.
 pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Result<Response, ApiError> {
-    match route.access {
-        Access::Anyone => {}
-        Access::Readers => drop(app.auth.authorize(request.headers(), app.now())?),
-        Access::Operators => app.auth.authorize_change(request.headers(), app.now())?,
-    }
+    let principal = authorize(route.access, app, &request)?;
     match route.handler {
         Handler::Event => ingest::event::post(app, request).await,
+        Handler::Batch => ingest::batch::post(app, request).await,
         Handler::Pixel => ingest::pixel::get(app, request).await,
         Handler::Setup => auth::handlers::setup(app, request).await,
         Handler::Login => auth::handlers::login(app, request).await,
@@ -170,12 +216,16 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Sequences => stats::sequences::get(app, &request).await,
         Handler::Flow => stats::flow::get(app, &request).await,
         Handler::Retention => stats::retention::get(app, &request).await,
-        Handler::Query => plausible::v2::post(app, request).await,
+        Handler::Query => plausible::v2::post(app, request, principal.as_ref()).await,
         Handler::RealtimeVisitors => plausible::v1::realtime(app, &request).await,
         Handler::Aggregate => plausible::v1::aggregate(app, &request).await,
         Handler::V1Timeseries => plausible::v1::timeseries(app, &request).await,
         Handler::V1Breakdown => plausible::v1::breakdown(app, &request).await,
-        Handler::Sites => sites::get(app),
+        Handler::Sites => sites::get(app, principal.as_ref()),
+        Handler::ChangeSite(site) => sites::put(app, request, site).await,
+        Handler::CreateKey => keys::api::create(app, request).await,
+        Handler::Keys => keys::api::list(app),
+        Handler::RevokeKey(hash) => keys::api::revoke(app, hash).await,
         Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::TakeSnapshot => backup::api::take(app).await,
         Handler::Snapshots => backup::api::list(app).await,
@@ -261,7 +311,7 @@ mod tests {
     }
 
     /// Every path of the table that does not depend on the built dashboard.
-    const GET_PATHS: [&str; 19] = [
+    const GET_PATHS: [&str; 20] = [
         "/api/auth/status",
         "/api/stats/main",
         "/api/stats/timeseries",
@@ -272,6 +322,7 @@ mod tests {
         "/api/stats/flow",
         "/api/stats/retention",
         "/api/sites",
+        "/api/keys",
         "/health",
         "/health/ready",
         "/health/detailed",
@@ -301,6 +352,13 @@ mod tests {
     }
 
     #[test]
+    fn every_statistic_is_behind_the_restriction_of_keys_to_sites() {
+        for path in GET_PATHS.into_iter().filter(|path| path.starts_with("/api/stats/")) {
+            assert!(matches!(find(&Method::GET, path), Some(Route { access: Access::Readers, .. })), "{path}");
+        }
+    }
+
+    #[test]
     fn a_path_that_is_not_in_the_table_is_unknown_for_every_method() {
         for path in
             ["/api", "/api/", "/api/events/x", "/api/stats/breakdown", "/api/stats/main/", "//health", "/wp-login.php"]
@@ -321,11 +379,11 @@ mod tests {
     }
 
     #[test]
-    fn statistics_and_sites_are_for_readers_only() {
+    fn statistics_sites_and_keys_are_not_for_anyone() {
         for path in GET_PATHS {
             let Resolution::Route(route) = resolve(&Method::GET, path) else { panic!("{path}") };
-            let is_protected = path.starts_with("/api/stats") || path == "/api/sites";
-            assert_eq!(route.access == Access::Readers, is_protected, "{path}");
+            let is_protected = path.starts_with("/api/stats/") || matches!(path, "/api/sites" | "/api/keys");
+            assert_eq!(route.access != Access::Anyone, is_protected, "{path}");
         }
     }
 }

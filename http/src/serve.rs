@@ -28,10 +28,12 @@ use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
 use crate::exit::Failure;
 use crate::ingest::nudge::Nudge;
+use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
+use crate::sites::settings::SiteSettings;
 use crate::stats::gate::Gate;
 use crate::{backup, logging, memory, privileges};
 
@@ -86,6 +88,8 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     engine.flush_events = config.flush_count;
     engine.flush_interval_us = i64::from(config.flush_interval_secs) * 1_000_000;
     engine.wal.on_corruption = config.on_corruption;
+    engine.dedup_window_us = i64::from(config.dedup_window_secs) * 1_000_000;
+    engine.dedup_ids_max = config.dedup_max_ids;
     engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
     engine.query.memory_mb = query_memory_mb(config);
@@ -148,11 +152,14 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     let documents: Arc<dyn Documents> = Arc::clone(&engine) as _;
     let entropy = &environment.entropy;
     let unreadable = |error: &dyn std::error::Error| Failure::Documents(error.to_string());
+    let sites = SiteSettings::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);
     Ok(App {
         auth: Auth::open(&config, documents, Arc::clone(entropy)).map_err(|error| unreadable(&error))?,
         enrich: enrich.map_err(|error| unreadable(&error))?,
         metrics: Metrics::default(),
+        rates: Rates::new(config.rate_limit_per_site, config.rate_limit_per_client),
+        sites: Arc::new(sites),
         queries: Gate::new(config.max_concurrent_queries),
         engine,
         receipts: Relay::default(),

@@ -14,11 +14,13 @@
 //! - The same rows make the same bytes, so a job that runs again after a crash writes the same file again.
 //! - A published file is not live. Only the manifest makes it so.
 
+mod ids;
 mod properties;
 mod reader;
 mod sink;
 mod writer;
 
+pub use ids::{IdRow, newest_arrival, read_ids};
 pub(crate) use reader::Verified;
 pub use reader::{check_file, read_file};
 pub(crate) use writer::{Draft, Identity};

@@ -22,7 +22,7 @@ pub(crate) struct Verified {
 }
 
 /// Gives the file's bytes, mapped or owned, to the Parquet reader without copying them.
-struct Shared(disk::Bytes);
+pub(super) struct Shared(pub(super) disk::Bytes);
 
 impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {

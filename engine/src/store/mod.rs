@@ -17,6 +17,8 @@
 //! the operating system for the time, randomness or a file except through [`Env`], so that simulations replay.
 
 mod damage;
+mod dedup;
+mod history;
 mod maintain;
 mod open;
 mod scrub;
@@ -26,7 +28,7 @@ mod view;
 
 use std::sync::{Arc, Mutex};
 
-use mallard_event::{Event, SiteId, Timestamp, codec};
+use mallard_event::{Event, EventId, SiteId, Timestamp, codec};
 use mallard_wal::disk::{Env, Lock};
 use mallard_wal::{Draft, Kind, Log, Lsn, Refused};
 use sha2::{Digest, Sha256};
@@ -39,9 +41,11 @@ use crate::receipt::Receipt;
 use crate::status::{Ingest, SiteSummary, Status};
 use crate::tail::Pending;
 
+pub use dedup::{Claim, Claimed, Waiting};
 pub use maintain::Step;
 pub use view::View;
 
+use dedup::{Dedup, Fingerprint};
 use maintain::Maintenance;
 use scrub::Scrub;
 use space::Space;
@@ -58,22 +62,34 @@ pub struct Store {
     shared: Arc<Shared>,
     space: Space,
     scrub: Scrub,
+    dedup: Arc<Dedup>,
     maintenance: Mutex<Maintenance>,
     _lock: Box<dyn Lock>,
 }
 
 impl Store {
+    /// Asks for the right to store the event of this site and id: it is stored once within the window.
+    pub fn claim(&self, site: &SiteId, id: &EventId) -> Claimed {
+        self.dedup.claim(fingerprint(site, id.as_str()), self.env.clock.now_us())
+    }
+
     /// Hands an event to the log. Returns at once; the event is durable and visible when the receipt says so.
     pub fn append(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
-        let receipt = self.append_quietly(event, received_at)?;
+        let receipt = self.append_quietly(event, received_at, None)?;
         self.nudge();
         Ok(receipt)
     }
 
-    /// [`Store::append`] for a caller that may have more to append at once and calls [`Store::nudge`] after the last.
-    pub fn append_quietly(&self, event: Event, received_at: Timestamp) -> Result<Receipt, AppendError> {
+    /// [`Store::append`], with the right to store its id, for a caller that may have more to append at once and calls
+    /// [`Store::nudge`] after the last.
+    pub fn append_quietly(
+        &self,
+        event: Event,
+        received_at: Timestamp,
+        claim: Option<Claim>,
+    ) -> Result<Receipt, AppendError> {
         self.admit()?;
-        let (draft, pending) = prepare(event, received_at)?;
+        let (draft, pending) = prepare(event, received_at, claim)?;
         self.log.append_quietly(draft, pending).map(Receipt::new).map_err(refusal)
     }
 
@@ -84,9 +100,14 @@ impl Store {
 
     /// Hands several events to the log as one unit: all of them become durable, or none.
     pub fn append_all(&self, events: Vec<(Event, Timestamp)>) -> Result<Receipt, AppendError> {
+        self.append_all_claimed(events.into_iter().map(|(event, received_at)| (event, received_at, None)).collect())
+    }
+
+    /// The same, with the rights to store their ids.
+    pub fn append_all_claimed(&self, events: Vec<(Event, Timestamp, Option<Claim>)>) -> Result<Receipt, AppendError> {
         self.admit()?;
-        let batch =
-            events.into_iter().map(|(event, received_at)| prepare(event, received_at)).collect::<Result<_, _>>()?;
+        let prepared = events.into_iter().map(|(event, received_at, claim)| prepare(event, received_at, claim));
+        let batch = prepared.collect::<Result<_, _>>()?;
         self.log.append_all(batch).map(Receipt::new).map_err(refusal)
     }
 
@@ -141,6 +162,7 @@ impl Store {
             None => Ingest::Accepting,
         };
         let shortage = (ingest == Ingest::DiskReserve).then(|| self.space.shortage());
+        let dedup = self.dedup.window(self.env.clock.now_us());
         let state = self.shared.state();
         let damage = state.degraded_reasons(poisoned.as_deref());
         Status {
@@ -155,6 +177,8 @@ impl Store {
             queue_bytes: log.queue_bytes as u64,
             disk_free_bytes,
             disk_reserve_bytes: self.space.reserve_bytes(),
+            dedup_ids: dedup.entries,
+            dedup_window_us: dedup.effective_us,
             quarantined: state.quarantined(),
             lost_lsns: state.lost_lsns(),
             degraded_reasons: damage.into_iter().chain(shortage).collect(),
@@ -189,16 +213,22 @@ impl Store {
 
 /// The log's form of an event, and what travels beside it to the tail. The record's key is the fingerprint by which a
 /// retry will be recognised.
-fn prepare(event: Event, received_at: Timestamp) -> Result<(Draft, Pending), AppendError> {
+fn prepare(event: Event, received_at: Timestamp, claim: Option<Claim>) -> Result<(Draft, Pending), AppendError> {
     let body = codec::encode(&event);
-    let key = fingerprint(&event.site, event.event_id.as_str());
-    let draft = Draft::new(Kind::EVENT, codec::BODY_VERSION, 0, received_at.micros(), key, &body)
+    let (key, flags) = match &claim {
+        Some(claim) => (claim.fingerprint(), FLAG_CLIENTS_ID),
+        None => (fingerprint(&event.site, event.event_id.as_str()), 0),
+    };
+    let draft = Draft::new(Kind::EVENT, codec::BODY_VERSION, flags, received_at.micros(), key, &body)
         .map_err(|_| AppendError::TooLarge)?;
-    Ok((draft, Pending { event, received_at, body_bytes: body.len() }))
+    Ok((draft, Pending { event, received_at, body_bytes: body.len(), claim }))
 }
 
+/// Flag of a record: the event's id is its sender's, so a retry may come.
+const FLAG_CLIENTS_ID: u16 = 1;
+
 /// 128 bits of SHA-256 over the site and the event's id: what is kept of an id for recognising retries.
-fn fingerprint(site: &SiteId, event_id: &str) -> [u8; 16] {
+fn fingerprint(site: &SiteId, event_id: &str) -> Fingerprint {
     let mut hash = Sha256::new();
     hash.update(site.as_str());
     hash.update([0]);

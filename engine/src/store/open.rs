@@ -3,8 +3,9 @@
 //! ```text
 //! 1 folders, LOCK, STORE
 //! 2 manifest: the newest must verify
-//! 3 log: replay everything above the checkpoint into the hot tail; the last life's active segment becomes a sealed one
-//! 4 a new active segment: events can be accepted
+//! 3 the window of ids: from the newest files, then from the log
+//! 4 log: replay everything above the checkpoint into the hot tail; the last life's active segment becomes a sealed one
+//! 5 a new active segment: events can be accepted
 //! ```
 //! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
 //! steps of maintenance, so that a cold start costs the backlog and not the history.
@@ -17,10 +18,12 @@ use mallard_wal::disk::{Env, Lock};
 use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
 
 use super::Store;
+use super::dedup::Dedup;
 use super::maintain::Maintenance;
 use super::scrub::Scrub;
 use super::space::Space;
 use super::state::{Due, Shared, State};
+use super::{FLAG_CLIENTS_ID, history};
 use crate::config::Config;
 use crate::error::Error;
 use crate::identity::Identity;
@@ -41,7 +44,11 @@ impl Store {
         let identity = Identity::load_or_create(&env, &layout)?;
         let manifest_log = ManifestLog::open(&env, layout.root(), identity.store_id)?;
         let manifest = Arc::clone(manifest_log.manifest());
-        let (recovery, tail) = replay(&env, &layout, &config, &identity, &manifest)?;
+        let dedup = Dedup::new(config.dedup_window_us, config.dedup_ids_max);
+        if config.dedup_window_us > 0 {
+            history::recall(&env, &layout, &manifest, &dedup, config.dedup_window_us, config.dedup_ids_max);
+        }
+        let (recovery, tail) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let acknowledged = manifest.acknowledged();
         let state = State::new(manifest, tail, high_water, damage_of(&recovery, acknowledged), env.clock.now_us());
@@ -51,7 +58,7 @@ impl Store {
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
         let scrub = Scrub::new(env.clock.now_us());
-        Ok(Self { config, env, layout, identity, log, shared, space, scrub, maintenance, _lock: lock })
+        Ok(Self { config, env, layout, identity, log, shared, space, scrub, dedup, maintenance, _lock: lock })
     }
 }
 
@@ -70,12 +77,18 @@ fn replay(
     config: &Config,
     identity: &Identity,
     manifest: &Manifest,
+    dedup: &Dedup,
 ) -> Result<(Recovery, Tail), Error> {
+    let now_us = env.clock.now_us();
     let mut tail = Tail::default();
     let origin = Origin { store_id: identity.store_id, checkpoint: manifest.checkpoint() };
     let recovery =
         mallard_wal::recover(env, &layout.wal(), &layout.quarantine(), &config.wal, origin, &mut |record| {
             if let Some(pending) = event_of(&record) {
+                if record.flags & FLAG_CLIENTS_ID != 0 {
+                    let arrived_us = history::latest_arrival_us(record.received_us, now_us);
+                    dedup.remember(record.key, record.lsn.get(), arrived_us);
+                }
                 tail.push_replayed(record.lsn, pending);
             }
         })?;
@@ -90,7 +103,7 @@ fn event_of(record: &Record<'_>) -> Option<Pending> {
     }
     let event = codec::decode(record.body_version, record.body).ok()?;
     let received_at = Timestamp::saturating_from_micros(record.received_us);
-    Some(Pending { event, received_at, body_bytes: record.body.len() })
+    Some(Pending { event, received_at, body_bytes: record.body.len(), claim: None })
 }
 
 /// What an operator must hear about, from what recovery found.

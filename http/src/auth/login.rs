@@ -143,7 +143,7 @@ fn settled<T>(hashed: Result<Result<T, HashError>, QueueError>) -> Result<T, Api
 }
 
 /// Runs `work`, which waits for the disk, on a blocking thread; it ends even if the client does not wait for it.
-async fn durably<T: Send + 'static>(
+pub(crate) async fn durably<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DocumentError> + Send + 'static,
 ) -> Result<T, ApiError> {
     spawn_blocking(work).await.map_err(ApiError::internal)?.map_err(ApiError::internal)

@@ -1,7 +1,8 @@
-//! Who may do what: one password, sessions in a cookie, first-run set-up. Keys for programs come next to sessions, as
-//! another [`Principal`].
+//! Who may do what: one password, sessions in a cookie, first-run set-up, keys for programs.
 //!
 //! ```text
+//! access      who makes a request, and what that allows: the [`Principal`]
+//! keys        what programs prove themselves with       api: making, listing, revoking
 //! handlers    the four endpoints of CONTRACT §4.3: bodies, cookies, statuses
 //!   login     what they do: set up, log in, log out
 //!     credential  which password counts          session   who is logged in          both durable in documents
@@ -19,12 +20,14 @@
 //!
 //! Time and randomness are arguments. Which routes need a [`Principal`] is said in [`crate::routes`].
 
+mod access;
 mod cookie;
 mod credential;
 mod csrf;
 pub mod documents;
 pub mod handlers;
 pub(crate) mod hex;
+pub mod keys;
 mod lockout;
 mod login;
 mod password;
@@ -38,33 +41,28 @@ mod token;
 use std::fmt;
 use std::sync::Arc;
 
-use hyper::HeaderMap;
 use mallard_engine::env::Entropy;
-use mallard_event::Timestamp;
 
+pub use self::access::Principal;
 pub use self::credential::CredentialError;
+pub(crate) use self::lockout::ClientKey;
+pub(crate) use self::login::durably;
 pub use self::password::HashError;
 
 use self::credential::Credential;
 use self::documents::Documents;
+use self::keys::Keys;
 use self::lockout::Lockout;
 use self::queue::HashQueue;
 use self::session::Sessions;
 use self::setup::SetupToken;
 use crate::config::{Config, Origin};
-use crate::error::ApiError;
-
-/// Who makes a request, once that is proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Principal {
-    /// Somebody who knows the password.
-    Session,
-}
 
 /// Everything that decides who may do what.
 pub struct Auth {
     credential: Arc<Credential>,
     sessions: Arc<Sessions>,
+    pub(crate) keys: Arc<Keys>,
     entropy: Arc<dyn Entropy>,
     hashes: HashQueue,
     lockout: Lockout,
@@ -82,12 +80,14 @@ impl Auth {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, CredentialError> {
         let sessions = Sessions::open(Arc::clone(&documents), Arc::clone(&entropy), config.session_ttl_secs)?;
+        let keys = Keys::open(Arc::clone(&documents), Arc::clone(&entropy))?;
         let password = config.admin_password.as_deref();
         let credential = Credential::open(documents, entropy.as_ref(), password, &sessions)?;
         Ok(Self {
             setup_token: SetupToken::new(!credential.is_configured(), entropy.as_ref()),
             credential: Arc::new(credential),
             sessions: Arc::new(sessions),
+            keys: Arc::new(keys),
             entropy,
             hashes: HashQueue::default(),
             lockout: Lockout::new(config.max_login_attempts, config.login_lockout_secs),
@@ -95,12 +95,6 @@ impl Auth {
             has_secure_cookies: config.is_https(),
             dashboard_origin: config.dashboard_origin.clone(),
         })
-    }
-
-    /// Who makes the request with these headers; 401 if nobody that is known.
-    pub fn authorize(&self, headers: &HeaderMap, now: Timestamp) -> Result<Principal, ApiError> {
-        let is_live = cookie::presented(headers).iter().any(|token| self.sessions.is_live(token, now));
-        if is_live { Ok(Principal::Session) } else { Err(ApiError::Unauthorized("Authentication required".into())) }
     }
 
     /// Whether there is a password; if not, set-up is what remains to be done.

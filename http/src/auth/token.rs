@@ -39,11 +39,16 @@ impl Token {
 
     /// What is kept of it.
     pub(crate) fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+        TokenHash::of(&self.0)
     }
 }
 
 impl TokenHash {
+    /// The hash of a text that only its holder knows.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// For a document.
     pub(crate) fn to_hex(self) -> String {
         hex::encode(&self.0)

@@ -201,12 +201,11 @@ pub(crate) static TABLE: &[Variable] = &[
         Integer("rate_limit_per_site"),
         Some("0"),
         "events per second and site; 0 = off",
-        |_, t| whole::<u64>(t, 0..=1_000_000, "events per second").map(drop),
+        |c, t| put(&mut c.rate_limit_per_site, whole(t, 0..=1_000_000, "events per second")),
     )
-    .or("MALLARD_RATE_LIMIT_PER_SITE")
-    .without_effect(),
-    row("MALLARD_CACHE_TTL", Integer("cache_ttl_secs"), Some("60"), "longest reuse of an answer; 0 = off", |_, t| {
-        whole::<u64>(t, 0..=86_400, "seconds").map(drop)
+    .or("MALLARD_RATE_LIMIT_PER_SITE"),
+    row("MALLARD_CACHE_TTL", Integer("cache_ttl_secs"), Some("60"), "longest reuse of an answer; 0 = off", |c, t| {
+        put(&mut c.cache_ttl_secs, whole(t, 0..=86_400, "seconds"))
     })
     .or("MALLARD_CACHE_TTL_SECS")
     .without_effect(),
@@ -215,7 +214,7 @@ pub(crate) static TABLE: &[Variable] = &[
         Integer("cache_max_entries"),
         Some("10000"),
         "answers kept; 0 = no bound",
-        |_, t| whole::<u64>(t, 0..=1_000_000, "entries").map(drop),
+        |c, t| put(&mut c.cache_max_entries, whole(t, 0..=1_000_000, "entries")),
     )
     .without_effect(),
     row(
@@ -304,14 +303,12 @@ pub(crate) static TABLE: &[Variable] = &[
         "peers whose forwarding headers count",
         |c, t| put(&mut c.trusted_proxies, trusted_proxies(t)),
     ),
-    row("MALLARD_DEDUP_WINDOW_SECS", Integer("dedup_window_secs"), Some("86400"), "repeated ids; 0 = off", |_, t| {
-        whole::<u64>(t, 0..=WEEK_SECS, "seconds").map(drop)
-    })
-    .without_effect(),
-    row("MALLARD_DEDUP_MAX_IDS", Integer("dedup_max_ids"), Some("150000"), "ids remembered", |_, t| {
-        whole::<u64>(t, 1000..=10_000_000, "ids").map(drop)
-    })
-    .without_effect(),
+    row("MALLARD_DEDUP_WINDOW_SECS", Integer("dedup_window_secs"), Some("86400"), "repeated ids; 0 = off", |c, t| {
+        put(&mut c.dedup_window_secs, whole(t, 0..=WEEK_SECS, "seconds"))
+    }),
+    row("MALLARD_DEDUP_MAX_IDS", Integer("dedup_max_ids"), Some("150000"), "ids remembered", |c, t| {
+        put(&mut c.dedup_max_ids, whole(t, 1000..=10_000_000, "ids"))
+    }),
     row(
         "MALLARD_DISK_RESERVE_MB",
         Integer("disk_reserve_mb"),
@@ -354,9 +351,8 @@ pub(crate) static TABLE: &[Variable] = &[
         Integer("rate_limit_per_client"),
         Some("0"),
         "events per second, site and client; 0 = off",
-        |_, t| whole::<u64>(t, 0..=1_000_000, "events per second").map(drop),
-    )
-    .without_effect(),
+        |c, t| put(&mut c.rate_limit_per_client, whole(t, 0..=1_000_000, "events per second")),
+    ),
     row("RUST_LOG", EnvironmentOnly, Some("mallard_metrics=info"), "what is logged", |c, t| {
         put(&mut c.log_filter, log_filter(t))
     }),

@@ -204,7 +204,7 @@ fn what_the_operator_should_know_is_a_warning() {
         warnings(&[("MALLARD_FLUSHCOUNT", "1")]),
         ["unknown variable MALLARD_FLUSHCOUNT is ignored; did you mean MALLARD_FLUSH_COUNT?"]
     );
-    assert_eq!(warnings(&[("MALLARD_RATE_LIMIT", "1")]), ["MALLARD_RATE_LIMIT has no effect in this version"]);
+    assert_eq!(warnings(&[("MALLARD_RATE_LIMIT", "1")]), [""; 0]);
     assert_eq!(warnings(&[("MALLARD_ADMIN_PASSWORD", "")]), ["MALLARD_ADMIN_PASSWORD is empty and counts as not set"]);
     assert_eq!(warnings(&[("MALLARD_ADMIN_PASSWORD", "short")]).len(), 1);
     assert_eq!(warnings(&[("PATH", "/bin"), ("HOME", "/")]), [""; 0]);

@@ -46,6 +46,12 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxie
     }
 }
 
+/// The first address that `X-Forwarded-For` names, whoever wrote it: for senders who have proven who they are.
+pub(crate) fn left_most_forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let entries: Vec<_> = forwarded_from_right(headers).collect();
+    entries.into_iter().rev().flatten().next()
+}
+
 /// Whether the request comes from this very machine and through no proxy: a loopback peer that asked for a loopback
 /// `Host`, without any header that a proxy adds. Only such a request may set the first password without the token.
 pub fn is_direct_loopback(peer: IpAddr, headers: &HeaderMap) -> bool {

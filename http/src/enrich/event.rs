@@ -18,8 +18,10 @@ pub(super) struct Found<'a> {
     pub(super) id: EventId,
     pub(super) place: Place,
     pub(super) user_agent: UserAgent<'a>,
-    /// Server time.
-    pub(super) now: Timestamp,
+    /// Of the site's own id of the user.
+    pub(super) user_hash: Option<String>,
+    /// When it happened: server time, or what a trusted sender states.
+    pub(super) at: Timestamp,
 }
 
 /// Puts the event together, without what the operator does not want to be stored.
@@ -33,7 +35,7 @@ pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Eve
     Event {
         visitor: found.visitor,
         event_id: found.id,
-        timestamp: if privacy.round_timestamps { start_of_hour(found.now) } else { found.now },
+        timestamp: stored_time(found.at, privacy),
         time_rounded: Some(privacy.round_timestamps),
         name: payload.name,
         pathname: payload.url.pathname,
@@ -59,7 +61,7 @@ pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Eve
         revenue_amount: payload.revenue_amount,
         revenue_currency: payload.revenue_currency,
         channel: Some(SmolStr::new_static(channel)),
-        user_hash: None,
+        user_hash: found.user_hash.map(SmolStr::from),
         interactive: payload.interactive,
     }
 }
@@ -83,6 +85,11 @@ fn arrival<'a>(payload: &'a Payload, referrer_host: Option<&'a str>) -> Arrival<
 
 fn stored_referrer(referrer: SmolStr, privacy: Privacy) -> SmolStr {
     if privacy.strip_referrer_query { without_query(&referrer).into() } else { referrer }
+}
+
+/// A time as coarse as the operator wants times to be.
+pub(super) fn stored_time(at: Timestamp, privacy: Privacy) -> Timestamp {
+    if privacy.round_timestamps { start_of_hour(at) } else { at }
 }
 
 fn start_of_hour(instant: Timestamp) -> Timestamp {

@@ -13,8 +13,7 @@
 //! holds an address or a user agent has a `Debug` that shows it.
 //!
 //! Nothing here does I/O for an event, except the first one of a UTC day, for which the day's salt is made durable. The trusted
-//! fields of a payload (`timestamp`, `ip`, `user_agent`, `user_id`) belong to requests with a key, of which there are none
-//! yet: they are not read.
+//! fields of a payload are there only if its sender may state them; `ip` and `user_agent` come in as the [`Client`].
 
 mod bots;
 mod channel;
@@ -34,7 +33,7 @@ use std::sync::Arc;
 
 use mallard_engine::env::Entropy;
 use mallard_event::payload::Payload;
-use mallard_event::{Event, EventId, Invalid, Timestamp, VisitorId};
+use mallard_event::{Date, Event, EventId, Invalid, SiteId, Timestamp, VisitorId};
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, spawn_blocking};
 
@@ -136,19 +135,25 @@ impl Enricher {
         now: Timestamp,
     ) -> Result<(Event, Timestamp), EnrichError> {
         let user_agent = UserAgent::parse(client.user_agent.as_bytes());
+        let at = payload.timestamp.unwrap_or(now);
         let visitor = if self.privacy.suppress_visitor_id {
             VisitorId::parse(&self.uuid())?
         } else {
-            visitor::visitor_id(&self.day_key(now).await?, &payload.site, client.ip, user_agent)?
+            visitor::visitor_id(&self.day_key(at.date(), now.date()).await?, &payload.site, client.ip, user_agent)?
         };
         let id = match payload.id {
             Some(ref id) => id.clone(),
             None => EventId::parse(&self.uuid())?,
         };
+        let user_hash = payload.user_id.as_deref().map(|user| self.user_hash(&payload.site, user));
         let place = self.geo.place(client.ip);
-        let event = event::build(payload, event::Found { visitor, id, place, user_agent, now }, self.privacy);
-        let received_at = event.timestamp;
-        Ok((event, received_at))
+        let event = event::build(payload, event::Found { visitor, id, place, user_agent, user_hash, at }, self.privacy);
+        Ok((event, event::stored_time(now, self.privacy)))
+    }
+
+    /// What is stored of a site's own id of a user.
+    pub fn user_hash(&self, site: &SiteId, user_id: &str) -> String {
+        self.salts.user_hash(site, user_id)
     }
 
     /// Destroys the salts of days that have ended; to be called every minute or so. Blocks; durable on return.
@@ -156,8 +161,10 @@ impl Enricher {
         self.salts.destroy_ended(now)
     }
 
-    async fn day_key(&self, now: Timestamp) -> Result<DayKey, EnrichError> {
-        let date = now.date();
+    async fn day_key(&self, date: Date, today: Date) -> Result<DayKey, EnrichError> {
+        if date < today {
+            return Ok(self.salts.backfill_key(date));
+        }
         if let Some(key) = self.salts.key(date) {
             return Ok(key);
         }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use mallard_engine::env::Entropy;
-use mallard_event::{Date, Timestamp};
+use mallard_event::{Date, SiteId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
@@ -26,6 +26,8 @@ use crate::auth::hex;
 #[cfg(test)]
 mod tests;
 
+/// What keeps the hashes of users apart from every other use of the secret.
+const USER_HASH_CONTEXT: &[u8] = b"mallard-metrics-user";
 /// How long after its day a salt is kept.
 const GRACE_US: i64 = 5 * 60 * 1_000_000;
 
@@ -108,6 +110,20 @@ impl Salts {
         days.push(day);
         self.replace(days)?;
         Ok(key)
+    }
+
+    /// The key of a past day, for events whose sender states that they happened then. NOTE: unlike a live day's it can be
+    /// recomputed by whoever has the secret, for as long as the secret exists; that sender has the addresses anyway.
+    pub(super) fn backfill_key(&self, date: Date) -> DayKey {
+        let text = format!("backfill:{date}");
+        Day::new(date, Zeroizing::new(hmac(self.secret.as_bytes(), [text.as_bytes()])), &self.secret).key
+    }
+
+    /// The keyed hash of a site's own id of a user; the same on every day, another one on every site.
+    pub(super) fn user_hash(&self, site: &SiteId, user_id: &str) -> String {
+        let parts = [self.secret.as_bytes(), b":", site.as_str().as_bytes()];
+        let key = Zeroizing::new(hex::encode(&hmac(USER_HASH_CONTEXT, parts)));
+        hex::encode(&hmac(key.as_bytes(), [user_id.as_bytes()]))
     }
 
     /// Destroys the salts whose day ended five minutes ago or earlier. Blocks; durable on return.

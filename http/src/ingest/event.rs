@@ -14,6 +14,7 @@ use crate::server::limits::LIMITS;
 const LSN: HeaderName = HeaderName::from_static("x-mallard-lsn");
 const EVENT_ID: HeaderName = HeaderName::from_static("x-mallard-event-id");
 const DROPPED: HeaderName = HeaderName::from_static("x-mallard-dropped");
+const DUPLICATE: HeaderName = HeaderName::from_static("x-mallard-duplicate");
 
 /// Answers 202 when the event is durable.
 pub(crate) async fn post(app: &App, mut request: Request) -> Result<Response, ApiError> {
@@ -31,7 +32,7 @@ async fn receive(app: &App, request: &mut Request) -> Result<Outcome, ApiError> 
 }
 
 /// `text/plain` spares browsers the preflight; what it holds is JSON all the same.
-fn is_json_or_text(content_type: &HeaderValue) -> bool {
+pub(super) fn is_json_or_text(content_type: &HeaderValue) -> bool {
     let text = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
     let essence = text.split(';').next().unwrap_or_default().trim();
     let is_json = |subtype: &str| subtype == "json" || subtype.ends_with("+json");
@@ -42,9 +43,12 @@ fn acknowledge(outcome: &Outcome) -> Result<Response, ApiError> {
     let mut response = response::empty(StatusCode::ACCEPTED);
     let headers = response.headers_mut();
     match outcome {
-        Outcome::Stored { lsn, id } => {
+        Outcome::Stored { lsn, id } | Outcome::Duplicate { lsn, id } => {
             headers.insert(LSN, HeaderValue::from(*lsn));
             headers.insert(EVENT_ID, HeaderValue::from_str(id.as_str()).map_err(ApiError::internal)?);
+            if matches!(outcome, Outcome::Duplicate { .. }) {
+                headers.insert(DUPLICATE, HeaderValue::from_static("1"));
+            }
         }
         Outcome::Dropped => {
             headers.insert(DROPPED, HeaderValue::from_static("bot"));

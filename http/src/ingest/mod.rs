@@ -5,31 +5,39 @@
 //!        \                                /
 //!   RawPayload: syntax and types are right
 //!     -> Origin allowlist 403              origin.rs
-//!     -> lengths, characters, revenue 400
+//!     -> lengths, characters, revenue 400  sender.rs: what only a key may say
 //!     -> site allowed, site limit 403
 //!     -> bot 202, dropped
-//!     -> (duplicates, then rate limits, will stand here: after bots, before the log)
+//!     -> duplicate 202, the original LSN   once.rs
+//!     -> rate limits 429                   rates.rs
 //!     -> enrich -> engine.append 503
 //!     -> wait for the fsync -> 202 with the LSN
+//! batch.rs  POST of many: items.rs splits them, each takes the same steps, one append for all
 //! ```
+//! A key spares the check of the Origin and the rate limits.
 //! Dropping the request drops the wait, never the write: `append` hands the event to the commit thread at once.
 //! A refused event leaves no trace but a counter. The client's address ends in [`crate::enrich`].
 
+pub(crate) mod batch;
 pub(crate) mod event;
+mod items;
 pub(crate) mod nudge;
+mod once;
 mod origin;
 pub(crate) mod pixel;
+pub(crate) mod rates;
 pub(crate) mod relay;
+mod sender;
 
 use hyper::header::{ORIGIN, USER_AGENT};
-use mallard_engine::{AppendError, ReceiptError};
-use mallard_event::payload::{PayloadError, PayloadErrorKind, RawPayload, Trust};
-use mallard_event::{Event, EventId, SiteId, Timestamp};
+use mallard_engine::{AppendError, Receipt, ReceiptError};
+use mallard_event::payload::{PayloadError, PayloadErrorKind, RawPayload};
+use mallard_event::{EventId, SiteId};
 use tokio::time::timeout;
 
+use self::once::Once;
 use crate::app::App;
 use crate::enrich::Client;
-use crate::enrich::client::client_address;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::server::limits::LIMITS;
@@ -46,44 +54,67 @@ pub(crate) enum Outcome {
         /// Its id, the client's or ours.
         id: EventId,
     },
+    /// It was stored before.
+    Duplicate {
+        /// Its place in the log.
+        lsn: u64,
+        /// The id by which it was recognised.
+        id: EventId,
+    },
     /// A bot sent it.
     Dropped,
 }
 
 /// Everything after syntax and types.
 async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Outcome, ApiError> {
-    origin::check(request.headers().get(ORIGIN), &app.config.site_ids)?;
-    let mut payload = raw.validate(Trust::Anonymous).map_err(refused)?;
+    let now = app.now();
+    let grant = app.auth.sender(request.headers(), now);
+    if grant.is_none() {
+        origin::check(request.headers().get(ORIGIN), &app.config.site_ids)?;
+    }
+    let mut payload = raw.validate(sender::trust(grant.as_ref())).map_err(refused)?;
     if payload.id.is_none() {
         payload.id = header_id(request)?;
     }
-    admit(app, &payload.site)?;
-    let user_agent = request.header(USER_AGENT).unwrap_or_default();
+    sender::check(app, grant.as_ref(), &mut payload, now)?;
+    admit(app, &payload.site, &[])?;
+    let stated = payload.user_agent.take();
+    let user_agent = stated.as_deref().or_else(|| request.header(USER_AGENT)).unwrap_or_default();
     if app.enrich.is_bot(user_agent) {
         app.metrics.event_dropped("bot");
         return Ok(Outcome::Dropped);
     }
+    let claim = match (once::claim(app, &payload.site, payload.id.as_ref()).await?, &payload.id) {
+        (Once::Stored(lsn), Some(id)) => {
+            app.metrics.events_duplicate(1);
+            return Ok(Outcome::Duplicate { lsn, id: id.clone() });
+        }
+        (Once::Stored(_), None) => None,
+        (Once::New(claim), _) => claim,
+    };
+    let ip = sender::address(app, request, &payload, grant.is_some());
+    if grant.is_none() {
+        app.rates.admit(&payload.site, ip, now).inspect_err(|_| app.metrics.rate_limited())?;
+    }
     if app.stop.is_stopping() {
         return Err(stopping());
     }
-    let now = app.now();
-    let ip = client_address(request.peer(), request.headers(), &app.config.trusted_proxies, app.config.on_fly);
     let enriched = app.enrich.event(payload, &Client { ip, user_agent }, now).await;
     let (event, received_at) = enriched.map_err(ApiError::internal)?;
     let id = event.event_id.clone();
-    let lsn = store(app, event, received_at).await?;
+    let lsn = settle(app, app.engine.append_quietly(event, received_at, claim)).await?;
     app.metrics.event_acknowledged(app.clock.now_us() - now.micros());
     Ok(Outcome::Stored { lsn, id })
 }
 
-/// Hands the event to the log and waits until it is durable.
-async fn store(app: &App, event: Event, received_at: Timestamp) -> Result<u64, ApiError> {
-    let receipt = app.engine.append_quietly(event, received_at).map_err(|error| match error {
+/// Waits until what was handed to the log is durable; the (first) LSN.
+async fn settle(app: &App, appended: Result<Receipt, AppendError>) -> Result<u64, ApiError> {
+    let receipt = appended.map_err(|error| match error {
         AppendError::Busy => ApiError::Busy,
         AppendError::DiskReserve => ApiError::InsufficientStorage,
         AppendError::Poisoned => ApiError::Unavailable("Events cannot be stored until the server is restarted".into()),
         AppendError::Closed => stopping(),
-        AppendError::TooLarge => ApiError::bad_request("The event is too large"),
+        AppendError::TooLarge => ApiError::TooLargeForLog,
     })?;
     app.nudge.ring();
     match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
@@ -97,22 +128,29 @@ fn stopping() -> ApiError {
     ApiError::Unavailable("The server is stopping".into())
 }
 
-/// The allowlist, and the bound on the number of sites that a stranger can create.
-fn admit(app: &App, site: &SiteId) -> Result<(), ApiError> {
+/// The allowlist, and the bound on the number of sites that a stranger can create; `new` ones are about to be.
+fn admit(app: &App, site: &SiteId, new: &[SiteId]) -> Result<(), ApiError> {
     let allowed = &app.config.site_ids;
     if !allowed.is_empty() && !allowed.contains(site) {
         return Err(ApiError::forbidden("d (domain) is not a site of this server"));
     }
-    if !app.engine.knows_site(site) && app.engine.site_count() >= app.config.max_sites {
+    let is_known = new.contains(site) || app.engine.knows_site(site);
+    if !is_known && app.engine.site_count() + new.len() >= app.config.max_sites {
         return Err(ApiError::forbidden("The server has as many sites as it may have (MALLARD_MAX_SITES)"));
     }
     Ok(())
 }
 
 fn header_id(request: &Request) -> Result<Option<EventId>, ApiError> {
-    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let id = EventId::parse(value.to_str().unwrap_or_default());
+    let Some(key) = idempotency_key(request)? else { return Ok(None) };
+    let id = EventId::parse(&key);
     id.map(Some).map_err(|invalid| ApiError::bad_request(format!("Idempotency-Key {}", invalid.reason)))
+}
+
+fn idempotency_key(request: &Request) -> Result<Option<String>, ApiError> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let refused = |_| ApiError::bad_request("Idempotency-Key must be 1 to 64 visible ASCII characters");
+    value.to_str().map(|text| Some(text.to_owned())).map_err(refused)
 }
 
 fn refused(error: PayloadError) -> ApiError {
@@ -128,19 +166,23 @@ fn count_refusal(app: &App, error: &ApiError) {
         ApiError::BadRequest(_) => "invalid",
         ApiError::Unprocessable(_) => "schema",
         ApiError::Forbidden(_) => "forbidden",
-        ApiError::BodyTooLarge { .. } => "too_large",
+        ApiError::BodyTooLarge { .. } | ApiError::TooLargeForLog => "too_large",
         ApiError::BodyTimeout => "slow_body",
         ApiError::UnsupportedMediaType => "content_type",
         ApiError::Busy => "busy",
         ApiError::InsufficientStorage => "disk_reserve",
         ApiError::Unavailable(_) => "unavailable",
         ApiError::OutcomeUnknown => "outcome_unknown",
+        ApiError::TooManyRequests { .. } => "rate_limit",
+        ApiError::Unauthorized(_) => "unauthorized",
         _ => "other",
     });
 }
 
 #[cfg(test)]
 mod tests {
+    use mallard_event::payload::Trust;
+
     use super::*;
 
     fn status(body: &str) -> (u16, String) {

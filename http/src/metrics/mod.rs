@@ -41,6 +41,8 @@ pub struct Metrics {
     rejected: Family<Reason, Counter>,
     query_rejections: Family<Reason, Counter>,
     login_failures: Counter,
+    duplicates: Counter,
+    rate_limit_rejections: Counter,
     ack: Histogram,
     query: Family<Endpoint, Histogram, fn() -> Histogram>,
 }
@@ -70,6 +72,8 @@ impl Default for Metrics {
             rejected: Family::default(),
             query_rejections: Family::default(),
             login_failures: Counter::default(),
+            duplicates: Counter::default(),
+            rate_limit_rejections: Counter::default(),
             ack: Histogram::new(ACK_BUCKETS),
             query: Family::new_with_constructor(|| Histogram::new(QUERY_BUCKETS)),
         };
@@ -86,6 +90,9 @@ impl Metrics {
         registry.register("events_rejected", "Events answered with an error", self.rejected.clone());
         registry.register("query_rejections", "Queries that were refused or cancelled", self.query_rejections.clone());
         registry.register("login_failures", "Wrong passwords", self.login_failures.clone());
+        registry.register("events_duplicate", "Events that were stored before", self.duplicates.clone());
+        let help = "Events refused by a rate limit";
+        registry.register("rate_limit_rejections", help, self.rate_limit_rejections.clone());
         registry.register("ingest_ack_seconds", "From an event's append to its acknowledgement", self.ack.clone());
         registry.register("query_seconds", "From a question to its answer", self.query.clone());
     }
@@ -103,6 +110,16 @@ impl Metrics {
     /// An event was refused.
     pub fn event_rejected(&self, reason: &'static str) {
         self.rejected.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Events were sent again.
+    pub fn events_duplicate(&self, count: usize) {
+        self.duplicates.inc_by(count as u64);
+    }
+
+    /// An event was beyond a rate limit.
+    pub fn rate_limited(&self) {
+        self.rate_limit_rejections.inc();
     }
 
     /// An event was acknowledged so long after it was appended.

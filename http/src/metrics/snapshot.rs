@@ -49,6 +49,12 @@ impl Snapshot {
             ("wal_bytes", "Bytes of log segments", status.wal_bytes),
             ("wal_poisoned", "Whether a failed write has stopped the log", (status.ingest == Ingest::Poisoned).into()),
             ("ingest_queue_bytes", "Bytes waiting for the next group commit", status.queue_bytes),
+            ("dedup_entries", "Ids of events by which retries are recognised", status.dedup_ids),
+            (
+                "dedup_window_seconds",
+                "How far back every such id is known",
+                status.dedup_window_us.unsigned_abs() / 1_000_000,
+            ),
             ("sites", "Sites with a stored event", status.sites),
             ("parquet_files", "Live Parquet files", status.parquet_files),
             ("quarantined_files", "Records and files set aside as damaged", status.quarantined),
@@ -59,11 +65,10 @@ impl Snapshot {
         gauges
     }
 
-    fn counters(&self) -> [Figure; 7] {
+    fn counters(&self) -> [Figure; 6] {
         [
             ("events_ingested", "Events accepted", self.totals.events),
             ("flush_failures", "Failed compactions", self.totals.compaction_failures),
-            ("rate_limit_rejections", "Events refused by a rate limit", 0),
             ("cache_hits", "Answers from the cache", 0),
             ("cache_misses", "Answers not in the cache", 0),
             ("events_expired", "Events removed by retention", self.totals.events_expired),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::Metric;
 use super::query::{Column, Dimension, Query};
 use crate::app::App;
+use crate::auth::Principal;
 use crate::error::ApiError;
 use crate::request::{Pairs, Request};
 use crate::response::Response;
@@ -34,9 +35,16 @@ struct Line {
     dimensions: Vec<String>,
 }
 
-/// The report.
-pub(crate) async fn post(app: &App, request: Request) -> Result<Response, ApiError> {
+/// The report. The site is named in the body, so whether the principal may read it is asked here.
+pub(crate) async fn post(
+    app: &App,
+    request: Request,
+    principal: Option<&Principal>,
+) -> Result<Response, ApiError> {
     let body: Map<String, Value> = request.into_json(BODY_BYTES_MAX).await?;
+    if let Some(principal) = principal {
+        principal.require_site(body.get("site_id").and_then(Value::as_str).unwrap_or_default())?;
+    }
     let query = Query::parse(&body).map_err(ApiError::bad_request)?;
     let params = params(app, &body)?;
     let question = params.question(app.now())?;

@@ -17,6 +17,8 @@ pub(crate) struct Limits {
     pub(crate) body_read_timeout: Duration,
     /// Body of one event.
     pub(crate) event_bytes_max: usize,
+    /// Body of a batch.
+    pub(crate) batch_bytes_max: usize,
     /// How long an event's request waits for its fsync; then 503, outcome unknown.
     pub(crate) ack_timeout: Duration,
     /// After a stop was asked for: how long a connection without a request in progress may still flush its answer.
@@ -31,6 +33,7 @@ pub(crate) const LIMITS: Limits = Limits {
     header_read_timeout: Duration::from_secs(10),
     body_read_timeout: Duration::from_secs(30),
     event_bytes_max: 64 << 10,
+    batch_bytes_max: 1 << 20,
     ack_timeout: Duration::from_secs(10),
     linger: Duration::from_millis(500),
 };

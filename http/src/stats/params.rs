@@ -160,7 +160,8 @@ fn site_id(text: &str) -> Result<SiteId, ApiError> {
     })
 }
 
-fn timezone(name: &str) -> Result<TimeZone, ApiError> {
+/// The zone of this IANA name.
+pub(crate) fn timezone(name: &str) -> Result<TimeZone, ApiError> {
     let unknown =
         |_| ApiError::bad_request(format!("Invalid timezone: '{name}'. Use an IANA name such as Europe/Berlin."));
     TimeZone::get(name).map_err(unknown)

@@ -186,6 +186,20 @@ impl Session<'_> {
         self.change("DELETE", path, origin)
     }
 
+    /// A request of the dashboard's own page with a JSON body.
+    pub(crate) fn send_json(&self, method: &str, path: &str, body: &Value) -> Response {
+        let headers = [("cookie", self.cookie.as_str()), ("origin", "http://localhost")];
+        self.server.connect().request(method, path, &headers, &body.to_string()).expect("an answer")
+    }
+
+    /// Makes an API key and returns its text.
+    pub(crate) fn create_key(&self, body: &Value) -> String {
+        let answer = self.send_json("POST", "/api/keys", body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let created: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        created["key"].as_str().expect("a key").to_owned()
+    }
+
     fn change(&self, method: &str, path: &str, origin: Option<&str>) -> Response {
         let mut headers = vec![("cookie", self.cookie.as_str())];
         headers.extend(origin.map(|origin| ("origin", origin)));
