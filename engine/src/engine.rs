@@ -14,7 +14,7 @@ use crate::error::{AppendError, Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{
-    self, Answer, BreakdownRow, Bucket, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport, Group,
+    self, Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport, Group,
     Interval, Key, MainReport, QueryError, Question,
 };
 use crate::receipt::Receipt;
@@ -227,6 +227,11 @@ impl Engine {
     /// Counters since the engine was opened.
     pub fn totals(&self) -> Totals {
         self.progress.totals()
+    }
+
+    /// How the cache of answers does.
+    pub fn cache(&self) -> CacheFigures {
+        self.duck.cache_figures()
     }
 
     /// Why nothing more may be written, if so: the process should end with an error, so that its supervisor restarts it.

@@ -45,7 +45,7 @@ pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
 pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
-    Answer, BreakdownRow, Bucket, Cohort, Dimension, Figures, Filter, FilterError, FlowRow, Funnel, FunnelReport,
+    Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Dimension, Figures, Filter, FilterError, FlowRow, Funnel, FunnelReport,
     FunnelStep, Group, Identity, Interval, Key, MainReport, QueryConfig, QueryError, Question, Span, Subject, Term,
 };
 pub use receipt::Receipt;

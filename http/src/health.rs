@@ -37,7 +37,7 @@ struct Detailed {
     /// Sessions, funnels and sequences are part of the binary.
     behavioral_extension_loaded: bool,
     filter_bots: bool,
-    /// There is no cache of answers yet.
+    /// Days of answers that are kept.
     cache_entries: u64,
     cache_empty: bool,
     ingest: &'static str,
@@ -49,6 +49,7 @@ struct Detailed {
 
 impl Detailed {
     fn of(app: &App, status: Status) -> Self {
+        let cache_entries = app.engine.cache().entries;
         let is_ok = status.degraded_reasons.is_empty() && status.ingest == Ingest::Accepting;
         Self {
             status: if is_ok { "ok" } else { "degraded" },
@@ -59,8 +60,8 @@ impl Detailed {
             geoip_loaded: app.enrich.geoip_loaded(),
             behavioral_extension_loaded: true,
             filter_bots: app.config.filter_bots,
-            cache_entries: 0,
-            cache_empty: true,
+            cache_entries,
+            cache_empty: cache_entries == 0,
             ingest: ingest(app, status.ingest),
             durable_lsn: status.durable_lsn,
             compacted_lsn: status.compacted_lsn,

@@ -93,6 +93,8 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
     engine.query.memory_mb = query_memory_mb(config);
+    engine.query.cache_ttl_us = i64::from(config.cache_ttl_secs) * 1_000_000;
+    engine.query.cache_entries_max = config.cache_max_entries;
     engine.query.timeout_us = i64::from(config.query_timeout_secs) * 1_000_000;
     engine
 }

@@ -1,17 +1,19 @@
 //! Partials that are kept: what a day answered stays valid until the day changes.
 //!
-//! - Bounded by bytes; the partial not used for longest goes first.
+//! - Bounded by bytes and by number; the partial not used for longest goes first. None is used beyond its time to live.
 //! - An entry is used only by a snapshot whose version of the day is the same, so an answer from the cache equals one
 //!   computed from the rows, always.
 //! - Whoever needs a partial that another query is computing waits for it: the questions of one dashboard read each day
 //!   once, however many arrive together.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use mallard_event::{Date, SiteId};
 
+use super::config::QueryConfig;
 use super::cuts::Cuts;
 use super::deadline::Deadline;
 use super::dimension::Facets;
@@ -40,6 +42,23 @@ pub(super) struct PartialCache {
     state: Mutex<State>,
     finished: Condvar,
     bytes_max: usize,
+    /// 0: no bound.
+    entries_max: usize,
+    /// 0: nothing is kept.
+    ttl_us: i64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// How the cache of answers does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheFigures {
+    /// Days of answers that are kept.
+    pub entries: u64,
+    /// Days that were answered from the cache since the start.
+    pub hits: u64,
+    /// Days that had to be computed.
+    pub misses: u64,
 }
 
 #[derive(Debug)]
@@ -54,12 +73,30 @@ struct Kept {
     version: u64,
     partial: Arc<DayPartial>,
     bytes: usize,
+    computed_us: i64,
 }
 
 impl PartialCache {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(super) fn new(config: &QueryConfig) -> Self {
         let state = State { kept: LruCache::unbounded(), bytes: 0, running: HashSet::new() };
-        Self { state: Mutex::new(state), finished: Condvar::new(), bytes_max }
+        Self {
+            state: Mutex::new(state),
+            finished: Condvar::new(),
+            bytes_max: config.cache_bytes_max,
+            entries_max: config.cache_entries_max,
+            ttl_us: config.cache_ttl_us,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// How it does.
+    pub(super) fn figures(&self) -> CacheFigures {
+        CacheFigures {
+            entries: self.lock().kept.len() as u64,
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+        }
     }
 
     /// The partial for `key` at this version of its day: kept, awaited from another query, or computed.
@@ -73,7 +110,9 @@ impl PartialCache {
         let key = Arc::new(key);
         let mut state = self.lock();
         loop {
-            if let Some(partial) = state.get(&key, version) {
+            let oldest_us = deadline.now_us().saturating_sub(self.ttl_us);
+            if let Some(partial) = state.get(&key, version, oldest_us) {
+                self.hits.fetch_add(1, Ordering::Relaxed);
                 return Ok(partial);
             }
             if state.running.insert((Arc::clone(&key), version)) {
@@ -83,11 +122,20 @@ impl PartialCache {
             state = self.finished.wait_timeout(state, deadline.remaining()).unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(state);
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let computed_us = deadline.now_us();
         let turn = Turn { cache: self, key: Arc::clone(&key), version };
         let partial = Arc::new(compute(&key)?);
-        self.lock().put(key, version, &partial, self.bytes_max);
+        self.keep(key, Kept { version, partial: Arc::clone(&partial), bytes: 0, computed_us });
         drop(turn);
         Ok(partial)
+    }
+
+    fn keep(&self, key: Arc<Key>, kept: Kept) {
+        if self.ttl_us > 0 {
+            let entries_max = if self.entries_max == 0 { usize::MAX } else { self.entries_max };
+            self.lock().put(key, kept, self.bytes_max, entries_max);
+        }
     }
 
     /// A panic cannot leave the state half changed in a way that matters: at worst its bytes are counted too high.
@@ -97,18 +145,18 @@ impl PartialCache {
 }
 
 impl State {
-    fn get(&mut self, key: &Key, version: u64) -> Option<Arc<DayPartial>> {
-        self.kept.get(key).filter(|kept| kept.version == version).map(|kept| Arc::clone(&kept.partial))
+    fn get(&mut self, key: &Key, version: u64, oldest_us: i64) -> Option<Arc<DayPartial>> {
+        let kept = self.kept.get(key).filter(|kept| kept.version == version && kept.computed_us > oldest_us);
+        kept.map(|kept| Arc::clone(&kept.partial))
     }
 
-    fn put(&mut self, key: Arc<Key>, version: u64, partial: &Arc<DayPartial>, bytes_max: usize) {
-        let bytes = ENTRY_BYTES + key.cuts.bytes() + key.filter.bytes() + partial.bytes();
-        let kept = Kept { version, partial: Arc::clone(partial), bytes };
-        self.bytes += bytes;
+    fn put(&mut self, key: Arc<Key>, mut kept: Kept, bytes_max: usize, entries_max: usize) {
+        kept.bytes = ENTRY_BYTES + key.cuts.bytes() + key.filter.bytes() + kept.partial.bytes();
+        self.bytes += kept.bytes;
         if let Some((_, replaced)) = self.kept.push(key, kept) {
             self.bytes -= replaced.bytes;
         }
-        while self.bytes > bytes_max {
+        while self.bytes > bytes_max || self.kept.len() > entries_max {
             let Some((_, oldest)) = self.kept.pop_lru() else { return };
             self.bytes -= oldest.bytes;
         }
@@ -132,7 +180,7 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::sync::{Barrier, mpsc};
     use std::thread;
 
@@ -156,6 +204,10 @@ mod tests {
         Key { site: SiteId::parse("a").unwrap(), date, cuts, facets, filter, as_of: None }
     }
 
+    fn of_bytes(bytes_max: usize) -> PartialCache {
+        PartialCache::new(&QueryConfig { cache_bytes_max: bytes_max, ..QueryConfig::default() })
+    }
+
     fn partial(key: &Key) -> DayPartial {
         Fold::new(&key.cuts, key.facets).finish(None).unwrap()
     }
@@ -177,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_partial_is_computed_once_and_again_when_its_day_has_changed() {
-        let cache = PartialCache::new(1 << 20);
+        let cache = of_bytes(1 << 20);
         assert!(is_computed(&cache, 1, 7));
         assert!(!is_computed(&cache, 1, 7));
         assert!(is_computed(&cache, 1, 8));
@@ -187,7 +239,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_day_used_longest_ago_goes_first() {
-        let cache = PartialCache::new(3 * entry_bytes());
+        let cache = of_bytes(3 * entry_bytes());
         for days in [1, 2, 3, 1, 4] {
             is_computed(&cache, days, 0);
         }
@@ -198,8 +250,53 @@ mod tests {
     }
 
     #[test]
+    fn no_more_partials_are_kept_than_the_bound_unless_it_is_0() {
+        let kept = |cache_entries_max| {
+            let cache = PartialCache::new(&QueryConfig { cache_entries_max, ..QueryConfig::default() });
+            (0..50).for_each(|days| assert!(is_computed(&cache, days, 0)));
+            cache.figures().entries
+        };
+        assert_eq!((kept(3), kept(0)), (3, 50));
+    }
+
+    /// Time stands still, or is what the test says.
+    #[derive(Debug, Default)]
+    struct Hands(std::sync::atomic::AtomicI64);
+
+    impl Clock for Hands {
+        fn now_us(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_partial_is_used_for_its_time_to_live_and_not_at_all_without_one() {
+        let clock = Arc::new(Hands::default());
+        let computed_at = |cache: &PartialCache, now_us: i64| {
+            clock.0.store(now_us, Ordering::Relaxed);
+            let clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
+            let mut is_computed = false;
+            let compute = |key: &Key| {
+                is_computed = true;
+                Ok(partial(key))
+            };
+            cache.get_or_compute(key(1), 0, &Deadline::after(&clock, 1_000_000), compute).unwrap();
+            is_computed
+        };
+        let cache = PartialCache::new(&QueryConfig { cache_ttl_us: 1000, ..QueryConfig::default() });
+        assert_eq!(
+            [0, 999, 1000, 1500, 2000].map(|now_us| computed_at(&cache, now_us)),
+            [true, false, true, false, true]
+        );
+        assert_eq!(cache.figures(), CacheFigures { entries: 1, hits: 2, misses: 3 });
+        let off = PartialCache::new(&QueryConfig { cache_ttl_us: 0, ..QueryConfig::default() });
+        assert_eq!([0, 0].map(|now_us| computed_at(&off, now_us)), [true, true]);
+        assert_eq!(off.figures(), CacheFigures { entries: 0, hits: 0, misses: 2 });
+    }
+
+    #[test]
     fn a_partial_larger_than_the_cache_is_answered_and_not_kept() {
-        let cache = PartialCache::new(entry_bytes() - 1);
+        let cache = of_bytes(entry_bytes() - 1);
         assert!(is_computed(&cache, 1, 0));
         assert!(is_computed(&cache, 1, 0));
         assert_eq!(cache.lock().bytes, 0);
@@ -208,7 +305,7 @@ mod tests {
     #[test]
     fn queries_that_arrive_together_compute_a_partial_once() {
         const QUERIES: usize = 8;
-        let (cache, computed, start) = (PartialCache::new(1 << 20), AtomicUsize::new(0), Barrier::new(QUERIES));
+        let (cache, computed, start) = (of_bytes(1 << 20), AtomicUsize::new(0), Barrier::new(QUERIES));
         thread::scope(|scope| {
             for _ in 0..QUERIES {
                 scope.spawn(|| {
@@ -226,7 +323,7 @@ mod tests {
 
     #[test]
     fn when_a_computation_fails_the_next_query_takes_its_turn() {
-        let cache = PartialCache::new(1 << 20);
+        let cache = of_bytes(1 << 20);
         let (started, is_started) = mpsc::channel();
         let (go, may_fail) = mpsc::channel::<()>();
         thread::scope(|scope| {
@@ -249,7 +346,7 @@ mod tests {
 
     #[test]
     fn waiting_for_another_query_ends_at_the_deadline() {
-        let cache = PartialCache::new(1 << 20);
+        let cache = of_bytes(1 << 20);
         let nested = |outer: &Key| {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let soon = Deadline::after(&clock, 1_000);

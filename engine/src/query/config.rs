@@ -15,6 +15,10 @@ pub struct QueryConfig {
     pub concurrent_max: usize,
     /// Memory of cached partials.
     pub cache_bytes_max: usize,
+    /// Cached partials; 0: as many as the memory allows.
+    pub cache_entries_max: usize,
+    /// How long a cached partial is used; 0: none is kept.
+    pub cache_ttl_us: i64,
 }
 
 impl Default for QueryConfig {
@@ -26,6 +30,8 @@ impl Default for QueryConfig {
             timeout_us: 30_000_000,
             concurrent_max: 2,
             cache_bytes_max: 8 << 20,
+            cache_entries_max: 10_000,
+            cache_ttl_us: 60_000_000,
         }
     }
 }

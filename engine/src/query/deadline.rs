@@ -32,6 +32,11 @@ impl Deadline {
         Self { at_us: clock.now_us().saturating_add(timeout_us), clock: Arc::clone(clock) }
     }
 
+    /// What time it is, by the clock that ends the query.
+    pub(super) fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+
     /// [`QueryError::TimedOut`] when the time is up.
     pub(super) fn check(&self) -> Result<(), QueryError> {
         if self.remaining().is_zero() { Err(QueryError::TimedOut) } else { Ok(()) }

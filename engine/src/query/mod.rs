@@ -58,6 +58,8 @@ use std::path::{Path, PathBuf};
 use mallard_wal::disk::Env;
 
 use crate::layout::Layout;
+pub use cache::CacheFigures;
+
 use cache::PartialCache;
 use filter::Program;
 use pool::Pool;
@@ -91,13 +93,18 @@ impl Duck {
     pub(crate) fn open(config: &QueryConfig, layout: &Layout, env: Env) -> std::io::Result<Self> {
         let pool = Pool::new(layout.root(), config)?;
         let draft = layout.tmp().join("mallard.duckdb");
-        Ok(Self { env, draft, pool, cache: PartialCache::new(config.cache_bytes_max) })
+        Ok(Self { env, draft, pool, cache: PartialCache::new(config) })
     }
 
     /// Replaces the derived database at `path` by one over exactly `files`.
     pub(crate) fn refresh_views(&self, path: &Path, files: &[PathBuf]) -> Result<(), QueryError> {
         let deadline = Deadline::after(&self.env.clock, REFRESH_TIMEOUT_US);
         views::refresh(&self.pool.lease(&deadline)?, self.env.disk.as_ref(), path, &self.draft, files)
+    }
+
+    /// How the cache does.
+    pub(crate) fn cache_figures(&self) -> CacheFigures {
+        self.cache.figures()
     }
 
     /// Ends running queries with [`QueryError::NotReady`] and refuses new ones: the engine is closing.

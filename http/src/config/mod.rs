@@ -185,7 +185,7 @@ pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Loaded, Co
     if config.gdpr_mode {
         force_privacy(&mut config, &mut settings)?;
     }
-    let warnings = report::warnings(&config, &settings, environment);
+    let warnings = report::warnings(&config, environment);
     Ok(Loaded { config, warnings, settings })
 }
 

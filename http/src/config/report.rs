@@ -16,13 +16,11 @@ pub(super) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// Everything that is worth a line in the log at start.
-pub(super) fn warnings(config: &Config, settings: &[Setting], environment: &Environment) -> Vec<String> {
+pub(super) fn warnings(config: &Config, environment: &Environment) -> Vec<String> {
     let unknown = environment.unknown().map(unknown_variable);
-    let unused = settings.iter().filter(|setting| setting.is_set() && setting.variable.status == Status::WithoutEffect);
-    let unused = unused.map(|setting| format!("{} has no effect in this version", setting.variable.name));
     let empty = TABLE.iter().filter(|row| row.empty_is_unset && environment.is_empty(row));
     let empty = empty.map(|row| format!("{} is empty and counts as not set", row.name));
-    unknown.chain(unused).chain(empty).chain(weak_password(config)).collect()
+    unknown.chain(empty).chain(weak_password(config)).collect()
 }
 
 fn unknown_variable(name: &str) -> String {

@@ -41,8 +41,6 @@ pub(crate) struct Variable {
 pub(crate) enum Status {
     /// It works and is documented.
     Public,
-    /// It is checked, but nothing reads it yet: setting it is a warning.
-    WithoutEffect,
     /// For the tests of this repository; `--help` does not list it.
     Internal,
 }
@@ -107,11 +105,6 @@ impl Variable {
 
     const fn in_gdpr_mode(mut self) -> Self {
         self.in_gdpr_mode = true;
-        self
-    }
-
-    const fn without_effect(mut self) -> Self {
-        self.status = Status::WithoutEffect;
         self
     }
 
@@ -207,16 +200,14 @@ pub(crate) static TABLE: &[Variable] = &[
     row("MALLARD_CACHE_TTL", Integer("cache_ttl_secs"), Some("60"), "longest reuse of an answer; 0 = off", |c, t| {
         put(&mut c.cache_ttl_secs, whole(t, 0..=86_400, "seconds"))
     })
-    .or("MALLARD_CACHE_TTL_SECS")
-    .without_effect(),
+    .or("MALLARD_CACHE_TTL_SECS"),
     row(
         "MALLARD_CACHE_MAX_ENTRIES",
         Integer("cache_max_entries"),
         Some("10000"),
         "answers kept; 0 = no bound",
         |c, t| put(&mut c.cache_max_entries, whole(t, 0..=1_000_000, "entries")),
-    )
-    .without_effect(),
+    ),
     row(
         "MALLARD_MAX_CONCURRENT_QUERIES",
         Integer("max_concurrent_queries"),

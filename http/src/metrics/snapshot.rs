@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mallard_engine::{Ingest, SYNC_BUCKETS_US, Status, Totals};
+use mallard_engine::{CacheFigures, Ingest, SYNC_BUCKETS_US, Status, Totals};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -16,6 +16,7 @@ use crate::app::App;
 pub(super) struct Snapshot {
     status: Status,
     totals: Totals,
+    cache: CacheFigures,
     auth_configured: bool,
     geoip_loaded: bool,
     filter_bots: bool,
@@ -29,6 +30,7 @@ impl Snapshot {
         Self {
             status: app.engine.status(),
             totals: app.engine.totals(),
+            cache: app.engine.cache(),
             auth_configured: app.auth.is_configured(),
             geoip_loaded: app.enrich.geoip_loaded(),
             filter_bots: app.config.filter_bots,
@@ -39,7 +41,7 @@ impl Snapshot {
         let status = &self.status;
         let mut gauges = vec![
             ("buffered_events", "Events durable in the log and not yet in Parquet", status.buffered_events),
-            ("cache_entries", "Answers in the cache", 0),
+            ("cache_entries", "Days of answers in the cache", self.cache.entries),
             ("auth_configured", "Whether a password is set", self.auth_configured.into()),
             ("geoip_loaded", "Whether a GeoIP database is loaded", self.geoip_loaded.into()),
             ("behavioral_extension", "Behavioural functions are part of the binary", 1),
@@ -69,8 +71,8 @@ impl Snapshot {
         [
             ("events_ingested", "Events accepted", self.totals.events),
             ("flush_failures", "Failed compactions", self.totals.compaction_failures),
-            ("cache_hits", "Answers from the cache", 0),
-            ("cache_misses", "Answers not in the cache", 0),
+            ("cache_hits", "Days of answers taken from the cache", self.cache.hits),
+            ("cache_misses", "Days of answers that were computed", self.cache.misses),
             ("events_expired", "Events removed by retention", self.totals.events_expired),
             ("wal_lost_lsn", "Acknowledged positions that damage has destroyed", self.status.lost_lsns),
         ]
