@@ -14,8 +14,8 @@ use crate::error::{AppendError, Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{
-    self, Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport, Group,
-    Interval, Key, MainReport, QueryError, Question,
+    self, Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport,
+    Group, Interval, Key, MainReport, QueryError, Question,
 };
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};

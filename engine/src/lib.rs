@@ -45,8 +45,9 @@ pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
 pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
-    Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Dimension, Figures, Filter, FilterError, FlowRow, Funnel, FunnelReport,
-    FunnelStep, Group, Identity, Interval, Key, MainReport, QueryConfig, QueryError, Question, Span, Subject, Term,
+    Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Dimension, Figures, Filter, FilterError, FlowRow, Funnel,
+    FunnelReport, FunnelStep, Group, Identity, Interval, Key, MainReport, QueryConfig, QueryError, Question, Span,
+    Subject, Term,
 };
 pub use receipt::Receipt;
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};

@@ -15,6 +15,7 @@ use crate::backup::command::Store;
 use crate::config::Environment;
 use crate::error::ApiError;
 use crate::exit::Failure;
+use crate::request_id;
 use crate::response::{self, Response};
 
 #[derive(Debug, Serialize)]
@@ -25,7 +26,8 @@ struct Wire {
 /// Acknowledges; durable before the answer.
 pub(crate) async fn post(app: &App) -> Result<Response, ApiError> {
     let engine = Arc::clone(&app.engine);
-    let outcome = spawn_blocking(move || engine.acknowledge_loss()).await.map_err(ApiError::internal)?;
+    let outcome =
+        spawn_blocking(request_id::carry(move || engine.acknowledge_loss())).await.map_err(ApiError::internal)?;
     let acknowledged = outcome.map_err(ApiError::internal)?;
     for loss in &acknowledged {
         warn!(loss, "An operator acknowledged a loss");

@@ -76,7 +76,7 @@ fn check_config_shows_what_counts_and_hides_secrets() {
     assert!(text.contains("MALLARD_SECRET=(hidden) (environment)\n"), "{text}");
     assert!(!text.contains("do-not-show") && !text.contains("nor-this"), "{text}");
     assert!(text.contains("MALLARD_FLUSHCOUNT is ignored; did you mean MALLARD_FLUSH_COUNT?"), "{text}");
-    assert!(text.contains("MALLARD_RATE_LIMIT has no effect in this version"), "{text}");
+    assert!(text.contains("MALLARD_RATE_LIMIT=\"200\" (environment)\n"), "{text}");
 }
 
 #[test]

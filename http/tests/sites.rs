@@ -53,6 +53,27 @@ fn a_site_is_listed_at_once_with_its_settings_which_survive_sigkill() {
 }
 
 #[test]
+fn the_days_of_a_site_are_those_of_its_zone_unless_a_question_names_another() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    let key = session.create_key(&json!({ "name": "i", "scope": "Ingest" }));
+    let event =
+        json!([{ "d": "a.example", "n": "pageview", "u": "/", "timestamp": "2024-01-31T23:30:00Z" }]).to_string();
+    let sent = server.connect().request("POST", "/api/events", &[("x-api-key", &key)], &event).unwrap();
+    assert_eq!(body(&sent, 202)["accepted"], 1);
+    let views = |day: &str, zone: &str| {
+        let path = format!("/api/stats/main?site_id=a.example&start_date={day}&end_date={day}{zone}");
+        session.json(&path)["total_pageviews"].as_u64().unwrap()
+    };
+    assert_eq!([views("2024-01-31", ""), views("2024-02-01", "")], [1, 0]);
+    let berlin = session.send_json("PUT", "/api/sites/a.example", &json!({ "timezone": "Europe/Berlin" }));
+    assert_eq!(berlin.status, 200);
+    assert_eq!([views("2024-01-31", ""), views("2024-02-01", "")], [0, 1]);
+    assert_eq!([views("2024-01-31", "&timezone=UTC"), views("2024-02-01", "&timezone=UTC")], [1, 0]);
+}
+
+#[test]
 fn who_may_not_change_a_site_does_not() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[]);

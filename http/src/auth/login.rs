@@ -15,6 +15,7 @@ use super::password::{HashError, PasswordHash};
 use super::queue::QueueError;
 use super::token::Token;
 use crate::error::ApiError;
+use crate::request_id;
 
 const PASSWORD_BYTES_MIN: usize = 8;
 const PASSWORD_BYTES_MAX: usize = 1024;
@@ -146,5 +147,5 @@ fn settled<T>(hashed: Result<Result<T, HashError>, QueueError>) -> Result<T, Api
 pub(crate) async fn durably<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DocumentError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    spawn_blocking(work).await.map_err(ApiError::internal)?.map_err(ApiError::internal)
+    spawn_blocking(request_id::carry(work)).await.map_err(ApiError::internal)?.map_err(ApiError::internal)
 }

@@ -14,6 +14,7 @@ use tracing::{error, info};
 use super::WITHOUT;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::request_id;
 use crate::response::{self, Response};
 
 /// How often the schedule is looked at.
@@ -75,7 +76,7 @@ async fn on<T: Send + 'static>(
     work: impl FnOnce(&Snapshots) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, ApiError> {
     let snapshots = Snapshots::of(env::real(), &app.config.data_dir);
-    match spawn_blocking(move || work(&snapshots)).await.map_err(ApiError::internal)? {
+    match spawn_blocking(request_id::carry(move || work(&snapshots))).await.map_err(ApiError::internal)? {
         Err(Error::Locked { .. }) => Err(ApiError::Conflict("Another snapshot is being taken".into())),
         outcome => outcome.map_err(ApiError::internal),
     }

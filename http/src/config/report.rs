@@ -68,8 +68,7 @@ pub fn variables_help() -> String {
     for row in TABLE.iter().filter(|row| row.status != Status::Internal) {
         let default = row.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
         let key = row.toml.key().map(|key| format!(" [in the file: {key}]")).unwrap_or_default();
-        let note = if row.status == Status::WithoutEffect { " [no effect in this version]" } else { "" };
-        text.push_str(&format!("\n  {:<32} {}{default}{key}{note}", row.name, row.help));
+        text.push_str(&format!("\n  {:<32} {}{default}{key}", row.name, row.help));
     }
     text
 }

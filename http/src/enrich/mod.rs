@@ -42,6 +42,7 @@ use self::salt::{DayKey, Salts};
 use self::user_agent::UserAgent;
 use crate::auth::documents::{DocumentError, Documents};
 use crate::config::Config;
+use crate::request_id;
 
 #[cfg(test)]
 mod tests;
@@ -173,7 +174,7 @@ impl Enricher {
             return Ok(key);
         }
         let salts = Arc::clone(&self.salts);
-        Ok(spawn_blocking(move || salts.make(date)).await??)
+        Ok(spawn_blocking(request_id::carry(move || salts.make(date))).await??)
     }
 
     /// A random UUID v4 as text.

@@ -36,11 +36,7 @@ struct Line {
 }
 
 /// The report. The site is named in the body, so whether the principal may read it is asked here.
-pub(crate) async fn post(
-    app: &App,
-    request: Request,
-    principal: Option<&Principal>,
-) -> Result<Response, ApiError> {
+pub(crate) async fn post(app: &App, request: Request, principal: Option<&Principal>) -> Result<Response, ApiError> {
     let body: Map<String, Value> = request.into_json(BODY_BYTES_MAX).await?;
     if let Some(principal) = principal {
         principal.require_site(body.get("site_id").and_then(Value::as_str).unwrap_or_default())?;

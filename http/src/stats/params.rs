@@ -56,14 +56,15 @@ pub(crate) fn value<'a>(pairs: &'a Pairs<'_>, name: &str) -> Option<&'a str> {
 }
 
 impl Params {
-    /// Reads the parameters. `first_event` is asked only for `period=all`.
+    /// Reads the parameters. `zone_of` is asked only if there is no `timezone`, `first_event` only for `period=all`.
     pub fn parse(
         pairs: &Pairs<'_>,
         now: Timestamp,
+        zone_of: impl FnOnce(&SiteId) -> TimeZone,
         first_event: impl FnOnce(&SiteId) -> Option<Timestamp>,
     ) -> Result<Self, ApiError> {
         let site = site_id(value(pairs, "site_id").unwrap_or_default())?;
-        let zone = value(pairs, "timezone").map_or(Ok(TimeZone::UTC), timezone)?;
+        let zone = value(pairs, "timezone").map_or_else(|| Ok(zone_of(&site)), timezone)?;
         let now = local(now, &zone)?;
         let range = match (value(pairs, "start_date"), value(pairs, "end_date")) {
             (Some(first), Some(last)) => dates(first, last)?,
@@ -249,7 +250,7 @@ mod tests {
     fn parse(query: &str) -> Result<Params, String> {
         let now = Timestamp::parse(NOW).unwrap();
         let first_event = |_: &SiteId| Some(Timestamp::parse("2024-02-10T12:00:00Z").unwrap());
-        Params::parse(&pairs(query), now, first_event).map_err(|error| {
+        Params::parse(&pairs(query), now, |_| TimeZone::UTC, first_event).map_err(|error| {
             assert_eq!(error.status(), 400, "{query}");
             error.to_string()
         })
@@ -297,7 +298,9 @@ mod tests {
     fn all_of_a_site_without_events_is_today_and_never_more_than_ten_years() {
         let params = |first: Option<&str>| {
             let first = first.map(|text| Timestamp::parse(text).unwrap());
-            Params::parse(&pairs("site_id=a&period=all"), Timestamp::parse(NOW).unwrap(), |_| first).unwrap().range
+            Params::parse(&pairs("site_id=a&period=all"), Timestamp::parse(NOW).unwrap(), |_| TimeZone::UTC, |_| first)
+                .unwrap()
+                .range
         };
         assert_eq!(params(None).days(), Some(1));
         assert_eq!(params(Some("1999-01-01T00:00:00Z")).days(), Some(RANGE_DAYS_MAX));

@@ -64,7 +64,6 @@ impl Server {
             .env("MALLARD_PORT", "0")
             .env("MALLARD_DATA_DIR", data_dir)
             .env("MALLARD_LOG_FORMAT", "json")
-            .env("MALLARD_TEST_KEEP_ROOT", "true")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
@@ -126,11 +125,6 @@ impl Server {
     /// The next line of the log.
     pub(crate) fn next_line(&self) -> Value {
         self.log.recv().expect("a line, before the server ends")
-    }
-
-    /// The number of its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// SIGKILL; returns when the process is gone.

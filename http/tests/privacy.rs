@@ -1,0 +1,166 @@
+//! What the privacy variables keep out of the store, one by one and together, against the real binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use std::path::Path;
+
+use mallard_engine::{Config, Engine, env};
+use mallard_event::{Event, SiteId, Stored};
+use serde_json::json;
+use support::Server;
+
+const SITE: &str = "a.example";
+const PHONE: &str =
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/120.0.6099.43 Mobile Safari/537.36";
+const HOUR_US: i64 = 3_600 * 1_000_000;
+
+/// What a server with these variables stores of two equal visits.
+fn stored(variables: &[(&str, &str)]) -> [Stored; 2] {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), variables);
+    let event = json!({ "d": SITE, "n": "pageview", "u": "https://a.example/", "w": 412,
+                        "r": "https://search.example/find?q=secret-question#top" });
+    for _ in 0..2 {
+        let headers = [("user-agent", PHONE), ("x-forwarded-for", "203.0.113.5")];
+        let answer = server.connect().request("POST", "/api/event", &headers, &event.to_string()).unwrap();
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    }
+    server.kill();
+    rows(data_dir.path()).try_into().unwrap()
+}
+
+fn rows(data_dir: &Path) -> Vec<Stored> {
+    let engine = Engine::open(Config::new(data_dir), env::real()).unwrap();
+    let rows = engine.events(&SiteId::parse(SITE).unwrap()).unwrap();
+    engine.close().unwrap();
+    rows
+}
+
+/// The event that `variable` alone changes, and one without any variable.
+fn with(variable: &str) -> (Event, Event) {
+    let [plain, _] = stored(&[]);
+    let [changed, _] = stored(&[(variable, "true")]);
+    (plain.event, changed.event)
+}
+
+#[test]
+fn without_any_of_them_detail_is_stored_and_one_person_is_one_visitor() {
+    let [first, second] = stored(&[]);
+    let event = first.event;
+    assert_eq!(event.visitor, second.event.visitor);
+    assert_eq!(event.referrer.as_deref(), Some("https://search.example/find?q=secret-question#top"));
+    assert_eq!((event.browser.as_deref(), event.browser_version.as_deref()), (Some("Chrome"), Some("120.0.6099.43")));
+    assert_eq!((event.os.as_deref(), event.os_version.as_deref()), (Some("Android"), Some("14")));
+    assert_eq!((event.screen_size.as_deref(), event.device_type.as_deref()), (Some("412"), Some("mobile")));
+    assert_eq!(event.time_rounded, Some(false));
+}
+
+#[test]
+fn referrers_lose_their_query_and_fragment() {
+    let (plain, changed) = with("MALLARD_STRIP_REFERRER_QUERY");
+    assert_eq!(changed.referrer.as_deref(), Some("https://search.example/find"));
+    assert_eq!((changed.referrer_source, changed.browser_version), (plain.referrer_source, plain.browser_version));
+}
+
+#[test]
+fn times_are_those_of_the_hour_in_every_place() {
+    let [first, second] = stored(&[("MALLARD_ROUND_TIMESTAMPS", "true")]);
+    for row in [first, second] {
+        assert_eq!(row.event.timestamp.micros() % HOUR_US, 0);
+        assert_eq!(row.received_at.micros() % HOUR_US, 0);
+        assert_eq!(row.event.time_rounded, Some(true));
+        let id = row.event.event_id.as_str();
+        assert_eq!(&id[14..15], "4", "{id}: a random id, which holds no time");
+    }
+}
+
+#[test]
+fn every_event_is_another_visitor() {
+    let [first, second] = stored(&[("MALLARD_SUPPRESS_VISITOR_ID", "true")]);
+    assert_ne!(first.event.visitor, second.event.visitor);
+    assert_eq!(first.event.visitor.as_str().len(), 36, "a UUID of no meaning");
+}
+
+#[test]
+fn versions_of_browsers_are_not_stored() {
+    let (plain, changed) = with("MALLARD_SUPPRESS_BROWSER_VERSION");
+    assert_eq!((changed.browser, changed.browser_version), (plain.browser, None));
+    assert_eq!(changed.os_version, plain.os_version);
+}
+
+#[test]
+fn versions_of_systems_are_not_stored() {
+    let (plain, changed) = with("MALLARD_SUPPRESS_OS_VERSION");
+    assert_eq!((changed.os, changed.os_version), (plain.os, None));
+    assert_eq!(changed.browser_version, plain.browser_version);
+}
+
+#[test]
+fn screens_and_devices_are_not_stored() {
+    let (plain, changed) = with("MALLARD_SUPPRESS_SCREEN_SIZE");
+    assert_eq!((changed.screen_size, changed.device_type), (None, None));
+    assert_eq!(changed.browser, plain.browser);
+}
+
+#[test]
+fn gdpr_mode_is_all_of_them_but_keeps_visitors_and_cannot_be_undone_by_a_flag() {
+    let flags = ["MALLARD_STRIP_REFERRER_QUERY", "MALLARD_ROUND_TIMESTAMPS", "MALLARD_SUPPRESS_SCREEN_SIZE"];
+    let mut variables = vec![("MALLARD_GDPR_MODE", "true")];
+    variables.extend(flags.map(|name| (name, "false")));
+    let [first, second] = stored(&variables);
+    let event = &first.event;
+    assert_eq!(event.referrer.as_deref(), Some("https://search.example/find"));
+    assert_eq!((event.timestamp.micros() % HOUR_US, event.time_rounded), (0, Some(true)));
+    assert_eq!((&event.browser_version, &event.os_version), (&None, &None));
+    assert_eq!((&event.screen_size, &event.device_type), (&None, &None));
+    assert_eq!((event.browser.as_deref(), event.os.as_deref()), (Some("Chrome"), Some("Android")));
+    assert_eq!(first.event.visitor, second.event.visitor);
+}
+
+#[test]
+fn no_log_line_and_no_file_holds_the_address_or_the_user_agent() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[("RUST_LOG", "trace"), ("MALLARD_FLUSH_COUNT", "1")]);
+    let event = json!({ "d": SITE, "n": "pageview", "u": "https://a.example/?q=query-marker" });
+    let headers = [("user-agent", "Mozilla/5.0 AgentMarker/1.0"), ("x-forwarded-for", "203.0.113.77")];
+    assert_eq!(server.connect().request("POST", "/api/event", &headers, &event.to_string()).unwrap().status, 202);
+    let mut lines = Vec::new();
+    loop {
+        let line = server.next_line();
+        let is_last = line["fields"]["message"] == "Flushed events to Parquet";
+        lines.push(line.to_string());
+        if is_last {
+            break;
+        }
+    }
+    server.kill();
+    let markers = ["203.0.113.77", "AgentMarker", "query-marker"];
+    for marker in markers {
+        assert!(lines.iter().all(|line| !line.contains(marker)), "{marker} in the log");
+    }
+    for file in files(data_dir.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        for marker in markers {
+            let found = bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
+            assert!(!found, "{marker} in {}", file.display());
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
