@@ -28,6 +28,7 @@
 
 pub mod layout;
 
+mod adopt;
 mod error;
 mod job;
 mod limits;
@@ -39,6 +40,7 @@ mod quarantine;
 #[cfg(feature = "seeded-bugs")]
 mod seeded;
 
+pub use adopt::{Adoption, SCHEMA_ADOPTED, adopt};
 pub use error::Error;
 pub use job::{Context, Job, run};
 pub use limits::Limits;

@@ -116,6 +116,16 @@ impl Layout {
         self.root.join("RESTORING")
     }
 
+    /// There while the directory of the original program is being adopted.
+    pub(crate) fn adopting(&self) -> PathBuf {
+        self.root.join("ADOPTING")
+    }
+
+    /// Parquet files by site and day.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.root.join("events")
+    }
+
     /// The derived DuckDB file.
     pub fn duckdb(&self) -> PathBuf {
         self.root.join("mallard.duckdb")

@@ -16,6 +16,7 @@
 #[cfg(test)]
 extern crate self as mallard_engine;
 
+mod adopt;
 mod backup;
 mod config;
 mod control;

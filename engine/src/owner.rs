@@ -20,7 +20,8 @@ use crate::layout::Layout;
 const LEVELS_ALWAYS: usize = 2;
 
 /// What a data directory may hold, of this program or of its predecessor, and what a new file system holds.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
+    "ADOPTING",
     "LOCK",
     "STORE",
     "RESTORING",

@@ -20,7 +20,11 @@ impl Snapshot for View {
     fn day(&self, date: Date) -> Result<Source, QueryError> {
         let files = self
             .files(date)
-            .map(|file| SourceFile { path: self.root().join(&*file.path), crc32: file.crc32 })
+            .map(|file| SourceFile {
+                path: self.root().join(&*file.path),
+                crc32: file.crc32,
+                is_adopted: file.schema_version == mallard_compactor::SCHEMA_ADOPTED,
+            })
             .collect();
         let tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
         let damaged = self.damaged_files(date).map(|file| file.path.to_string()).collect();

@@ -39,4 +39,6 @@ pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     /// CRC-32 of the whole file, from the manifest.
     pub(crate) crc32: u32,
+    /// Whether the original program wrote it: columns from `lsn` on are missing, and types may be narrower.
+    pub(crate) is_adopted: bool,
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use arrow::datatypes::{DataType, Field};
+
 use super::question::QueryError;
 
 /// What DuckDB reads as part of a pattern, with no way of saying that it is none.
@@ -21,6 +23,35 @@ pub(super) fn path(path: &Path) -> Result<String, QueryError> {
 pub(super) fn read_parquet<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<String, QueryError> {
     let list = files.into_iter().map(path).collect::<Result<Vec<_>, _>>()?.join(", ");
     Ok(format!("read_parquet([{list}], union_by_name = true, hive_partitioning = false)"))
+}
+
+/// No rows of all columns.
+pub(super) fn no_rows() -> Result<String, QueryError> {
+    Ok(format!("SELECT {} WHERE false", all_columns(|name, kind| format!("CAST(NULL AS {kind}) AS {name}"))?))
+}
+
+/// `table` with all columns, those that it lacks as nulls, and the types of the column table.
+pub(super) fn completed(table: &str) -> Result<String, QueryError> {
+    let columns = all_columns(|name, kind| format!("CAST({name} AS {kind}) AS {name}"))?;
+    Ok(format!("(SELECT {columns} FROM (SELECT * FROM {table} UNION ALL BY NAME {}))", no_rows()?))
+}
+
+fn all_columns(shown: impl Fn(&str, &str) -> String) -> Result<String, QueryError> {
+    let schema = mallard_event::columns::schema();
+    let columns = schema.fields().iter().map(|field| Ok(shown(field.name(), &type_name(field)?)));
+    Ok(columns.collect::<Result<Vec<_>, QueryError>>()?.join(", "))
+}
+
+fn type_name(field: &Field) -> Result<String, QueryError> {
+    Ok(match field.data_type() {
+        DataType::Utf8 => "VARCHAR".into(),
+        DataType::Boolean => "BOOLEAN".into(),
+        DataType::UInt16 => "USMALLINT".into(),
+        DataType::UInt64 => "UBIGINT".into(),
+        DataType::Timestamp(..) => "TIMESTAMP".into(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+        other => return Err(QueryError::Internal(format!("column {} has no type in DuckDB: {other}", field.name()))),
+    })
 }
 
 #[cfg(test)]

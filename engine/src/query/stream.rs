@@ -81,6 +81,7 @@ impl Reading<'_> {
     fn ordered_rows(&self, files: &[SourceFile]) -> Result<String, QueryError> {
         let columns = self.texts.column_names().join(", ");
         let table = sql::read_parquet(files.iter().map(|file| file.path.as_path()))?;
+        let table = if files.iter().any(|file| file.is_adopted) { sql::completed(&table)? } else { table };
         Ok(format!("SELECT {columns} FROM {table} ORDER BY visitor_id, timestamp, lsn NULLS FIRST"))
     }
 }

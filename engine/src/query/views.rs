@@ -12,7 +12,6 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, Field};
 use mallard_wal::disk::{Disk, durable, read_exact_at};
 
 use super::pool::Lease;
@@ -64,22 +63,7 @@ fn rows_of(files: &[PathBuf]) -> Result<String, QueryError> {
     if !files.is_empty() {
         return Ok(format!("SELECT * FROM {}", sql::read_parquet(files.iter().map(PathBuf::as_path))?));
     }
-    let schema = mallard_event::columns::schema();
-    let column = |field: &Field| Ok(format!("CAST(NULL AS {}) AS {}", type_name(field)?, field.name()));
-    let columns = schema.fields().iter().map(|field| column(field)).collect::<Result<Vec<_>, QueryError>>()?;
-    Ok(format!("SELECT {} WHERE false", columns.join(", ")))
-}
-
-fn type_name(field: &Field) -> Result<String, QueryError> {
-    Ok(match field.data_type() {
-        DataType::Utf8 => "VARCHAR".into(),
-        DataType::Boolean => "BOOLEAN".into(),
-        DataType::UInt16 => "USMALLINT".into(),
-        DataType::UInt64 => "UBIGINT".into(),
-        DataType::Timestamp(..) => "TIMESTAMP".into(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
-        other => return Err(QueryError::Internal(format!("column {} has no type in DuckDB: {other}", field.name()))),
-    })
+    sql::no_rows()
 }
 
 /// Whether `path` is free, or holds a DuckDB database.

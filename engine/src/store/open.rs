@@ -1,7 +1,7 @@
 //! Opening a data directory: the order of DESIGN §6.
 //!
 //! ```text
-//! 1 folders, LOCK, STORE
+//! 1 folders, LOCK, STORE; a directory of the original program is adopted first
 //! 2 manifest: the newest must verify
 //! 3 the window of ids: from the newest files, then from the log
 //! 4 log: replay everything above the checkpoint into the hot tail; the last life's active segment becomes a sealed one
@@ -24,6 +24,7 @@ use super::scrub::Scrub;
 use super::space::Space;
 use super::state::{Due, Shared, State};
 use super::{FLAG_CLIENTS_ID, history};
+use crate::adopt;
 use crate::config::Config;
 use crate::error::Error;
 use crate::identity::Identity;
@@ -41,6 +42,7 @@ impl Store {
         let layout = Layout::new(&config.data_dir);
         layout.create(env.disk.as_ref())?;
         let lock = lock(&env, &layout)?;
+        let not_adopted = adopt::adopt(&env, &layout)?;
         let identity = Identity::load_or_create(&env, &layout)?;
         let manifest_log = ManifestLog::open(&env, layout.root(), identity.store_id)?;
         let manifest = Arc::clone(manifest_log.manifest());
@@ -51,7 +53,8 @@ impl Store {
         let (recovery, tail) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let acknowledged = manifest.acknowledged();
-        let state = State::new(manifest, tail, high_water, damage_of(&recovery, acknowledged), env.clock.now_us());
+        let damage = damage_of(&recovery, acknowledged).into_iter().chain(not_adopted).collect();
+        let state = State::new(manifest, tail, high_water, damage, env.clock.now_us());
         let due = Due { events: config.flush_events, bytes: config.tail_bytes, age_us: config.flush_interval_us };
         let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;

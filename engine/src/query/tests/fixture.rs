@@ -124,5 +124,5 @@ pub(super) fn write(path: &Path, rows: &[&Stored]) -> SourceFile {
 
 pub(super) fn source_file(path: PathBuf) -> SourceFile {
     let crc32 = crc32fast::hash(&fs::read(&path).unwrap());
-    SourceFile { path, crc32 }
+    SourceFile { path, crc32, is_adopted: false }
 }

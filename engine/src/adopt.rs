@@ -1,0 +1,110 @@
+//! A data directory of the original program becomes a store, where it is.
+//!
+//! ```text
+//! files are checked ─> ADOPTING ─> mallard.duckdb gets another name ─> bad files go to quarantine/
+//!          ─> STORE ─> a manifest of the good ones ─> no ADOPTING
+//! ```
+//! Whatever is cut off is begun again while `ADOPTING` is there: until it is gone no log exists and nothing was promised.
+//! Nothing is deleted. `mallard.duckdb` of the original may hold rows that an unclean stop left in it; they are not imported,
+//! which the log says. Its `.secret` is found where a secret is looked for anyway.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use mallard_compactor::{Adoption, Edit, LsnRange, Manifest, ManifestLog};
+use mallard_wal::Lsn;
+use mallard_wal::disk::{Disk, Env, durable};
+
+use crate::error::{Error, IoContext as _};
+use crate::identity::Identity;
+use crate::layout::Layout;
+
+const QUARANTINED: &str = "original-";
+
+/// Adopts the directory if it is the original's. What an operator must hear about: the files that were not adopted.
+pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<Vec<String>, Error> {
+    let (disk, root) = (env.disk.as_ref(), layout.root());
+    if !is_original(disk, layout)? {
+        return Ok(Vec::new());
+    }
+    // NOTE: before anything is touched. It refuses a store of this program that has lost its manifest.
+    let adoption = mallard_compactor::adopt(env, root)?;
+    if !exists(disk, &layout.adopting())? {
+        disk.create(&layout.adopting()).at(&layout.adopting())?;
+        disk.sync_dir(root).at(root)?;
+    }
+    set_database_aside(disk, layout)?;
+    for (path, reason) in &adoption.refused {
+        let name = format!("{QUARANTINED}{:08x}.parquet", crc32fast::hash(path.as_bytes()));
+        tracing::error!(file = path, reason, "not adopted: kept as quarantine/{name}");
+        durable::publish(disk, &root.join(path), &layout.quarantine().join(&name)).at(&root.join(path))?;
+    }
+    let refused = quarantined(disk, layout)?;
+    let identity = Identity::replace(env, layout)?;
+    ManifestLog::found(env, root, identity.store_id, &manifest(&adoption, refused.len() as u64)?)?;
+    durable::remove(disk, &layout.adopting()).at(root)?;
+    let (files, rows) = (adoption.files.len(), adoption.rows);
+    tracing::info!(files, events = rows, refused = refused.len(), "adopted the data directory of the original");
+    Ok(refused.into_iter().map(|name| format!("not adopted: quarantine/{name}")).collect())
+}
+
+/// An adoption that was cut off, or what the original leaves: files and no sign of this program.
+fn is_original(disk: &dyn Disk, layout: &Layout) -> Result<bool, Error> {
+    if exists(disk, &layout.adopting())? {
+        return Ok(true);
+    }
+    let is_ours =
+        exists(disk, &layout.store())? || has_entries(disk, &layout.wal())? || has_entries(disk, &layout.manifest())?;
+    Ok(!is_ours && (exists(disk, &layout.duckdb())? || has_entries(disk, &layout.events())?))
+}
+
+fn exists(disk: &dyn Disk, path: &Path) -> Result<bool, Error> {
+    match disk.open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).at(path),
+    }
+}
+
+fn has_entries(disk: &dyn Disk, folder: &Path) -> Result<bool, Error> {
+    Ok(!disk.list(folder).at(folder)?.is_empty())
+}
+
+/// The database and its log, under names that this program never writes.
+fn set_database_aside(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
+    let root = layout.root();
+    let with = |suffix: &str| root.join(format!("mallard.duckdb{suffix}"));
+    for (from, to) in [(with(""), with(".original")), (with(".wal"), with(".original.wal"))] {
+        if !exists(disk, &from)? || exists(disk, &to)? {
+            continue;
+        }
+        durable::publish(disk, &from, &to).at(&from)?;
+        tracing::warn!(
+            "{} is kept as {}: rows that an unclean stop of the original left in it are not imported",
+            from.display(),
+            to.display()
+        );
+    }
+    Ok(())
+}
+
+/// The files that this or an earlier, unfinished adoption has set aside.
+fn quarantined(disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
+    let entries = disk.list(&layout.quarantine()).at(&layout.quarantine())?;
+    let mut names: Vec<_> =
+        entries.into_iter().map(|entry| entry.name).filter(|name| name.starts_with(QUARANTINED)).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The state after an adoption: a position for each row, and one for each file that was refused, so that it is counted.
+fn manifest(adoption: &Adoption, refused: u64) -> Result<Manifest, Error> {
+    let (rows, last) = (adoption.rows, adoption.rows + refused);
+    let checkpoint = Edit {
+        add: adoption.files.clone(),
+        checkpoint: Some(Lsn::new(last)).filter(|lsn| *lsn > Lsn::ZERO),
+        quarantined: (refused > 0).then(|| LsnRange::new(Lsn::new(rows + 1), Lsn::new(last))).into_iter().collect(),
+        ..Edit::default()
+    };
+    Ok(Manifest::from_checkpoint(&checkpoint).map_err(mallard_compactor::Error::from)?)
+}

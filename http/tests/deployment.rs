@@ -1,0 +1,125 @@
+//! The deployment files against the binary: what they set is known and accepted, and what they promise about privacy and
+//! the platform's checks is in them. The image itself is tried by `scripts/image`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name)).unwrap()
+}
+
+/// The lines that say something.
+fn lines(name: &str) -> Vec<String> {
+    let text = file(name);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+/// What the binary says of these variables.
+fn check_config(variables: &[(String, String)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"));
+    let output = command.env_clear().envs(variables.iter().cloned()).arg("check-config").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn fly_has_the_block_of_the_guide_and_the_server_takes_all_of_it() {
+    let fly: toml::Table = file("fly.toml").parse().unwrap();
+    let env = fly["env"].as_table().unwrap();
+    let env: Vec<(String, String)> =
+        env.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+    let guide = [
+        ("MALLARD_CACHE_TTL", "300"),
+        ("MALLARD_DATA_DIR", "/data"),
+        ("MALLARD_FILTER_BOTS", "true"),
+        ("MALLARD_HOST", "0.0.0.0"),
+        ("MALLARD_LOGIN_LOCKOUT", "300"),
+        ("MALLARD_LOG_FORMAT", "json"),
+        ("MALLARD_MAX_LOGIN_ATTEMPTS", "5"),
+        ("MALLARD_PORT", "8080"),
+        ("MALLARD_RATE_LIMIT", "200"),
+        ("MALLARD_RETENTION_DAYS", "365"),
+        ("MALLARD_SECURE_COOKIES", "true"),
+        ("RUST_LOG", "mallard_metrics=info,tower_http=warn"),
+    ];
+    let mut sorted = env.clone();
+    sorted.sort();
+    assert!(sorted.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(guide), "{sorted:?}");
+
+    let said = check_config(&env);
+    assert!(!said.contains("unknown"), "{said}");
+    for (name, value) in &env {
+        assert!(said.contains(&format!("{name}=\"{value}\" (environment)")), "{name}: {said}");
+    }
+    let (service, check) = (&fly["http_service"], &fly["checks"]["health"]);
+    assert_eq!((service["internal_port"].as_integer(), check["port"].as_integer()), (Some(8080), Some(8080)));
+    assert_eq!((check["path"].as_str(), check["grace_period"].as_str()), (Some("/health/ready"), Some("10s")));
+    assert_eq!(fly["mounts"]["destination"].as_str(), Some("/data"));
+    assert_eq!(fly["vm"][0]["memory"].as_str(), Some("256mb"));
+    // The default of MALLARD_SHUTDOWN_TIMEOUT, and a little.
+    assert_eq!((fly["kill_signal"].as_str(), fly["kill_timeout"].as_str()), (Some("SIGTERM"), Some("35s")));
+}
+
+#[test]
+fn the_image_is_one_static_binary_that_checks_itself() {
+    let dockerfile = lines("Dockerfile");
+    let from: Vec<&String> = dockerfile.iter().filter(|line| line.starts_with("FROM ")).collect();
+    assert_eq!(from.last().unwrap().as_str(), "FROM scratch");
+    let last = dockerfile.iter().rposition(|line| line == "FROM scratch").unwrap();
+    assert!(dockerfile[..last].iter().any(|line| line.contains("--profile dist") && line.contains("+crt-static")));
+    let check = dockerfile.iter().find(|line| line.starts_with("HEALTHCHECK")).unwrap();
+    assert!(check.ends_with("CMD [\"/mallard-metrics\", \"healthcheck\"]"), "{check}");
+    // Root gives itself up: http/tests/privileges.rs.
+    assert!(!dockerfile[last..].iter().any(|line| line.starts_with("USER ") || line.starts_with("RUN ")));
+    for (path, _) in dockerfile.iter().filter_map(|line| line.strip_prefix("COPY ")?.split_once(' ')) {
+        assert!(path.starts_with("--from=") || path == "." || path.starts_with("dashboard"), "{path}");
+    }
+}
+
+#[test]
+fn the_toolchain_of_the_image_is_the_projects() {
+    let toolchain: toml::Table = file("rust-toolchain.toml").parse().unwrap();
+    let channel = toolchain["toolchain"]["channel"].as_str().unwrap();
+    let (minor, _patch) = channel.rsplit_once('.').unwrap();
+    assert!(file("Dockerfile").contains(&format!("FROM rust:{minor}-")), "{channel}");
+}
+
+#[test]
+fn the_shipped_proxy_writes_no_address_and_weakens_no_header() {
+    for line in lines("deploy/Caddyfile") {
+        let directive = line.split_whitespace().next().unwrap();
+        assert!(!["log", "header", "header_down", "trusted_proxies", "tls"].contains(&directive), "{line}");
+    }
+}
+
+#[test]
+fn compose_and_the_unit_set_only_variables_that_exist() {
+    let known = check_config(&[]);
+    for name in ["deploy/compose.yaml", "deploy/example.env", "deploy/mallard-metrics.service"] {
+        let text = lines(name).join("\n");
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            let is_variable = word.starts_with("MALLARD_");
+            assert!(!is_variable || known.contains(&format!("{word}=")), "{name}: {word}");
+        }
+    }
+    let unit = lines("deploy/mallard-metrics.service");
+    for line in ["Restart=always", "NoNewPrivileges=true", "CapabilityBoundingSet=", "TimeoutStopSec=35", "UMask=0077"]
+    {
+        assert!(unit.iter().any(|found| found == line), "{line}");
+    }
+}
