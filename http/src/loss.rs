@@ -37,7 +37,7 @@ pub(crate) async fn post(app: &App) -> Result<Response, ApiError> {
 
 /// Acknowledges the losses of a store that no server has open, and prints them.
 pub(crate) fn run(store: &Store, environment: &Environment) -> Result<(), Failure> {
-    let data_dir = store.existing_as_service(environment)?;
+    let data_dir = store.existing_as_owner(environment)?;
     let engine = Engine::open_existing(Config::new(data_dir), env::real())?;
     let losses = engine.acknowledge_loss()?;
     engine.close()?;

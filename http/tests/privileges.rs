@@ -95,6 +95,22 @@ fn a_server_that_was_started_as_root_gives_it_up_for_good_and_owns_its_files() {
 }
 
 #[test]
+fn a_directory_that_somebody_has_already_stays_theirs_whatever_root_does_beside_them() {
+    if !is_root() {
+        return;
+    }
+    let (data_dir, owner) = (tempfile::tempdir().unwrap(), 12_345);
+    std::os::unix::fs::chown(data_dir.path(), Some(owner), Some(owner)).unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    assert_eq!(status(&server, "Uid"), vec![owner.to_string(); 4]);
+    run(data_dir.path(), &["snapshot"]);
+    run(data_dir.path(), &["backup", "--to", "-"]);
+    let outside = tempfile::tempdir().unwrap();
+    run(data_dir.path(), &["backup", "--to", outside.path().join("copy").to_str().unwrap()]);
+    assert_eq!(owners_of(data_dir.path()), [owner]);
+}
+
+#[test]
 fn where_the_user_could_not_reach_its_files_the_server_starts_all_the_same() {
     if !is_root() {
         return;

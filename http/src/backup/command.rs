@@ -36,7 +36,7 @@ impl Store {
 impl Store {
     /// The data directory meant; started as root, this process becomes the user of the server, so that what it makes there
     /// is the server's.
-    pub(crate) fn existing_as_service(&self, environment: &Environment) -> Result<PathBuf, Failure> {
+    pub(crate) fn existing_as_owner(&self, environment: &Environment) -> Result<PathBuf, Failure> {
         let data_dir = self.data_dir(environment)?;
         // One that is missing is not made here: what needs it says that there is no store.
         if data_dir.exists() {
@@ -71,22 +71,25 @@ pub(crate) struct RestoreOptions {
 
 /// Takes a snapshot and prints its id.
 pub(crate) fn snapshot(store: &Store, environment: &Environment) -> Result<(), Failure> {
-    let data_dir = store.existing_as_service(environment)?;
+    let data_dir = store.existing_as_owner(environment)?;
     let snapshot = Snapshots::of(env::real(), &data_dir).take(&WITHOUT)?;
     say(&mut io::stdout(), &format!("{}\n", snapshot.id))?;
     tell(&format!("snapshot taken: {}", described(&snapshot.image)))
 }
 
-/// Writes a backup.
+/// Writes a backup. A stream needs no rights of root; a container may not even have left it those to write beside the server.
 pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Result<(), Failure> {
-    let data_dir = options.store.data_dir(environment)?;
+    let data_dir = match options.to.as_os_str() == "-" {
+        true => options.store.existing_as_owner(environment)?,
+        false => options.store.data_dir(environment)?,
+    };
     let place = Place::of(&options.to);
     let at = |source: io::Error| Failure::Store(Error::Io { path: options.to.clone(), source });
     let mut writing = Writing::begin(&place).map_err(at)?;
     let bar = progress::of_bytes("copying");
     let outcome = backup(&data_dir, &env::real(), &WITHOUT, writing.archive(), &mut progress::show(&bar));
     bar.finish_and_clear();
-    privileges::return_to_service(&data_dir)?;
+    privileges::return_to_owner(&data_dir)?;
     let outcome = outcome.map_err(Failure::from).and_then(|image| {
         writing.finish().map_err(at)?;
         Ok(image)
