@@ -102,7 +102,7 @@ fn close(engine: Engine) {
 fn question(site: &str) -> Question {
     let start = Timestamp::parse(&format!("{DAY}T00:00:00Z")).unwrap().micros();
     let span = Span { start_us: start, end_us: start + 86_400_000_000 };
-    Question { site: SiteId::parse(site).unwrap(), span, zone: TimeZone::UTC }
+    Question::new(SiteId::parse(site).unwrap(), span, TimeZone::UTC)
 }
 
 /// Visitors, pageviews and sessions of the day.
