@@ -135,9 +135,8 @@ fn refuse_percentage(metrics: &[Metric]) -> Result<(), ApiError> {
 fn interval(pairs: &Pairs<'_>) -> Result<Interval, ApiError> {
     match (value(pairs, "interval"), value(pairs, "period")) {
         (Some("day" | "date"), _) => Ok(Interval::Day),
-        (Some("month"), _) => Ok(Interval::Month),
+        (Some("month"), _) | (None, Some("6mo" | "12mo" | "year")) => Ok(Interval::Month),
         (Some(other), _) => Err(ApiError::bad_request(format!("Invalid interval: '{other}'. Use day or month."))),
-        (None, Some("6mo" | "12mo" | "year")) => Ok(Interval::Month),
         (None, _) => Ok(Interval::Day),
     }
 }
