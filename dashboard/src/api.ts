@@ -2,7 +2,8 @@
 //
 // A failed call throws an `ApiError` whose `kind` says what the page has to do about it.
 
-export type Dimension = 'pages' | 'sources' | 'browsers' | 'os' | 'devices' | 'countries';
+export type Dimension =
+  'pages' | 'sources' | 'browsers' | 'os' | 'devices' | 'countries' | 'entry_pages' | 'exit_pages';
 
 /** What a stats request is about; `period` counts unless both dates are given. */
 export interface Question {
@@ -35,6 +36,58 @@ export interface Row {
   value: string;
   visitors: number;
   pageviews: number;
+}
+
+/** A custom event, or a value of a property. */
+export interface EventRow extends Row {
+  events: number;
+  /** One sum for each currency, decimal text; never added up. */
+  revenue: { currency: string | null; amount: string }[];
+}
+
+export interface FunnelStep {
+  step: number;
+  label: string;
+  visitors: number;
+  /** From the step before. */
+  conversion_rate: number;
+  overall_conversion_rate: number;
+}
+
+export interface Cohort {
+  cohort_date: string;
+  cohort_size: number;
+  /** null: the week has not begun, or the identity cannot tell. */
+  retained: (number | null)[];
+  identity: 'user' | 'daily_visitor';
+}
+
+export interface NextPage {
+  next_page: string;
+  visitors: number;
+}
+
+export interface Journeys {
+  visits: number;
+  steps: { step: number; reached: number; dropped: number }[];
+  paths: { pages: string[]; visits: number }[];
+  other: number;
+}
+
+export interface Goal {
+  id: number;
+  name: string;
+  conversions: number;
+  unique_conversions: number;
+  conversion_rate: number;
+  revenue: { currency: string | null; amount: string }[];
+}
+
+export interface Realtime {
+  visitors: number;
+  pageviews: number;
+  events: number;
+  minutes: Bucket[];
 }
 
 export interface Site {
@@ -96,15 +149,60 @@ export const timeseries = (question: Question, signal: AbortSignal) =>
 export const breakdown = (question: Question, of: Dimension, limit: number, signal: AbortSignal) =>
   stats<Row[]>(`breakdown/${of}`, question, { limit: String(limit) }, signal);
 
-async function stats<T>(
+export const events = (question: Question, limit: number, signal: AbortSignal) =>
+  stats<EventRow[]>('breakdown/events', question, { limit: String(limit) }, signal);
+
+export const funnel = (question: Question, steps: string, window: string, signal: AbortSignal) =>
+  stats<FunnelStep[]>('funnel', question, { steps, window }, signal);
+
+export const retention = (question: Question, weeks: number, signal: AbortSignal) =>
+  stats<Cohort[]>('retention', question, { weeks: String(weeks) }, signal);
+
+export const flow = (question: Question, page: string, signal: AbortSignal) =>
+  stats<NextPage[]>('flow', question, { page }, signal);
+
+export const journeys = (
+  question: Question,
+  from: string,
+  direction: 'after' | 'before',
+  signal: AbortSignal,
+) => stats<Journeys>('journeys', question, { from, direction }, signal);
+
+export const goals = (question: Question, signal: AbortSignal) =>
+  stats<Goal[]>('goals', question, {}, signal);
+
+/** Changes the goals of a site. */
+export const goalList = {
+  add: (site: string, kind: 'page' | 'event', about: string) =>
+    post(`/api/sites/${encodeURIComponent(site)}/goals`, { [kind]: about }),
+  remove: async (site: string, id: number) => {
+    await finish(await call(`/api/sites/${encodeURIComponent(site)}/goals/${id}`, { method: 'DELETE' }));
+  },
+};
+
+export const realtime = (question: Question, signal: AbortSignal) =>
+  stats<Realtime>('realtime', question, {}, signal);
+
+/** Where a file of the range is found. */
+export const exportAddress = (question: Question, kind: 'daily' | 'events', format: 'csv' | 'json') =>
+  address('export', question, { kind, format });
+
+function address(
   report: string,
   { site, period, from, to }: Question,
   extra: Record<string, string>,
+): string {
+  const range = from && to ? { start_date: from, end_date: to } : { period };
+  return `/api/stats/${report}?${new URLSearchParams({ site_id: site, ...range, ...extra })}`;
+}
+
+async function stats<T>(
+  report: string,
+  question: Question,
+  extra: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Answer<T>> {
-  const range = from && to ? { start_date: from, end_date: to } : { period };
-  const query = new URLSearchParams({ site_id: site, ...range, ...extra });
-  const response = await patient(`/api/stats/${report}?${query}`, { signal });
+  const response = await patient(address(report, question, extra), { signal });
   return { value: (await response.json()) as T, incomplete: response.headers.get('x-mallard-incomplete') };
 }
 

@@ -11,11 +11,13 @@ use mallard_wal::disk::Env;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::{AppendError, Error, IoContext as _};
+use crate::export::Export;
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{
-    self, Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport,
-    Group, Interval, Key, MainReport, QueryError, Question,
+    self, Answer, BreakdownRow, Bucket, CacheFigures, Cohort, DailyRow, Deadline, Dimension, Duck, FlowRow, Funnel,
+    FunnelReport, FunnelStep, GoalReport, GoalRow, Group, Grouping, Interval, Journey, Journeys, Key, MainReport,
+    QueryError, Question, Realtime, ValueRow,
 };
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};
@@ -138,6 +140,76 @@ impl Engine {
     /// Figures by any combination of values: a group for each that occurs, in the order of time.
     pub fn groups(&self, question: &Question, keys: &[Key]) -> Result<Answer<Vec<Group>>, QueryError> {
         self.ask(question, |view, deadline| query::groups(&self.duck, view, question, keys, deadline))
+    }
+
+    /// The `limit` most frequent names of custom events, or values of a property, with their revenue.
+    pub fn values(
+        &self,
+        question: &Question,
+        grouping: &Grouping,
+        limit: usize,
+    ) -> Result<Answer<Vec<ValueRow>>, QueryError> {
+        self.ask(question, |view, deadline| query::values(&self.duck, view, question, grouping, limit, deadline))
+    }
+
+    /// The pages that visits saw before or after a page or an event: the `limit` most frequent paths, and of each step the
+    /// `limit` most frequent pages.
+    pub fn journeys(
+        &self,
+        question: &Question,
+        journey: &Journey,
+        limit: usize,
+    ) -> Result<Answer<Journeys>, QueryError> {
+        self.ask(question, |view, deadline| query::journeys(&self.duck, view, question, journey, limit, deadline))
+    }
+
+    /// How goals were met, all in one pass.
+    pub fn goals(&self, question: &Question, goals: &[FunnelStep]) -> Result<Answer<GoalReport>, QueryError> {
+        self.ask(question, |view, deadline| query::goals(&self.duck, view, question, goals, deadline))
+    }
+
+    /// How a goal was met under the `limit` values of a dimension with most converted visitors.
+    pub fn goal_by(
+        &self,
+        question: &Question,
+        goal: &FunnelStep,
+        dimension: Dimension,
+        limit: usize,
+    ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
+        self.ask(question, |view, deadline| {
+            query::goal_by(&self.duck, view, question, goal, dimension, limit, deadline)
+        })
+    }
+
+    /// The figures of `present` and the minutes of `recent`, both of one moment and one site.
+    pub fn realtime(&self, present: &Question, recent: &Question) -> Result<Answer<Realtime>, QueryError> {
+        self.ask(present, |view, deadline| {
+            let figures = query::main(&self.duck, view, present, deadline)?;
+            let minutes = query::timeseries(&self.duck, view, recent, Interval::Minute, deadline)?;
+            let value = Realtime { figures: figures.value, minutes: minutes.value };
+            Ok(Answer { value, as_of: minutes.as_of, incomplete: minutes.incomplete })
+        })
+    }
+
+    /// Every local day of the span in one line.
+    pub fn daily(&self, question: &Question) -> Result<Answer<Vec<DailyRow>>, QueryError> {
+        self.ask(question, |view, deadline| query::daily(&self.duck, view, question, deadline))
+    }
+
+    /// The present moment of the question's site, for [`Engine::send`]. Reads no file.
+    pub fn export(&self, question: Question) -> Result<Export, QueryError> {
+        Export::new(self.store.view(&question.site), question)
+    }
+
+    /// Hands every event of an export to `take`, in the order (timestamp, lsn), until it answers `false`. One day may take
+    /// [`Export::DAY_TIMEOUT_US`]. A file that turns out to be damaged ends the export with an error; the next one leaves
+    /// it out and says so.
+    pub fn send(&self, export: &Export, take: &mut dyn FnMut(&Stored) -> bool) -> Result<(), QueryError> {
+        let sent = query::raw(&self.duck, export.view(), export.question(), Export::DAY_TIMEOUT_US, take);
+        if let Err(QueryError::Damaged { file, reason }) = &sent {
+            self.store.suspect(file, reason);
+        }
+        sent
     }
 
     /// Answers from what can be read: a file that turns out to be damaged is left out, and the answer says so.

@@ -22,6 +22,7 @@ mod config;
 mod control;
 mod engine;
 mod error;
+mod export;
 mod identity;
 mod layout;
 mod maintenance;
@@ -39,6 +40,7 @@ pub use config::Config;
 pub use control::Control;
 pub use engine::Engine;
 pub use error::{AppendError, Error, ReceiptError};
+pub use export::Export;
 pub use jiff::tz::TimeZone;
 pub use layout::Layout;
 pub use maintenance::Maintenance;
@@ -46,9 +48,10 @@ pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
 pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
-    Answer, BreakdownRow, Bucket, CacheFigures, Cohort, Dimension, Figures, Filter, FilterError, FlowRow, Funnel,
-    FunnelReport, FunnelStep, Group, Identity, Interval, Key, MainReport, QueryConfig, QueryError, Question, Span,
-    Subject, Term,
+    Answer, BreakdownRow, Bucket, CacheFigures, Cohort, DailyRow, Dimension, Direction, Figures, Filter, FilterError,
+    FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Identity, Interval,
+    Journey, Journeys, Key, MainReport, PathRow, Position, QueryConfig, QueryError, Question, Realtime, Revenue, Span,
+    Subject, Term, ValueRow,
 };
 pub use receipt::Receipt;
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};

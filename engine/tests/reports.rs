@@ -21,8 +21,8 @@ use std::vec;
 
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
-    Answer, Config, Dimension, Engine, Funnel, FunnelStep, Interval, Maintenance, QueryError, Question, Receipt,
-    SiteSummary, Span, Step, TimeZone,
+    Answer, Config, Dimension, Engine, Funnel, FunnelStep, Grouping, Interval, Maintenance, QueryError, Question,
+    Receipt, SiteSummary, Span, Step, TimeZone,
 };
 use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
@@ -254,8 +254,25 @@ impl Lab {
             self.compare(engine.flow(question, "/", 10), oracle.flow("/", 10), &format!("flow {when}"));
             let retention = oracle.retention(&self.stored, 3, true, self.clock.now_us());
             self.compare(engine.retention(question, 3, true), retention, &format!("retention {when}"));
+            let (daily, names) = (oracle.daily(), oracle.values_by(&Grouping::Name, 100));
+            self.compare(engine.daily(question), daily, &format!("daily {when}"));
+            self.compare(engine.values(question, &Grouping::Name, 100), names, &format!("names {when}"));
+            self.check_export(question, when);
         }
-        self.counts.reports += self.questions.len() * 3;
+        self.counts.reports += self.questions.len() * 6;
+    }
+
+    /// Compares an export of all events.
+    fn check_export(&self, question: &Question, when: &str) {
+        let mut sent = Vec::new();
+        let export = self.engine().export(question.clone()).unwrap();
+        let mut take = |row: &Stored| {
+            sent.push(row.clone());
+            true
+        };
+        self.engine().send(&export, &mut take).unwrap();
+        assert_eq!(export.as_of(), self.stored.len() as u64);
+        assert_eq!(sent, support::values::rows_inside(&self.stored, question), "export {when}, seed {}", self.seed);
     }
 
     /// Compares the two reports that every dashboard begins with.

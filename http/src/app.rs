@@ -10,6 +10,7 @@ use mallard_event::Timestamp;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::enrich::Enricher;
+use crate::goals::Goals;
 use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
@@ -41,8 +42,12 @@ pub struct App {
     pub sites: Arc<SiteSettings>,
     /// How a payload becomes an event.
     pub enrich: Enricher,
+    /// What sites want their visitors to do.
+    pub(crate) goals: Goals,
     /// How many queries run.
     pub queries: Gate,
+    /// How many exports of events run. One may keep a connection to DuckDB for as long as a client reads.
+    pub(crate) exports: Gate,
     /// Whether the server is stopping.
     pub stop: Stop,
 }

@@ -25,6 +25,7 @@ pub mod enrich;
 pub mod error;
 mod exit;
 mod files;
+mod goals;
 mod health;
 mod healthcheck;
 mod ingest;

@@ -1,15 +1,71 @@
-//! Answers: the few shapes a handler returns. What every answer carries (security headers, request id, CORS, gzip) is
+//! Answers: the few shapes a handler returns, their bodies whole or streamed. What every answer carries (security headers, request id, CORS, gzip) is
 //! added in one place, [`crate::server::envelope`]; handlers do not repeat it.
 
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response as HttpResponse, StatusCode};
 use serde::Serialize;
+use tokio::sync::mpsc::Receiver;
 
 use crate::error::ApiError;
 
-/// What a handler returns. Bodies are whole: nothing is streamed yet.
-pub type Response = HttpResponse<Bytes>;
+/// What a handler returns.
+pub type Response = HttpResponse<Body>;
+
+/// What an answer consists of.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it.
+    Whole(Bytes),
+    /// Piece by piece, as it is made. The stream ends when its sender is dropped; whoever makes it learns by the closed
+    /// channel that the client has gone.
+    Stream(Receiver<Result<Bytes, Broken>>),
+}
+
+/// The rest of a streamed answer will not come. The connection ends without the end of the answer, so that no client
+/// takes a part for the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off")]
+pub struct Broken;
+
+impl Body {
+    /// The bytes of a whole body; nothing of a stream.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Stream(_) => &[],
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// Content type of JSON.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -33,8 +89,17 @@ pub fn body(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes
     response
 }
 
+/// 200 with a body that is still being made.
+pub fn stream(content_type: HeaderValue, pieces: Receiver<Result<Bytes, Broken>>) -> Response {
+    let mut response = empty(StatusCode::OK);
+    *response.body_mut() = Body::Stream(pieces);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
 fn with_body(status: StatusCode, body: Bytes) -> Response {
-    let mut response = HttpResponse::new(body);
+    let mut response = HttpResponse::new(Body::Whole(body));
     *response.status_mut() = status;
     // Room for what the envelope adds: growing means to hash everything again.
     response.headers_mut().reserve(HEADERS_USUAL);
@@ -51,5 +116,12 @@ pub fn json(value: &impl Serialize) -> Result<Response, ApiError> {
     let bytes = serde_json::to_vec(value).map_err(ApiError::internal)?;
     let mut response = body(StatusCode::OK, JSON, bytes);
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    Ok(response)
+}
+
+/// The same answer, to be kept as a file of this name.
+pub fn as_file(mut response: Response, name: &'static str) -> Result<Response, ApiError> {
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(ApiError::internal)?;
+    response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     Ok(response)
 }

@@ -6,12 +6,14 @@
 //! | GET /api/event | anyone, from any page; no HEAD: it must not count | [`ingest::pixel`] |
 //! | POST /api/events | who has a key with scope Ingest or Admin | [`ingest::batch`] |
 //! | POST /api/auth/{setup, login, logout}, GET /api/auth/status | anyone | [`auth::handlers`] |
-//! | GET /api/stats/{main, timeseries, sessions, funnel, sequences, flow, retention} | readers | [`stats`] |
+//! | GET /api/stats/{main, timeseries, sessions, funnel, sequences, flow, retention, journeys, realtime, export} | readers | [`stats`] |
 //! | GET /api/stats/breakdown/{dimension} | readers | [`stats`] |
 //! | POST /api/v2/query, GET /api/v1/stats/{realtime/visitors, aggregate, timeseries, breakdown} | readers | [`plausible`] |
+//! | GET /api/stats/goals, /api/stats/goals/{id}/{dimension} | readers | [`stats`] |
 //! | GET /api/sites | readers; a restricted key sees its sites | [`sites`] |
 //! | PUT /api/sites/{site_id} | operators of the site | [`sites`] |
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
+//! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /api/openapi.json | anyone | [`openapi`] |
@@ -32,7 +34,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, backup, files, health, ingest, loss, metrics, openapi, plausible, sites, stats};
+use crate::{auth, backup, files, goals, health, ingest, loss, metrics, openapi, plausible, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +87,15 @@ enum Handler<'a> {
     Aggregate,
     V1Timeseries,
     V1Breakdown,
+    Journeys,
+    Realtime,
+    Export,
+    GoalReport,
+    GoalBy(&'a str, &'a str),
+    Goals(&'a str),
+    AddGoal(&'a str),
+    ReplaceGoal(&'a str, &'a str),
+    RemoveGoal(&'a str, &'a str),
     Sites,
     ChangeSite(&'a str),
     CreateKey,
@@ -143,6 +154,25 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         }
         (&Method::GET, ["api", "v1", "stats", "breakdown"]) => {
             ("v1_breakdown", Readers, DashboardOrigin, Handler::V1Breakdown)
+        }
+        (&Method::GET, ["api", "stats", "journeys"]) => ("journeys", Readers, DashboardOrigin, Handler::Journeys),
+        (&Method::GET, ["api", "stats", "realtime"]) => ("realtime", Readers, DashboardOrigin, Handler::Realtime),
+        (&Method::GET, ["api", "stats", "export"]) => ("export", Readers, DashboardOrigin, Handler::Export),
+        (&Method::GET, ["api", "stats", "goals"]) => ("goal_report", Readers, DashboardOrigin, Handler::GoalReport),
+        (&Method::GET, ["api", "stats", "goals", id, dimension]) => {
+            ("goal_by", Readers, DashboardOrigin, Handler::GoalBy(id, dimension))
+        }
+        (&Method::GET, ["api", "sites", site, "goals"]) => {
+            ("goals", ListReaders, DashboardOrigin, Handler::Goals(site))
+        }
+        (&Method::POST, ["api", "sites", site, "goals"]) => {
+            ("add_goal", OperatorsOf(site), DashboardOrigin, Handler::AddGoal(site))
+        }
+        (&Method::PUT, ["api", "sites", site, "goals", id]) => {
+            ("replace_goal", OperatorsOf(site), DashboardOrigin, Handler::ReplaceGoal(site, id))
+        }
+        (&Method::DELETE, ["api", "sites", site, "goals", id]) => {
+            ("remove_goal", OperatorsOf(site), DashboardOrigin, Handler::RemoveGoal(site, id))
         }
         (&Method::GET, ["api", "sites"]) => ("sites", ListReaders, DashboardOrigin, Handler::Sites),
         (&Method::POST, ["api", "keys"]) => ("create_key", Operators, DashboardOrigin, Handler::CreateKey),
@@ -221,6 +251,15 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Aggregate => plausible::v1::aggregate(app, &request).await,
         Handler::V1Timeseries => plausible::v1::timeseries(app, &request).await,
         Handler::V1Breakdown => plausible::v1::breakdown(app, &request).await,
+        Handler::Journeys => stats::journeys::get(app, &request).await,
+        Handler::Realtime => stats::realtime::get(app, &request).await,
+        Handler::Export => stats::export::get(app, &request).await,
+        Handler::GoalReport => stats::goals::get(app, &request).await,
+        Handler::GoalBy(id, dimension) => stats::goals::by(app, &request, id, dimension).await,
+        Handler::Goals(site) => goals::list(app, principal.as_ref(), site),
+        Handler::AddGoal(site) => goals::add(app, request, site).await,
+        Handler::ReplaceGoal(site, id) => goals::replace(app, request, site, id).await,
+        Handler::RemoveGoal(site, id) => goals::remove(app, site, id).await,
         Handler::Sites => sites::get(app, principal.as_ref()),
         Handler::ChangeSite(site) => sites::put(app, request, site).await,
         Handler::CreateKey => keys::api::create(app, request).await,
@@ -311,7 +350,7 @@ mod tests {
     }
 
     /// Every path of the table that does not depend on the built dashboard.
-    const GET_PATHS: [&str; 20] = [
+    const GET_PATHS: [&str; 23] = [
         "/api/auth/status",
         "/api/stats/main",
         "/api/stats/timeseries",
@@ -321,6 +360,9 @@ mod tests {
         "/api/stats/sequences",
         "/api/stats/flow",
         "/api/stats/retention",
+        "/api/stats/journeys",
+        "/api/stats/realtime",
+        "/api/stats/export",
         "/api/sites",
         "/api/keys",
         "/health",

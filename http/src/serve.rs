@@ -27,6 +27,7 @@ use crate::auth::documents::Documents;
 use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
 use crate::exit::Failure;
+use crate::goals::Goals;
 use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
@@ -38,6 +39,8 @@ use crate::stats::gate::Gate;
 use crate::{backup, logging, memory, privileges};
 
 /// Threads that may block: as many queries as the largest gate, password hashes, closing the store.
+/// Exports of events at a time.
+const EXPORTS_MAX: usize = 1;
 const BLOCKING_THREADS_MAX: usize = 64;
 /// Their stacks, and how long an idle one is kept: memory is scarcer than the time to start one.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -156,13 +159,16 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     let unreadable = |error: &dyn std::error::Error| Failure::Documents(error.to_string());
     let sites = SiteSettings::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);
+    let goals = Goals::open(&*documents).map_err(|error| unreadable(&error))?;
     Ok(App {
+        goals,
         auth: Auth::open(&config, documents, Arc::clone(entropy)).map_err(|error| unreadable(&error))?,
         enrich: enrich.map_err(|error| unreadable(&error))?,
         metrics: Metrics::default(),
         rates: Rates::new(config.rate_limit_per_site, config.rate_limit_per_client),
         sites: Arc::new(sites),
         queries: Gate::new(config.max_concurrent_queries),
+        exports: Gate::new(EXPORTS_MAX),
         engine,
         receipts: Relay::default(),
         nudge: Nudge::default(),

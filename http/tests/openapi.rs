@@ -116,7 +116,7 @@ fn ask_every_get(document: &Document, session: &Session<'_>) -> usize {
         let values = values_of(document, &item["get"], "dimension");
         let values = if values.is_empty() { vec![String::new()] } else { values };
         for value in values {
-            let concrete = path.replace("{dimension}", &value);
+            let concrete = path.replace("{dimension}", &value).replace("{site_id}", SITE).replace("{id}", "1");
             assert!(!concrete.contains('{'), "{path}: this test knows no value for its parameters");
             for (number, query) in queries_of(path).iter().enumerate() {
                 let answer = session.get(&format!("{concrete}{query}"));
@@ -135,13 +135,25 @@ fn queries_of(path: &str) -> &'static [&'static str] {
         "/api/stats/funnel" | "/api/stats/sequences" => {
             &["?site_id=a.example&steps=page:/one,event:Purchase", "?site_id=a.example&steps=x", "?site_id=a.example"]
         }
+        "/api/stats/journeys" => &[
+            "?site_id=a.example&from=page:/one",
+            "?site_id=a.example&from=event:Purchase&direction=before&depth=10",
+            "?site_id=a.example",
+        ],
+        "/api/stats/export" => &[
+            "?site_id=a.example",
+            "?site_id=a.example&format=json",
+            "?site_id=a.example&kind=events",
+            "?site_id=a.example&kind=events&format=json",
+            "?site_id=a.example&kind=all",
+        ],
         "/api/stats/flow" => &["?site_id=a.example&page=/one", "?site_id=a.example&page=/one&limit=1001"],
         "/api/stats/retention" => &["?site_id=a.example&period=90d", "?site_id=a.example&weeks=53"],
         "/api/v1/stats/breakdown" => &["?site_id=a.example&property=visit:source", "?site_id=a.example"],
         "/api/v1/stats/realtime/visitors" => &["?site_id=a.example", "?site_id=a/b"],
         path if path.starts_with("/api/v1/stats/") => &["?site_id=a.example", "?site_id=a.example&metrics=x"],
         path if path.starts_with("/api/stats/") => &[
-            "?site_id=a.example",
+            "?site_id=a.example&key=plan",
             "?site_id=a.example&period=day",
             "?site_id=none.example&period=realtime",
             "?site_id=a/b",
@@ -167,6 +179,9 @@ fn every_answer_is_one_that_the_document_describes() {
     assert_eq!(document.0["info"]["version"], env!("CARGO_PKG_VERSION"));
     store_events(&server);
     let session = server.log_in();
+    let made = session.send("POST", "/api/sites/a.example/goals", &json!({ "event": "Purchase" }));
+    document.check("POST", "/api/sites/{site_id}/goals", &made);
+    assert_eq!(made.status, 201);
     let taken = session.post("/api/store/snapshots", Some("http://localhost"));
     document.check("POST", "/api/store/snapshots", &taken);
     assert_eq!(taken.status, 201);

@@ -63,7 +63,7 @@ interface TableProps {
   visitors: number | null;
 }
 
-function RowTable({ rows, dimension, visitors }: TableProps) {
+export function RowTable({ rows, dimension, visitors }: TableProps) {
   return (
     <table>
       <thead>

@@ -4,6 +4,7 @@ import { useQuery } from '../state/query';
 import type { Scheme } from '../state/theme';
 import { DIMENSIONS, questionOf, type Navigation } from '../state/url';
 import { Details } from './details';
+import { Explore } from './explore';
 import { Notice } from './notice';
 import { Overview } from './overview';
 import { Panel } from './panel';
@@ -49,6 +50,7 @@ export function Report({ site, scheme, view, go }: Props) {
         ))}
       </div>
       {view.details && <Details dimension={view.details} {...shared} onClose={() => go({ details: null })} />}
+      <Explore question={question} questionKey={key} view={view} go={go} />
       <footer class="footnote">
         Visitors of more than one day are the sum of each day's visitors: their ids change at 00:00 UTC, so
         that nobody can be followed from one day to the next. Times are in {site.timezone ?? 'UTC'}.

@@ -18,9 +18,19 @@ export interface View {
   metric: Metric;
   /** The panel whose full list is open. */
   details: Dimension | null;
+  /** The report below the panels. */
+  explore: Explore;
+  /** The steps of the funnel, as the server reads them; empty for none. */
+  steps: string;
+  /** The page whose visitors are followed; empty for none. */
+  page: string;
   /** The form for a new site is open. */
   adding: boolean;
 }
+
+export const EXPLORES = ['events', 'goals', 'pages', 'funnel', 'retention', 'flow', 'realtime'] as const;
+
+export type Explore = (typeof EXPLORES)[number];
 
 export const DIMENSIONS: readonly Dimension[] = [
   'pages',
@@ -45,6 +55,9 @@ export function parseView(search: string): View {
     to: custom ? to : null,
     metric: query.get('metric') === 'pageviews' ? 'pageviews' : 'visitors',
     details: DIMENSIONS.find((dimension) => dimension === query.get('details')) ?? null,
+    explore: EXPLORES.find((one) => one === query.get('explore')) ?? EXPLORES[0],
+    steps: query.get('steps') ?? '',
+    page: query.get('page') ?? '',
     adding: query.has('new'),
   };
 }
@@ -59,6 +72,9 @@ export function formatView(view: View): string {
   }
   if (view.metric !== 'visitors') query.set('metric', view.metric);
   if (view.details) query.set('details', view.details);
+  if (view.explore !== EXPLORES[0]) query.set('explore', view.explore);
+  if (view.steps) query.set('steps', view.steps);
+  if (view.page) query.set('page', view.page);
   if (view.adding) query.set('new', '');
   const text = query.toString();
   return text ? `?${text}` : '';

@@ -39,3 +39,13 @@ export function duration(seconds: number | null): string {
   if (total < 3600) return `${Math.floor(total / 60)}m ${two(total % 60)}s`;
   return `${Math.floor(total / 3600)}h ${two(Math.floor((total % 3600) / 60))}m`;
 }
+
+/** An exact sum of money: `1,234.5 EUR`. The text is not read as a float, which could not hold it. */
+export function money({ currency, amount }: { currency: string | null; amount: string }): string {
+  const [whole = '0', decimals = ''] = amount.split('.');
+  const sign = whole.startsWith('-') ? '-' : '';
+  const cents = decimals.replace(/0{1,2}$/, '');
+  return `${sign}${exactBig(whole.replace('-', ''))}${cents && `.${cents}`} ${currency ?? ''}`.trim();
+}
+
+const exactBig = (digits: string) => whole.format(BigInt(digits));

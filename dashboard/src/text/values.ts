@@ -10,6 +10,8 @@ export const TITLES: Record<Dimension, string> = {
   os: 'Operating systems',
   devices: 'Devices',
   countries: 'Countries',
+  entry_pages: 'Entry pages',
+  exit_pages: 'Exit pages',
 };
 
 const DEVICES: Record<string, string> = { desktop: 'Desktop', tablet: 'Tablet', mobile: 'Mobile' };

@@ -10,6 +10,21 @@ const FOLDER = join(import.meta.dirname, '../screenshots');
 
 const SCREENS = {
   dashboard: { wait: complete },
+  ...Object.fromEntries(
+    ['events', 'goals', 'pages', 'funnel', 'retention', 'flow', 'realtime'].map((tab) => [
+      `explore-${tab}`,
+      {
+        path: `/?explore=${tab}&steps=page:/,page:/pricing,event:Signup`,
+        state: { identity: 'user' },
+        wait: async (page) => {
+          await complete(page);
+          const report = page.locator('#explore-report');
+          await report.locator('table, ol').first().waitFor();
+          await report.scrollIntoViewIfNeeded();
+        },
+      },
+    ]),
+  ),
   'first-event': {
     path: '/?site=example.com',
     state: { sites: [] },

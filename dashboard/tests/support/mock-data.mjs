@@ -156,6 +156,112 @@ export function breakdown(dimension, query, now) {
     .slice(0, limit);
 }
 
+SHARES.entry_pages = SHARES.pages;
+SHARES.exit_pages = SHARES.pages;
+
+export function events(query, now) {
+  const { unique_visitors: visitors } = main(query, now);
+  const row = (value, share, revenue) => ({
+    value,
+    visitors: Math.round(visitors * share),
+    pageviews: 0,
+    events: Math.round(visitors * share * 1.2),
+    revenue,
+  });
+  return [
+    row('Signup', 0.06, []),
+    row('Purchase', 0.012, [
+      { currency: 'EUR', amount: '12345.5000' },
+      { currency: 'USD', amount: '980.2500' },
+    ]),
+    row('Download', 0.008, []),
+  ];
+}
+
+export function funnel(query, now) {
+  const first = Math.round(main(query, now).unique_visitors * 0.48);
+  let before = first;
+  return query
+    .get('steps')
+    .split(',')
+    .map((label, i) => {
+      const visitors = Math.round(first * 0.42 ** i);
+      const line = {
+        step: i + 1,
+        label,
+        visitors,
+        conversion_rate: visitors / Math.max(before, 1),
+        overall_conversion_rate: visitors / Math.max(first, 1),
+      };
+      before = visitors;
+      return line;
+    });
+}
+
+export function retention(query, now, identity) {
+  const weeks = Number(query.get('weeks'));
+  const monday = now - ((Math.floor(now / DAY_MS) + 3) % 7) * DAY_MS;
+  return Array.from({ length: 5 }, (_, i) => {
+    const size = 900 + i * 40;
+    const retained = Array.from({ length: weeks }, (_, week) => {
+      if (week > 4 - i || (week > 0 && identity !== 'user')) return null;
+      return week === 0 ? size : Math.round(size * 0.4 * 0.8 ** week);
+    });
+    return {
+      cohort_date: dateOf(monday - (4 - i) * 7 * DAY_MS),
+      cohort_size: size,
+      retained,
+      retained_any: retained.map((count) => count && count > 0),
+      identity,
+    };
+  });
+}
+
+export function flow(query, now) {
+  return breakdown('pages', query, now)
+    .filter((row) => row.value !== query.get('page'))
+    .map((row) => ({ next_page: row.value, visitors: Math.round(row.visitors * 0.2) }));
+}
+
+export function journeys(query, now) {
+  const { unique_visitors: visits } = main(query, now);
+  const share = (part) => Math.round(visits * part);
+  return {
+    visits,
+    steps: [
+      { step: 1, reached: share(0.6), dropped: visits - share(0.6), pages: [], other: 0 },
+      { step: 2, reached: share(0.3), dropped: share(0.6) - share(0.3), pages: [], other: 0 },
+    ],
+    paths: [
+      { pages: [], visits: share(0.4) },
+      { pages: ['/pricing'], visits: share(0.3) },
+      { pages: ['/docs/getting-started', '/docs/api/events'], visits: share(0.2) },
+    ],
+    other: visits - share(0.4) - share(0.3) - share(0.2),
+  };
+}
+
+export function goals(list, query, now) {
+  const { unique_visitors: visitors } = main(query, now);
+  return list.map(({ id, name }) => ({
+    id,
+    name,
+    conversions: Math.round(visitors * 0.07),
+    unique_conversions: Math.round(visitors * 0.06),
+    conversion_rate: 0.06,
+    revenue: [],
+  }));
+}
+
+export function realtime(now) {
+  const last = now - (now % 60_000);
+  const series = Array.from({ length: 30 }, (_, i) => {
+    const at = last - (29 - i) * 60_000;
+    return bucket(iso(at).slice(0, 16).replace('T', ' '), at, (i * 7) % 11);
+  });
+  return { visitors: 23, pageviews: 61, events: 4, visits: 24, minutes: series };
+}
+
 export const SITES = [
   site('mallard.example', 'Europe/Berlin', 184_233),
   site('docs.mallard.example', null, 20_441),

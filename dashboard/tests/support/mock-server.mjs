@@ -35,6 +35,9 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     /** Reports that answer 500, as in `breakdown/sources`. */
     failing: new Set(),
     incomplete: null,
+    goals: [{ id: 1, name: 'Signup' }],
+    /** Over whose identity retention is: `user` or `daily_visitor`. */
+    identity: 'daily_visitor',
     /** Answers that are held back until this promise settles. */
     hold: Promise.resolve(),
     /** Requests for reports so far. */
@@ -52,6 +55,7 @@ async function answer(state, request, response) {
   if (pathname === '/health/ready')
     return text(response, state.ready ? 200 : 503, state.ready ? 'ready' : 'no');
   if (pathname.startsWith('/api/auth/')) return authenticate(state, pathname, body, response);
+  if (pathname.startsWith('/api/sites/')) return changeGoals(state, request.method, pathname, body, response);
   if (pathname.startsWith('/api/')) return report(state, pathname, searchParams, response);
   return file(pathname, response);
 }
@@ -75,6 +79,17 @@ function authenticate(state, pathname, body, response) {
   }
 }
 
+function changeGoals(state, method, pathname, body, response) {
+  if (method === 'DELETE') {
+    const id = Number(pathname.split('/').at(-1));
+    state.goals = state.goals.filter((goal) => goal.id !== id);
+    return json(response, 200, { status: 'removed' });
+  }
+  const goal = { id: state.goals.length + 1, name: body.page ?? body.event };
+  state.goals.push(goal);
+  return json(response, 201, goal);
+}
+
 async function report(state, pathname, query, response) {
   const name = pathname.replace(/^\/api\/(stats\/)?/, '');
   state.asked.push(`${name}?${query}`);
@@ -94,6 +109,13 @@ function reportOf(state, name, query) {
   if (name === 'sites') return state.sites;
   if (name === 'main') return data.main(query, state.now);
   if (name === 'timeseries') return data.timeseries(query, state.now);
+  if (name === 'breakdown/events') return data.events(query, state.now);
+  if (name === 'funnel') return data.funnel(query, state.now);
+  if (name === 'retention') return data.retention(query, state.now, state.identity);
+  if (name === 'flow') return data.flow(query, state.now);
+  if (name === 'journeys') return data.journeys(query, state.now);
+  if (name === 'goals') return data.goals(state.goals, query, state.now);
+  if (name === 'realtime') return data.realtime(state.now);
   return data.breakdown(name.replace('breakdown/', ''), query, state.now);
 }
 

@@ -10,6 +10,9 @@ describe('the address', () => {
       to: '2026-01-31',
       metric: 'pageviews',
       details: 'pages',
+      explore: 'funnel',
+      steps: 'page:/,event:sign up',
+      page: '/pricing',
       adding: false,
     };
     expect(parseView(formatView(view))).toEqual(view);

@@ -6,7 +6,9 @@
 //! cuts.rs       where a UTC day is cut                    partial.rs     one pass over a day: Fold -> DayPartial
 //! cache.rs      partials that are kept                    sessions.rs    the rules of a session
 //! stream.rs     files and hot rows, in order              tally.rs       counting by value
+//! raw.rs        the events themselves, streamed
 //! walk.rs       rows in order, for ordered reports        journey.rs     their steps and answers
+//!                                                         grouping.rs    further answers
 //! rows.rs       Arrow batches as typed rows               source.rs      what the store shows: Snapshot
 //! filter/       which events count                        visits.rs      rows by visit, for filters that look at visits
 //! pool.rs       DuckDB and its connections                deadline.rs    time limits
@@ -35,10 +37,12 @@ mod cuts;
 mod deadline;
 mod dimension;
 mod filter;
+mod grouping;
 mod journey;
 mod partial;
 mod pool;
 mod question;
+mod raw;
 mod report;
 mod rows;
 mod sessions;
@@ -55,6 +59,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
+use mallard_event::Stored;
 use mallard_wal::disk::Env;
 
 use crate::layout::Layout;
@@ -69,7 +74,11 @@ pub use config::QueryConfig;
 pub(crate) use deadline::Deadline;
 pub use dimension::Dimension;
 pub use filter::{Filter, FilterError, Subject, Term};
-pub use journey::{Cohort, FlowRow, Funnel, FunnelReport, FunnelStep, Identity};
+pub use grouping::{DailyRow, Grouping, Realtime, Revenue, ValueRow};
+pub use journey::{
+    Cohort, Direction, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Identity, Journey,
+    Journeys, PathRow, Position,
+};
 pub use question::{
     Answer, BreakdownRow, Bucket, Figures, Group, Interval, Key, MainReport, QueryError, Question, Span,
 };
@@ -114,7 +123,7 @@ impl Duck {
 
     fn asked<'a>(&'a self, snapshot: &'a dyn Snapshot, question: &'a Question, deadline: &'a Deadline) -> Asked<'a> {
         let program = Program::new(&question.filter);
-        Asked { pool: &self.pool, cache: &self.cache, snapshot, question, deadline, program }
+        Asked { pool: &self.pool, cache: &self.cache, snapshot, question, deadline, program, is_part: false }
     }
 }
 
@@ -195,4 +204,73 @@ pub(crate) fn groups(
     deadline: &Deadline,
 ) -> Result<Answer<Vec<Group>>, QueryError> {
     report::groups::report(&duck.asked(snapshot, question, deadline), keys)
+}
+
+/// The `limit` most frequent names of custom events, or values of a property.
+pub(crate) fn values(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    grouping: &Grouping,
+    limit: usize,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<ValueRow>>, QueryError> {
+    report::values::report(&duck.asked(snapshot, question, deadline), grouping, limit)
+}
+
+/// Every local day of the span in one line.
+pub(crate) fn daily(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<DailyRow>>, QueryError> {
+    report::daily::report(&duck.asked(snapshot, question, deadline))
+}
+
+/// Hands every event of the question to `take`, day by day, in the order (timestamp, lsn), as they are read.
+pub(crate) fn raw(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    timeout_us: i64,
+    take: &mut dyn FnMut(&Stored) -> bool,
+) -> Result<(), QueryError> {
+    raw::read(&duck.pool, snapshot, question, || Deadline::after(&duck.env.clock, timeout_us), take)
+}
+
+/// The pages that visits saw before or after a page or an event.
+pub(crate) fn journeys(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    journey: &Journey,
+    limit: usize,
+    deadline: &Deadline,
+) -> Result<Answer<Journeys>, QueryError> {
+    report::paths::report(&duck.asked(snapshot, question, deadline), journey, limit)
+}
+
+/// How goals were met.
+pub(crate) fn goals(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    goals: &[FunnelStep],
+    deadline: &Deadline,
+) -> Result<Answer<GoalReport>, QueryError> {
+    report::goals::report(&duck.asked(snapshot, question, deadline), goals)
+}
+
+/// How a goal was met under the values of a dimension.
+pub(crate) fn goal_by(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    question: &Question,
+    goal: &FunnelStep,
+    dimension: Dimension,
+    limit: usize,
+    deadline: &Deadline,
+) -> Result<Answer<Vec<GoalRow>>, QueryError> {
+    report::goals::by_dimension(&duck.asked(snapshot, question, deadline), goal, dimension, limit)
 }

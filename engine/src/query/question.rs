@@ -198,6 +198,9 @@ pub enum QueryError {
         /// The newest one.
         newest: u64,
     },
+    /// Whoever asked no longer takes what is read.
+    #[error("nobody waits for the answer any more")]
+    Cancelled,
     /// The store is not open yet, or is closing.
     #[error("the store is not ready to answer queries")]
     NotReady,

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use arrow::array::{Array, BooleanArray, StringArray, TimestampMicrosecondArray, UInt64Array};
+use arrow::array::{Array, BooleanArray, Decimal128Array, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
 
 use super::question::QueryError;
@@ -13,6 +13,9 @@ use super::sessions::Act;
 
 /// The columns that every report reads, beside those it asks for.
 const COLUMNS: [&str; 6] = ["visitor_id", "timestamp", "lsn", "event_name", "interactive", "time_rounded"];
+
+/// The column of revenue, in ten-thousandths.
+pub(super) const AMOUNT: &str = "revenue_amount";
 
 const PAGEVIEW: &str = "pageview";
 const ENGAGEMENT: &str = "engagement";
@@ -41,7 +44,8 @@ impl Kind {
 /// The columns of text that are read, beside those that every report reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Texts<'a> {
-    /// What a report asks for: [`Row::text`], [`Row::values`].
+    /// What a report asks for: [`Row::text`], [`Row::values`]. [`AMOUNT`], which is no text, may come last:
+    /// [`Row::amount`].
     pub(super) values: &'a [&'static str],
     /// What a filter looks at: [`Row::tested`].
     pub(super) tested: &'a [&'static str],
@@ -71,6 +75,7 @@ pub(super) struct Rows {
     rounded: BooleanArray,
     values: Vec<StringArray>,
     tested: Vec<StringArray>,
+    amounts: Option<Decimal128Array>,
 }
 
 /// Where a row stands in the order of a day: by visitor, then time, then the log. Rows adopted without an LSN come first.
@@ -100,6 +105,10 @@ impl Rows {
     /// The rows of `batch`, with some columns of text.
     pub(super) fn new(batch: &RecordBatch, texts: Texts<'_>) -> Result<Rc<Self>, QueryError> {
         let [visitors, timestamps, lsns, names, interactive, rounded] = COLUMNS;
+        let (values, has_amount) = match texts.values.split_last() {
+            Some((&AMOUNT, values)) => (values, true),
+            _ => (texts.values, false),
+        };
         let columns = |names: &[&'static str]| names.iter().map(|name| column(batch, name)).collect::<Result<_, _>>();
         Ok(Rc::new(Self {
             visitors: column(batch, visitors)?,
@@ -108,7 +117,8 @@ impl Rows {
             names: column(batch, names)?,
             interactive: column(batch, interactive)?,
             rounded: column(batch, rounded)?,
-            values: columns(texts.values)?,
+            values: columns(values)?,
+            amounts: has_amount.then(|| column(batch, AMOUNT)).transpose()?,
             tested: columns(texts.tested)?,
         }))
     }
@@ -160,6 +170,11 @@ impl<'a> Row<'a> {
     /// The event, beyond the life of its batch.
     pub(super) fn hold(self) -> HeldRow {
         HeldRow { rows: Rc::clone(self.rows), index: self.index }
+    }
+
+    /// The revenue, in ten-thousandths, if it was asked for.
+    pub(super) fn amount(self) -> Option<i128> {
+        self.rows.amounts.as_ref().and_then(|amounts| value_of(amounts, self.index, Decimal128Array::value))
     }
 
     /// The event's name.

@@ -127,7 +127,7 @@ impl<S: Sink> Merge<'_, S> {
 }
 
 /// Fails with [`QueryError::Damaged`] unless the file is, byte for byte, what the manifest says.
-fn verify(file: &SourceFile, deadline: &Deadline) -> Result<(), QueryError> {
+pub(super) fn verify(file: &SourceFile, deadline: &Deadline) -> Result<(), QueryError> {
     deadline.check()?;
     let damaged = |reason: String| QueryError::Damaged { file: file.path.clone(), reason };
     match crc32(&file.path) {

@@ -1,11 +1,15 @@
 //! The reference for ordered reports: every start is tried, every later event is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mallard_engine::{Cohort, FlowRow, Funnel, FunnelReport, FunnelStep, Identity, Interval, Question, Span};
+use mallard_engine::{
+    Cohort, Dimension, Direction, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Identity,
+    Interval, Journey, Journeys, PathRow, Position, Question, Span,
+};
 use mallard_event::{Event, Stored};
 
-use super::oracle::{HOUR_US, Oracle, buckets, is_one_session, is_pageview};
+use super::oracle::{HOUR_US, Oracle, Visitor, buckets, is_one_session, is_pageview, of_event, of_session};
+use super::values::revenue;
 
 impl Oracle<'_> {
     pub(crate) fn funnel(&self, funnel: &Funnel) -> FunnelReport {
@@ -31,6 +35,97 @@ impl Oracle<'_> {
         let mut rows: Vec<FlowRow> = next.into_iter().map(row).collect();
         rows.sort_by_key(|row| u64::MAX - row.visitors);
         rows.truncate(limit);
+        rows
+    }
+
+    pub(crate) fn journeys(&self, journey: &Journey, limit: usize) -> Journeys {
+        let mut all = BTreeMap::<Vec<String>, u64>::new();
+        for events in self.visitors.values() {
+            for session in events.chunk_by(|before, after| is_one_session(before, after)) {
+                if let Some(path) = self.path(session, journey) {
+                    *all.entry(path).or_default() += 1;
+                }
+            }
+        }
+        let visits: u64 = all.values().sum();
+        let mut paths: Vec<PathRow> = all.into_iter().map(|(pages, visits)| PathRow { pages, visits }).collect();
+        let of_length = |length: usize| -> u64 {
+            paths.iter().filter(|path| path.pages.len() >= length).map(|path| path.visits).sum()
+        };
+        let positions = (0..journey.steps).map(|step| {
+            let mut pages = BTreeMap::<String, u64>::new();
+            for path in paths.iter().filter(|path| path.pages.len() > step) {
+                *pages.entry(path.pages[step].clone()).or_default() += path.visits;
+            }
+            let mut pages: Vec<(String, u64)> = pages.into_iter().collect();
+            pages.sort_by_key(|(_, visits)| u64::MAX - visits);
+            let rest = pages.split_off(limit.min(pages.len()));
+            let other = rest.iter().map(|(_, visits)| visits).sum();
+            let reached = of_length(step + 1);
+            Position { reached, dropped: of_length(step) - reached, pages, other }
+        });
+        let positions = positions.collect();
+        paths.sort_by_key(|path| u64::MAX - path.visits);
+        let rest = paths.split_off(limit.min(paths.len()));
+        Journeys { visits, positions, paths, other: rest.iter().map(|path| path.visits).sum() }
+    }
+
+    fn path(&self, session: &[&Event], journey: &Journey) -> Option<Vec<String>> {
+        let met = session.iter().position(|event| self.is_inside(event) && matches(&journey.from, event))?;
+        let views = |events: &[&Event]| -> Vec<String> {
+            events.iter().filter(|event| is_pageview(event)).map(|event| event.pathname.to_string()).collect()
+        };
+        let mut pages = match journey.direction {
+            Direction::Before => views(&session[..met]),
+            Direction::After => {
+                let mut pages = vec![session[met].pathname.to_string()];
+                pages.extend(views(&session[met + 1..]));
+                pages
+            }
+        };
+        pages.dedup();
+        match journey.direction {
+            Direction::Before => pages.reverse(),
+            Direction::After => drop(pages.remove(0)),
+        }
+        pages.truncate(journey.steps);
+        Some(pages)
+    }
+
+    pub(crate) fn goals(&self, goals: &[FunnelStep]) -> GoalReport {
+        let totals = |goal: &FunnelStep| {
+            let met: Vec<_> = self.events().filter(|(_, event)| matches(goal, event)).collect();
+            let converted = met.iter().map(|(visitor, _)| visitor).collect::<BTreeSet<_>>().len() as u64;
+            GoalTotals { conversions: met.len() as u64, converted, revenue: revenue(&met) }
+        };
+        GoalReport { visitors: self.main().unique_visitors, goals: goals.iter().map(totals).collect() }
+    }
+
+    pub(crate) fn goal_by(&self, goal: &FunnelStep, dimension: Dimension) -> Vec<GoalRow> {
+        let mut met = BTreeMap::<Option<&str>, Vec<&Visitor<'_>>>::new();
+        match of_session(dimension) {
+            Some(value) => {
+                for (visitor, session) in self.sessions() {
+                    let conversions = session.iter().filter(|event| matches(goal, event)).count();
+                    met.entry(value(&session)).or_default().extend(vec![visitor; conversions]);
+                }
+            }
+            None => {
+                for (visitor, event) in self.events().filter(|(_, event)| matches(goal, event)) {
+                    met.entry(of_event(dimension, event)).or_default().push(visitor);
+                }
+            }
+        }
+        met.retain(|_, visitors| !visitors.is_empty());
+        let all = self.breakdown(dimension, usize::MAX);
+        let row = |(value, visitors): (Option<&str>, Vec<&Visitor<'_>>)| GoalRow {
+            value: value.map(str::to_owned),
+            visitors: all.iter().find(|row| row.value.as_deref() == value).map_or(0, |row| row.visitors),
+            conversions: visitors.len() as u64,
+            converted: visitors.into_iter().collect::<BTreeSet<_>>().len() as u64,
+        };
+        let mut rows: Vec<GoalRow> = met.into_iter().map(row).collect();
+        rows.sort_by(|row, other| (other.converted, other.conversions).cmp(&(row.converted, row.conversions)));
         rows
     }
 
@@ -92,6 +187,17 @@ impl Oracle<'_> {
     }
 }
 
+/// Whether a text is like a pattern, tried at every star with every length.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => match text.strip_prefix(start) {
+            Some(text) => (0..=text.len()).any(|skipped| is_like(rest, &text[skipped..])),
+            None => false,
+        },
+    }
+}
+
 /// How many steps a visitor fills who starts with the first of these events.
 fn depth_from(events: &[&Event], funnel: &Funnel) -> usize {
     let started_us = events[0].timestamp.micros();
@@ -113,6 +219,7 @@ fn depth_from(events: &[&Event], funnel: &Funnel) -> usize {
 fn matches(step: &FunnelStep, event: &Event) -> bool {
     match step {
         FunnelStep::Page(path) => *event.pathname == **path,
+        FunnelStep::Views(pattern) => is_pageview(event) && is_like(pattern, &event.pathname),
         FunnelStep::Event(name) => event.name.as_str() == &**name,
     }
 }

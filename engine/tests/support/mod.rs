@@ -10,3 +10,4 @@ pub(crate) mod filter;
 pub(crate) mod history;
 pub(crate) mod journeys;
 pub(crate) mod oracle;
+pub(crate) mod values;

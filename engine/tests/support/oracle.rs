@@ -24,7 +24,7 @@ pub(crate) struct Oracle<'a> {
     pub(super) question: &'a Question,
     pub(super) visitors: BTreeMap<Visitor<'a>, Vec<&'a Event>>,
     /// The events that the filter keeps, by their address; `None` for all.
-    kept: Option<BTreeSet<*const Event>>,
+    pub(super) kept: Option<BTreeSet<*const Event>>,
 }
 
 impl<'a> Oracle<'a> {
@@ -60,7 +60,7 @@ impl<'a> Oracle<'a> {
     }
 
     /// The sessions that begin inside the span, with their visitors and all their events.
-    fn sessions(&self) -> Vec<(&Visitor<'a>, Vec<&'a Event>)> {
+    pub(super) fn sessions(&self) -> Vec<(&Visitor<'a>, Vec<&'a Event>)> {
         let mut sessions = Vec::new();
         for (visitor, events) in &self.visitors {
             for session in events.chunk_by(|before, after| is_one_session(before, after)) {
@@ -232,7 +232,7 @@ fn mean(sum: f64, count: usize) -> f64 {
 }
 
 /// The value that a session is counted under, for the dimensions that sessions have.
-fn of_session<'a>(dimension: Dimension) -> Option<fn(&[&'a Event]) -> Option<&'a str>> {
+pub(super) fn of_session<'a>(dimension: Dimension) -> Option<fn(&[&'a Event]) -> Option<&'a str>> {
     Some(match dimension {
         Dimension::Sources => |session| origin(session).referrer_source.as_deref(),
         Dimension::Referrers => |session| origin(session).referrer.as_deref(),
@@ -267,7 +267,7 @@ pub(crate) fn value_by_definition<'a>(dimension: Dimension, event: &'a Event, vi
     of_session(dimension).map_or_else(|| of_event(dimension, event), |value| value(visit))
 }
 
-fn of_event(dimension: Dimension, event: &Event) -> Option<&str> {
+pub(super) fn of_event(dimension: Dimension, event: &Event) -> Option<&str> {
     match dimension {
         Dimension::Pages => Some(&event.pathname),
         Dimension::Browsers => event.browser.as_deref(),

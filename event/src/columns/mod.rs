@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::{Amount, Currency, Props, Stored};
+use crate::{Amount, Currency, Props, Stored, Timestamp};
 
 pub use builder::RowBuilder;
 pub use rows::{RowError, rows_from};
@@ -89,7 +89,36 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The value of a column in one row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// Text.
+    Text(&'a str),
+    /// A moment.
+    Timestamp(Timestamp),
+    /// Money.
+    Amount(Amount),
+    /// A whole number.
+    Number(u64),
+    /// Yes or no.
+    Boolean(bool),
+}
+
 impl Column {
+    /// The value in `row`; `None` if it has none.
+    pub fn cell<'a>(&self, row: &'a Stored) -> Option<Cell<'a>> {
+        match self.get {
+            Getter::Text(get) => get(row).map(Cell::Text),
+            Getter::Timestamp(get) => get(row).map(Timestamp::saturating_from_micros).map(Cell::Timestamp),
+            Getter::Amount(get) => {
+                get(row).and_then(|units| Amount::from_ten_thousandths(units).ok()).map(Cell::Amount)
+            }
+            Getter::U64(get) => get(row).map(Cell::Number),
+            Getter::U16(get) => get(row).map(u64::from).map(Cell::Number),
+            Getter::Boolean(get) => get(row).map(Cell::Boolean),
+        }
+    }
+
     /// The Arrow type.
     pub fn data_type(&self) -> DataType {
         match self.get {

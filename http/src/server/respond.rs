@@ -2,10 +2,8 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::{HeaderMap, Method, Request as HttpRequest, Response as HttpResponse, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request as HttpRequest, StatusCode, Uri};
 use tracing::{debug, error};
 
 use super::cors::{self, Cors};
@@ -22,9 +20,9 @@ use crate::routes::{self, Resolution};
 const NO_ROUTE: &str = "none";
 
 /// Answers `request`, whatever happens.
-pub(super) async fn respond(app: &App, request: HttpRequest<Incoming>, peer: IpAddr) -> HttpResponse<Full<Bytes>> {
+pub(super) async fn respond(app: &App, request: HttpRequest<Incoming>, peer: IpAddr) -> Response {
     let envelope = Envelope::of(request.headers(), peer, &app.config);
-    request_id::scope(envelope.request_id(), answer(app, request, peer, envelope)).await.map(Full::new)
+    request_id::scope(envelope.request_id(), answer(app, request, peer, envelope)).await
 }
 
 async fn answer(app: &App, request: HttpRequest<Incoming>, peer: IpAddr, envelope: Envelope) -> Response {

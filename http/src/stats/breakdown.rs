@@ -15,6 +15,9 @@ const LIMIT_MAX: usize = 1000;
 
 /// The report; further parameter: `limit`.
 pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result<Response, ApiError> {
+    if matches!(dimension, "events" | "props") {
+        return super::events::get(app, request, dimension).await;
+    }
     let dimension = Dimension::from_name(dimension).ok_or(ApiError::NotFound)?;
     let pairs = request.query_pairs();
     let limit = limit_of(&pairs)?;

@@ -37,6 +37,17 @@ impl Gate {
         tokio::task::spawn_blocking(request_id::carry(task)).await.map_err(ApiError::internal)
     }
 
+    /// Starts `query` on a blocking thread and does not wait for its end, until which its permit is held.
+    pub async fn start(&self, query: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
+        let permit = self.admit().await?;
+        let task = move || {
+            query();
+            drop(permit);
+        };
+        drop(tokio::task::spawn_blocking(request_id::carry(task)));
+        Ok(())
+    }
+
     async fn admit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         let permits = Arc::clone(&self.permits);
         let permit =

@@ -6,7 +6,9 @@
 //! compare.rs     the parameter `compare`: another range, both answers, the change
 //! gate.rs        how many questions the engine is asked at a time, and on which threads
 //! steps.rs       steps and windows of ordered reports     pure; every text of a wrong one
+//! export/        a line a day, or every event, streamed
 //! main.rs  timeseries.rs  breakdown.rs  sessions.rs  funnel.rs  sequences.rs  flow.rs  retention.rs
+//! events.rs  realtime.rs  journeys.rs  goals.rs
 //!                one report each: its own parameters, its wire type
 //! ```
 //! A report is added as one such file, one line of the route table, and its question in the engine.
@@ -14,12 +16,17 @@
 
 pub(crate) mod breakdown;
 mod compare;
+pub(crate) mod events;
+pub(crate) mod export;
 pub mod filter;
 pub(crate) mod flow;
 pub(crate) mod funnel;
 pub mod gate;
+pub(crate) mod goals;
+pub(crate) mod journeys;
 pub(crate) mod main;
 pub mod params;
+pub(crate) mod realtime;
 pub(crate) mod retention;
 pub(crate) mod sequences;
 pub(crate) mod sessions;
@@ -72,7 +79,9 @@ fn failed(app: &App, error: QueryError) -> ApiError {
             app.metrics.query_refused("time");
             ApiError::QueryTimeLimit
         }
-        QueryError::NotReady => ApiError::Unavailable("The history cannot be queried yet".into()),
+        QueryError::Cancelled | QueryError::NotReady => {
+            ApiError::Unavailable("The history cannot be queried yet".into())
+        }
         QueryError::TooManyBuckets { .. } | QueryError::NotYet { .. } => ApiError::bad_request(error.to_string()),
         QueryError::OutOfMemory | QueryError::Damaged { .. } | QueryError::Internal(_) => ApiError::internal(error),
     }
@@ -153,11 +162,15 @@ impl<T> Answers<T> {
 
 /// The answer as JSON, with what it rests on in the headers.
 pub(crate) fn reply<T>(answer: &Answer<T>, wire: &impl Serialize) -> Result<Response, ApiError> {
-    let mut response = response::json(wire)?;
+    based_on(answer.as_of, &answer.incomplete, response::json(wire)?)
+}
+
+/// The response with what it rests on in the headers.
+fn based_on(as_of: u64, incomplete: &[String], mut response: Response) -> Result<Response, ApiError> {
     let headers = response.headers_mut();
-    headers.insert(AS_OF, HeaderValue::from(answer.as_of));
-    if !answer.incomplete.is_empty() {
-        let parts: Vec<&str> = answer.incomplete.iter().take(INCOMPLETE_PARTS_MAX).map(String::as_str).collect();
+    headers.insert(AS_OF, HeaderValue::from(as_of));
+    if !incomplete.is_empty() {
+        let parts: Vec<&str> = incomplete.iter().take(INCOMPLETE_PARTS_MAX).map(String::as_str).collect();
         headers.insert(INCOMPLETE, HeaderValue::try_from(parts.join(", ")).map_err(ApiError::internal)?);
     }
     Ok(response)

@@ -17,9 +17,10 @@ const WEEKS_MAX: usize = 52;
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
     let weeks = value(&pairs, "weeks").map_or(Ok(WEEKS_DEFAULT), weeks)?;
-    // An event has a user only if its site had opted in when it arrived.
-    let query = move |engine: &Engine, question: &Question, _| engine.retention(question, weeks, true);
-    let answers = super::ask_both(app, "retention", super::asked(app, &pairs)?, query).await?;
+    let asked = super::asked(app, &pairs)?;
+    let is_identified = app.sites.get(&asked.question.site).identify_users;
+    let query = move |engine: &Engine, question: &Question, _| engine.retention(question, weeks, is_identified);
+    let answers = super::ask_both(app, "retention", asked, query).await?;
     answers.reply(|cohorts| cohorts.iter().map(Wire::of).collect::<Vec<_>>())
 }
 

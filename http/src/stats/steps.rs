@@ -47,7 +47,7 @@ fn named(name: &str, message: &'static str) -> Result<Box<str>, ApiError> {
 /// A step as it is written.
 pub(super) fn label(step: &FunnelStep) -> String {
     match step {
-        FunnelStep::Page(path) => format!("page:{path}"),
+        FunnelStep::Page(path) | FunnelStep::Views(path) => format!("page:{path}"),
         FunnelStep::Event(name) => format!("event:{name}"),
     }
 }

@@ -36,8 +36,9 @@ fn interval(name: Option<&str>, range: Range) -> Result<Interval, ApiError> {
     }
 }
 
+/// One bucket.
 #[derive(Debug, Serialize)]
-struct Wire<'a> {
+pub(super) struct Wire<'a> {
     date: &'a str,
     visitors: u64,
     pageviews: u64,
@@ -45,7 +46,7 @@ struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    fn of(bucket: &'a Bucket) -> Self {
+    pub(super) fn of(bucket: &'a Bucket) -> Self {
         Self {
             date: &bucket.label,
             visitors: bucket.visitors,

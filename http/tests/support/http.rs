@@ -84,10 +84,29 @@ impl Client {
     /// Reads one answer.
     pub(crate) fn read_response(&mut self) -> io::Result<Response> {
         let mut response = self.read_head()?;
+        if response.header("transfer-encoding") == Some("chunked") {
+            response.body = self.read_chunks()?;
+            return Ok(response);
+        }
         let length = response.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         response.body = vec![0; length];
         self.stream.read_exact(&mut response.body)?;
         Ok(response)
+    }
+
+    /// Reads a body of unknown length; one that breaks off is an error.
+    fn read_chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.read_line()?, 16).map_err(io::Error::other)?;
+            let start = body.len();
+            body.resize(start + length, 0);
+            self.stream.read_exact(&mut body[start..])?;
+            self.read_line()?;
+            if length == 0 {
+                return Ok(body);
+            }
+        }
     }
 
     /// Whether the server has closed the connection without another byte.

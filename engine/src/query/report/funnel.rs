@@ -4,7 +4,7 @@
 //! state is one time for each step. A row is looked at for the last step first, because one event fills one step.
 
 use super::Asked;
-use crate::query::journey::{Funnel, FunnelReport, FunnelStep};
+use crate::query::journey::{Funnel, FunnelReport};
 use crate::query::question::{Answer, QueryError, Span};
 use crate::query::rows::Row;
 use crate::query::walk::{DayFold, Place};
@@ -23,16 +23,6 @@ pub(in crate::query) fn report(asked: &Asked<'_>, funnel: &Funnel) -> Result<Ans
         Ok(())
     })?;
     Ok(asked.answer(total, incomplete))
-}
-
-impl FunnelStep {
-    /// Whether a row whose first column of text is the path fills this step.
-    fn matches(&self, row: Row<'_>) -> bool {
-        match self {
-            Self::Page(path) => row.text(0) == Some(path),
-            Self::Event(name) => row.name() == &**name,
-        }
-    }
 }
 
 struct FunnelFold<'a> {
@@ -85,7 +75,9 @@ impl DayFold for FunnelFold<'_> {
         if self.window.contains(place.act.at_us) {
             self.is_counted = true;
             let funnel = self.funnel;
-            for (number, _) in funnel.steps.iter().enumerate().rev().filter(|(_, step)| step.matches(row)) {
+            for (number, _) in
+                funnel.steps.iter().enumerate().rev().filter(|(_, step)| step.matches(row, place.act.kind))
+            {
                 self.fill(number, place.act.at_us);
             }
         }

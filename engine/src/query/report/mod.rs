@@ -7,12 +7,16 @@
 //! To add a report, add a file here: what it needs of a day belongs into the partial, what it makes of it into the merge.
 
 pub(super) mod breakdown;
+pub(super) mod daily;
 pub(super) mod flow;
 pub(super) mod funnel;
+pub(super) mod goals;
 pub(super) mod groups;
 pub(super) mod main;
+pub(super) mod paths;
 pub(super) mod retention;
 pub(super) mod timeseries;
+pub(super) mod values;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -40,9 +44,17 @@ pub(super) struct Asked<'a> {
     pub(super) question: &'a Question,
     pub(super) deadline: &'a Deadline,
     pub(super) program: Program,
+    /// The question is a part of a larger one, which is answered even if nothing of this part can be read.
+    pub(super) is_part: bool,
 }
 
 impl Asked<'_> {
+    /// A part of this question.
+    fn part<'p>(&'p self, question: &'p Question) -> Asked<'p> {
+        let Self { pool, cache, snapshot, deadline, .. } = *self;
+        Asked { pool, cache, snapshot, question, deadline, program: Program::new(&question.filter), is_part: true }
+    }
+
     fn calendar(&self) -> Calendar<'_> {
         Calendar::new(&self.question.zone)
     }
@@ -71,7 +83,7 @@ impl Asked<'_> {
             coverage.add(date, partial.rows, partial.damage.as_deref());
             merge(planned, &partial)?;
         }
-        coverage.finish(self.question)
+        coverage.finish(self.question, self.is_part)
     }
 
     /// Folds every day with data that the question touches, hands the partials to `merge`, in order, and says which days
@@ -104,7 +116,7 @@ impl Asked<'_> {
             coverage.add(date, walked.walk.rows(), damage.as_deref());
             merge(walked.fold.finish()?)?;
         }
-        coverage.finish(self.question)
+        coverage.finish(self.question, self.is_part)
     }
 
     /// Reads every day with data, in order, and says which days miss some. `read` returns the number of rows and what could
@@ -120,7 +132,7 @@ impl Asked<'_> {
             let (rows, damage) = read(date)?;
             coverage.add(date, rows, damage.as_deref());
         }
-        coverage.finish(self.question)
+        coverage.finish(self.question, self.is_part)
     }
 
     /// Refuses a moment that has not been: its answer would change.
@@ -214,10 +226,10 @@ impl Coverage {
         }
     }
 
-    /// The ranges of dates that miss data; an error if nothing at all could be read.
-    fn finish(self, question: &Question) -> Result<Vec<String>, QueryError> {
+    /// The ranges of dates that miss data; an error if nothing at all could be read, unless it is a part.
+    fn finish(self, question: &Question, is_part: bool) -> Result<Vec<String>, QueryError> {
         match self.first_damage {
-            Some(damage) if self.rows == 0 => {
+            Some(damage) if self.rows == 0 && !is_part => {
                 let reason = "nothing of the range can be read".to_owned();
                 Err(QueryError::Damaged { file: String::from(damage).into(), reason })
             }

@@ -11,7 +11,7 @@ use super::support::history::{History, histories};
 use super::support::oracle::Oracle;
 use super::{CASES, HOUR_US, SMALL};
 use crate::TimeZone;
-use crate::query::{Funnel, FunnelReport, FunnelStep, Question, Span, report};
+use crate::query::{Dimension, Direction, Funnel, FunnelReport, FunnelStep, Journey, Question, Span, report};
 
 const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
@@ -56,6 +56,42 @@ fn a_flow_equals_the_reference() {
             let answer = super::super::flow(&fixture.duck, &snapshot, &history.question, page, limit, &fixture.deadline());
             prop_assert_eq!(answer.unwrap().value, oracle.flow(page, limit), "{}", page);
         }
+    });
+}
+
+#[test]
+fn journeys_equal_the_reference() {
+    let fixture = Fixture::new();
+    let directions = select(vec![Direction::Before, Direction::After]);
+    let froms = vec![
+        FunnelStep::Page("/".into()),
+        FunnelStep::Views("/*".into()),
+        FunnelStep::Views("*b".into()),
+        FunnelStep::Event("signup".into()),
+    ];
+    let journeys =
+        (select(froms), directions, 0..4_usize).prop_map(|(from, direction, steps)| Journey { from, direction, steps });
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL), journeys in vec(journeys, 4), limit in 0..5_usize)| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        for journey in journeys {
+            let answer = super::super::journeys(&fixture.duck, &snapshot, &history.question, &journey, limit, &fixture.deadline());
+            prop_assert_eq!(answer.unwrap().value, oracle.journeys(&journey, limit), "{:?}", journey);
+        }
+    });
+}
+
+#[test]
+fn goals_equal_the_reference_together_and_by_every_dimension() {
+    let fixture = Fixture::new();
+    let goals = [FunnelStep::Views("/*a".into()), FunnelStep::Event("signup".into()), FunnelStep::Page("/b".into())];
+    proptest!(ProptestConfig::with_cases(CASES / 2), |(history in histories(&SMALL), dimension in select(Dimension::ALL), goal in 0..3_usize)| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        let answer = super::super::goals(&fixture.duck, &snapshot, &history.question, &goals, &fixture.deadline());
+        prop_assert_eq!(answer.unwrap().value, oracle.goals(&goals));
+        let answer = super::super::goal_by(&fixture.duck, &snapshot, &history.question, &goals[goal], dimension, 1000, &fixture.deadline());
+        prop_assert_eq!(answer.unwrap().value, oracle.goal_by(&goals[goal], dimension), "{:?}", dimension);
     });
 }
 

@@ -8,6 +8,7 @@ mod journeys;
 mod pool;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
+mod values;
 mod views;
 
 use std::collections::BTreeSet;

@@ -158,7 +158,11 @@ pub(super) fn open(documents: &Arc<Memory>, entropy: &Arc<Bytes>, change: impl F
 fn answer(outcome: Result<Response, ApiError>) -> Answer {
     let response = outcome.unwrap_or_else(ApiError::into_response);
     let (parts, body) = response.into_parts();
-    Answer { status: parts.status.as_u16(), body: serde_json::from_slice(&body).unwrap(), headers: parts.headers }
+    Answer {
+        status: parts.status.as_u16(),
+        body: serde_json::from_slice(body.bytes()).unwrap(),
+        headers: parts.headers,
+    }
 }
 
 /// Drives all futures at once.

@@ -1,0 +1,138 @@
+// A funnel that is put together here: its steps are in the address, as the server reads them.
+import { useState } from 'preact/hooks';
+import { funnel } from '../api';
+import { useQuery } from '../state/query';
+import { exact, percent } from '../text/numbers';
+import type { Asked } from './explore';
+import { Explored } from './explored';
+
+interface Props extends Asked {
+  steps: string;
+  onSteps: (steps: string) => void;
+}
+
+const WINDOWS = ['30 minutes', '2 hours', '1 day'] as const;
+const STEPS_MAX = 32;
+
+interface Step {
+  kind: 'page' | 'event';
+  name: string;
+}
+
+const read = (steps: string): Step[] =>
+  steps.split(',').map((text) => {
+    const kind = text.startsWith('event:') ? 'event' : 'page';
+    return { kind, name: text.replace(/^(page|event):/, '') };
+  });
+
+export function ExploreFunnel({ question, questionKey, steps, onSteps }: Props) {
+  const [draft, setDraft] = useState<Step[]>(
+    steps
+      ? read(steps)
+      : [
+          { kind: 'page', name: '/' },
+          { kind: 'page', name: '' },
+        ],
+  );
+  const [window, setWindow] = useState<string>(WINDOWS[2]);
+  const change = (at: number, step: Partial<Step>) =>
+    setDraft(draft.map((one, i) => (i === at ? { ...one, ...step } : one)));
+  // A comma would begin the next step.
+  const complete = draft.every(({ name }) => name.trim() !== '' && !name.includes(','));
+
+  return (
+    <>
+      <form
+        class="steps"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (complete) onSteps(draft.map(({ kind, name }) => `${kind}:${name.trim()}`).join(','));
+        }}
+      >
+        {draft.map((step, i) => (
+          <div class="step" key={i}>
+            <span class="muted">{i + 1}</span>
+            <select
+              aria-label={`Step ${i + 1}: what`}
+              value={step.kind}
+              onChange={(event) => change(i, { kind: event.currentTarget.value as Step['kind'] })}
+            >
+              <option value="page">Page</option>
+              <option value="event">Event</option>
+            </select>
+            <input
+              class="find"
+              aria-label={`Step ${i + 1}`}
+              placeholder={step.kind === 'page' ? '/pricing' : 'signup'}
+              value={step.name}
+              maxLength={256}
+              onInput={(event) => change(i, { name: event.currentTarget.value })}
+            />
+            <button
+              class="secondary"
+              type="button"
+              aria-label={`Remove step ${i + 1}`}
+              disabled={draft.length === 1}
+              onClick={() => setDraft(draft.filter((_, at) => at !== i))}
+            >
+              Remove
+            </button>
+          </div>
+        ))}
+        <div class="step-tools">
+          <button
+            class="secondary"
+            type="button"
+            disabled={draft.length >= STEPS_MAX}
+            onClick={() => setDraft([...draft, { kind: 'page', name: '' }])}
+          >
+            Add step
+          </button>
+          <label>
+            Within{' '}
+            <select value={window} onChange={(event) => setWindow(event.currentTarget.value)}>
+              {WINDOWS.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+          <button class="primary" type="submit" disabled={!complete}>
+            Show funnel
+          </button>
+        </div>
+      </form>
+      {steps && <Result question={question} questionKey={questionKey} steps={steps} window={window} />}
+    </>
+  );
+}
+
+function Result({ question, questionKey, steps, window }: Asked & { steps: string; window: string }) {
+  const query = useQuery(`${question.site} ${steps}`, `${questionKey} ${window}`, (signal) =>
+    funnel(question, steps, window, signal),
+  );
+  return (
+    <Explored
+      query={query}
+      isEmpty={(lines) => !lines[0]?.visitors}
+      empty="Nobody took the first step in this period."
+    >
+      {(lines) => (
+        <ol class="bars funnel">
+          {lines.map((line) => (
+            <li key={line.step} class="bar-row" style={{ '--part': line.overall_conversion_rate }}>
+              <span class="value">
+                <span class="value-text" title={line.label}>
+                  {line.step}. {line.label.replace(/^(page|event):/, '')}
+                </span>
+              </span>
+              <span class="bar-share">
+                {line.step > 1 && `${percent(line.conversion_rate)} of the step before`}
+              </span>
+              <span class="bar-count">{exact(line.visitors)}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </Explored>
+  );
+}

@@ -1,0 +1,119 @@
+// The goals of the site: how they were met, and the form that makes and removes them.
+import { useState } from 'preact/hooks';
+import { ApiError, goalList, goals, type Question } from '../api';
+import { useQuery } from '../state/query';
+import { exact, money, percent } from '../text/numbers';
+import type { Asked } from './explore';
+import { Explored } from './explored';
+
+export function ExploreGoals({ question, questionKey }: Asked) {
+  const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
+  return (
+    <>
+      <Explored
+        query={query}
+        isEmpty={(lines) => lines.length === 0}
+        empty="No goals yet. A goal is a page or an event that you want visitors to reach."
+      >
+        {(lines) => (
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Goal</th>
+                <th scope="col" class="number">
+                  Visitors
+                </th>
+                <th scope="col" class="number">
+                  Conversions
+                </th>
+                <th scope="col" class="number">
+                  Rate
+                </th>
+                <th scope="col" class="number">
+                  Revenue
+                </th>
+                <td />
+              </tr>
+            </thead>
+            <tbody>
+              {lines.map((goal) => (
+                <tr key={goal.id}>
+                  <th scope="row">{goal.name}</th>
+                  <td class="number">{exact(goal.unique_conversions)}</td>
+                  <td class="number">{exact(goal.conversions)}</td>
+                  <td class="number">{percent(goal.conversion_rate)}</td>
+                  <td class="number">{goal.revenue.map(money).join(' + ')}</td>
+                  <td class="number">
+                    <button
+                      class="link"
+                      type="button"
+                      aria-label={`Remove goal ${goal.name}`}
+                      onClick={() =>
+                        void goalList.remove(question.site, goal.id).then(query.retry, query.retry)
+                      }
+                    >
+                      Remove
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </Explored>
+      <NewGoal question={question} onMade={query.retry} />
+    </>
+  );
+}
+
+function NewGoal({ question, onMade }: { question: Question; onMade: () => void }) {
+  const [kind, setKind] = useState<'page' | 'event'>('page');
+  const [about, setAbout] = useState('');
+  const [problem, setProblem] = useState<string | null>(null);
+  const make = async () => {
+    try {
+      await goalList.add(question.site, kind, about.trim());
+      setAbout('');
+      setProblem(null);
+      onMade();
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.message : String(error));
+    }
+  };
+  return (
+    <form
+      class="steps new-goal"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void make();
+      }}
+    >
+      <div class="step">
+        <select
+          aria-label="Goal: what"
+          value={kind}
+          onChange={(event) => setKind(event.currentTarget.value as 'page' | 'event')}
+        >
+          <option value="page">Page</option>
+          <option value="event">Event</option>
+        </select>
+        <input
+          class="find"
+          aria-label="Goal"
+          placeholder={kind === 'page' ? '/blog/*' : 'Purchase'}
+          value={about}
+          maxLength={256}
+          onInput={(event) => setAbout(event.currentTarget.value)}
+        />
+        <button class="primary" type="submit" disabled={about.trim() === ''}>
+          Add goal
+        </button>
+      </div>
+      {problem && (
+        <p class="note problem" role="alert">
+          {problem}
+        </p>
+      )}
+    </form>
+  );
+}

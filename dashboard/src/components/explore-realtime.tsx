@@ -1,0 +1,43 @@
+// The last five minutes in numbers, and the last thirty one by one.
+import { realtime, type Bucket } from '../api';
+import { useInterval } from '../state/interval';
+import { useQuery } from '../state/query';
+import { exact } from '../text/numbers';
+import type { Asked } from './explore';
+import { Explored } from './explored';
+
+const REFRESH_MS = 10_000;
+
+export function ExploreRealtime({ question }: Asked) {
+  const query = useQuery(`${question.site} realtime`, '', (signal) => realtime(question, signal));
+  useInterval(REFRESH_MS, query.retry);
+  return (
+    <Explored query={query} isEmpty={() => false} empty="">
+      {(now) => (
+        <>
+          <p class="now">
+            <strong>{exact(now.visitors)}</strong> visitors, {exact(now.pageviews)} pageviews and{' '}
+            {exact(now.events)} events in the last five minutes
+          </p>
+          <Minutes minutes={now.minutes} />
+        </>
+      )}
+    </Explored>
+  );
+}
+
+function Minutes({ minutes }: { minutes: readonly Bucket[] }) {
+  const highest = Math.max(...minutes.map((minute) => minute.visitors), 1);
+  return (
+    <ol class="minutes" aria-label="Visitors per minute, the last thirty minutes">
+      {minutes.map((minute) => {
+        const text = `${minute.date.slice(-5)}: ${exact(minute.visitors)} visitors`;
+        return (
+          <li key={minute.start} style={{ '--part': minute.visitors / highest }} title={text}>
+            <span class="visually-hidden">{text}</span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

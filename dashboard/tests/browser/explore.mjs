@@ -1,0 +1,130 @@
+// The card of further reports against the mock server: what each shows, by mouse and by keyboard, and that one that
+// fails leaves the others alone.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { launch, noBrowser, openPage } from '../support/browser.mjs';
+import { complete } from '../support/dashboard.mjs';
+import { startMock } from '../support/mock-server.mjs';
+
+describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, () => {
+  let browser;
+  let mock;
+  let opened;
+  let page;
+  let card;
+
+  const open = async (path = '/') => {
+    opened = await openPage(browser);
+    page = opened.page;
+    card = page.getByRole('region', { name: 'Explore' });
+    await page.goto(mock.url + path);
+  };
+  const tab = (name) => card.getByRole('tab', { name });
+  const asked = (report) => mock.state.asked.filter((one) => one.startsWith(`${report}?`)).at(-1);
+
+  before(async () => {
+    browser = await launch();
+  });
+
+  after(() => browser?.close());
+
+  beforeEach(async () => {
+    mock = await startMock();
+  });
+
+  afterEach(async () => {
+    await opened.close();
+    await mock.close();
+  });
+
+  test('shows events with the revenue of each currency, and files of the range', async () => {
+    await open('/?period=7d');
+    await complete(page);
+    const purchase = card.getByRole('row', { name: /Purchase/ });
+    await purchase.waitFor();
+    assert.match(await purchase.innerText(), /12,345\.50 EUR \+ 980\.25 USD/);
+    const file = await card.getByRole('link', { name: 'Events as CSV' }).getAttribute('href');
+    assert.equal(file, '/api/stats/export?site_id=mallard.example&period=7d&kind=events&format=csv');
+  });
+
+  test('goes from report to report with the arrow keys', async () => {
+    await open();
+    await tab('Events').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    await card.getByText('Exit pages').waitFor();
+    for (let i = 0; i < 3; i += 1) await page.keyboard.press('ArrowLeft');
+    assert.equal(await tab('Realtime').getAttribute('aria-selected'), 'true');
+    await card.getByText('visitors, 61 pageviews and 4 events in the last five minutes').waitFor();
+    assert.equal(await card.locator('.minutes li').count(), 30);
+  });
+
+  test('puts a funnel together and keeps it in the address', async () => {
+    await open();
+    await tab('Funnel').click();
+    await card.getByLabel('Step 2', { exact: true }).fill('/pricing');
+    await card.getByRole('button', { name: 'Add step' }).click();
+    await card.getByLabel('Step 3: what').selectOption('Event');
+    await card.getByLabel('Step 3', { exact: true }).fill('Signup');
+    await card.getByRole('button', { name: 'Show funnel' }).click();
+    await card.getByText('3. Signup').waitFor();
+    assert.match(asked('funnel'), /steps=page%3A%2F%2Cpage%3A%2Fpricing%2Cevent%3ASignup&window=1\+day/);
+    await page.reload();
+    await card.getByText('2. /pricing').waitFor();
+    assert.equal(await card.getByLabel('Step 3', { exact: true }).inputValue(), 'Signup');
+  });
+
+  test('says that nobody can be seen coming back, and shows a grid when users are identified', async () => {
+    await open('/?explore=retention');
+    await card.getByText(/nobody can be seen coming back/).waitFor();
+    assert.equal(await card.getByRole('columnheader').count(), 2);
+    mock.state.identity = 'user';
+    await page.reload();
+    await card.getByRole('columnheader', { name: '+7' }).waitFor();
+    assert.equal(await card.locator('.cohort').count(), 15);
+  });
+
+  test('follows visitors from a page', async () => {
+    await open('/?explore=flow');
+    await card.getByLabel('Page').fill('/pricing');
+    await card.getByLabel('Page').press('Enter');
+    await card.getByText('/docs/getting-started').waitFor();
+    assert.match(asked('flow'), /page=%2Fpricing/);
+    await card.getByText('/docs/getting-started → /docs/api/events').waitFor();
+    await card.getByLabel('Paths').selectOption('to /pricing');
+    await card.getByText('Other paths').waitFor();
+    assert.match(asked('journeys'), /from=page%3A%2Fpricing&direction=before/);
+  });
+
+  test('adds a goal and removes it', async () => {
+    await open('/?explore=goals');
+    await card.getByRole('row', { name: /Signup/ }).waitFor();
+    await card.getByLabel('Goal', { exact: true }).fill('/blog/*');
+    await card.getByRole('button', { name: 'Add goal' }).click();
+    await card.getByRole('row', { name: /\/blog/ }).waitFor();
+    await card.getByRole('button', { name: 'Remove goal Signup' }).click();
+    await card.getByRole('row', { name: /Signup/ }).waitFor({ state: 'detached' });
+    assert.deepEqual(
+      mock.state.goals.map((goal) => goal.name),
+      ['/blog/*'],
+    );
+  });
+
+  test('shows the error of one report and leaves the others alone', async () => {
+    mock.state.failing.add('retention');
+    await open('/?explore=retention');
+    await complete(page);
+    await card.getByRole('alert').waitFor();
+    mock.state.failing.clear();
+    await card.getByRole('button', { name: 'Try again' }).click();
+    await card.getByRole('columnheader', { name: 'Visitors' }).waitFor();
+  });
+
+  test('says so when there is nothing', async () => {
+    mock.state.empty = true;
+    await open();
+    await card.getByText('No custom events in this period.').waitFor();
+    await tab('Flow').click();
+    await card.getByText('Nobody went on from / to another page in this period.').waitFor();
+  });
+});

@@ -1,0 +1,187 @@
+//! The pages that visits saw before or after a page or an event.
+//!
+//! Of each session, the first event of the span that matches is looked at. Views that follow it, or lead to it, are its
+//! path; a page that is loaded again is not a step. A span's edge never cuts a session.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::Asked;
+use crate::query::journey::{Direction, FunnelStep, Journey, Journeys, PathRow, Position};
+use crate::query::question::{Answer, QueryError, Span};
+use crate::query::rows::{Kind, Row};
+use crate::query::tally::{Table, Tally};
+use crate::query::walk::{DayFold, Place};
+
+const TEXTS: [&str; 1] = ["pathname"];
+/// Stands between the pages of a path; no stored path has it, because control characters are removed.
+const BETWEEN: char = '\n';
+
+/// Answers with the `limit` most frequent paths, and for each step the `limit` most frequent pages.
+pub(in crate::query) fn report(
+    asked: &Asked<'_>,
+    journey: &Journey,
+    limit: usize,
+) -> Result<Answer<Journeys>, QueryError> {
+    let mut tally = Tally::new();
+    let begin = |window| PathFold::new(journey, window);
+    let incomplete = asked.fold_days(&TEXTS, begin, |day| tally.add(&day))?;
+    // Visits are counted where a breakdown counts pageviews.
+    let counted = tally.into_counts().map(|(path, counts)| (path.map(String::from), counts.pageviews));
+    Ok(asked.answer(journeys(counted.collect(), journey.steps, limit), incomplete))
+}
+
+fn journeys(counted: Vec<(Option<String>, u64)>, steps: usize, limit: usize) -> Journeys {
+    let pages_of = |path: &Option<String>| -> Vec<String> {
+        path.iter().flat_map(|path| path.split(BETWEEN)).map(str::to_owned).collect()
+    };
+    let mut paths: Vec<PathRow> =
+        counted.iter().map(|(path, visits)| PathRow { pages: pages_of(path), visits: *visits }).collect();
+    let visits = paths.iter().map(|path| path.visits).sum();
+    let mut before = visits;
+    let positions = (0..steps).map(|step| {
+        let position = position(&paths, step, before, limit);
+        before = position.reached;
+        position
+    });
+    let positions = positions.collect();
+    paths.sort_unstable_by(|path, other| {
+        Reverse(path.visits).cmp(&Reverse(other.visits)).then_with(|| path.pages.cmp(&other.pages))
+    });
+    let other = paths.iter().skip(limit).map(|path| path.visits).sum();
+    paths.truncate(limit);
+    Journeys { visits, positions, paths, other }
+}
+
+fn position(paths: &[PathRow], step: usize, before: u64, limit: usize) -> Position {
+    let mut pages = BTreeMap::<&str, u64>::new();
+    for path in paths {
+        if let Some(page) = path.pages.get(step) {
+            *pages.entry(page).or_default() += path.visits;
+        }
+    }
+    let reached = pages.values().sum();
+    let mut pages: Vec<(String, u64)> = pages.into_iter().map(|(page, visits)| (page.to_owned(), visits)).collect();
+    pages.sort_by_key(|(_, visits)| Reverse(*visits));
+    let other = pages.iter().skip(limit).map(|(_, visits)| visits).sum();
+    pages.truncate(limit);
+    Position { reached, dropped: before - reached, pages, other }
+}
+
+struct PathFold<'a> {
+    journey: &'a Journey,
+    window: Span,
+    tally: Tally,
+    is_met: bool,
+    /// The page that a further view of is no step.
+    current: String,
+    /// Views of the session, in the direction of the question; the nearest first.
+    pages: Vec<String>,
+}
+
+impl<'a> PathFold<'a> {
+    fn new(journey: &'a Journey, window: Span) -> Self {
+        Self { journey, window, tally: Tally::new(), is_met: false, current: String::new(), pages: Vec::new() }
+    }
+
+    fn end_session(&mut self) -> Result<(), QueryError> {
+        if self.is_met {
+            let path = (!self.pages.is_empty()).then(|| self.pages.join(&BETWEEN.to_string()));
+            let id = self.tally.id(path.as_deref()).ok_or(QueryError::OutOfMemory)?;
+            self.tally.count(id, 0, 1);
+        }
+        self.is_met = false;
+        self.current.clear();
+        self.pages.clear();
+        Ok(())
+    }
+
+    fn view(&mut self, path: &str) {
+        if self.current == path {
+            return;
+        }
+        path.clone_into(&mut self.current);
+        match self.journey.direction {
+            Direction::After if self.is_met && self.pages.len() < self.journey.steps => self.pages.push(path.into()),
+            Direction::Before if !self.is_met => {
+                self.pages.insert(0, path.into());
+                self.pages.truncate(self.journey.steps);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl DayFold for PathFold<'_> {
+    type Partial = Table;
+
+    fn push(&mut self, row: Row<'_>, place: Place) -> Result<(), QueryError> {
+        if place.begins_session {
+            self.end_session()?;
+        }
+        let path = row.text(0).unwrap_or_default();
+        if !self.is_met && self.window.contains(place.act.at_us) && self.journey.from.matches(row, place.act.kind) {
+            self.is_met = true;
+            path.clone_into(&mut self.current);
+        } else if place.act.kind == Kind::Pageview {
+            self.view(path);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Table, QueryError> {
+        self.end_session()?;
+        self.tally.into_table()
+    }
+}
+
+impl FunnelStep {
+    /// Whether a row whose first column of text is the path fills this step.
+    pub(super) fn matches(&self, row: Row<'_>, kind: Kind) -> bool {
+        match self {
+            Self::Page(path) => row.text(0) == Some(path),
+            Self::Views(pattern) => kind == Kind::Pageview && row.text(0).is_some_and(|path| matches(pattern, path)),
+            Self::Event(name) => row.name() == &**name,
+        }
+    }
+}
+
+/// Whether `path` is `pattern`, in which each `*` stands for any characters, or none.
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == path };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = path.strip_prefix(start).and_then(|path| path.strip_suffix(end));
+    let Some(mut inner) = inner else { return false };
+    middle.split('*').all(|part| match inner.split_once(part) {
+        Some((_, after)) => {
+            inner = after;
+            true
+        }
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters_or_none() {
+        for (pattern, path, is_match) in [
+            ("/blog/*", "/blog/a/b", true),
+            ("/blog/*", "/blog/", true),
+            ("/blog/*", "/blog", false),
+            ("*", "", true),
+            ("/*/edit", "/a/b/edit", true),
+            ("/*/edit", "/edit", false),
+            ("/a*a", "/a", false),
+            ("*a*b*", "/xaxbx", true),
+            ("*b*a*", "/xaxbx", false),
+            ("*ab*bc*", "/abc", false),
+            ("/a", "/a/", false),
+            ("/**", "/a", true),
+        ] {
+            assert_eq!(matches(pattern, path), is_match, "{pattern} {path}");
+        }
+    }
+}

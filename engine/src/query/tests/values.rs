@@ -1,0 +1,68 @@
+//! Events by name and property, daily lines and exports against their reference.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::fixture::Fixture;
+use super::support::history::histories;
+use super::support::oracle::Oracle;
+use super::support::values::rows_inside;
+use super::{CASES, SMALL};
+use crate::query::{Grouping, QueryError, Revenue};
+
+#[test]
+fn events_by_name_and_property_equal_the_reference() {
+    let fixture = Fixture::new();
+    let groupings = select(vec![
+        Grouping::Name,
+        Grouping::Property("plan".into()),
+        Grouping::Property("seats".into()),
+        Grouping::Property("".into()),
+    ]);
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL), grouping in groupings, limit in 0..9_usize)| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        let answer = super::super::values(&fixture.duck, &snapshot, &history.question, &grouping, limit, &fixture.deadline());
+        prop_assert_eq!(answer.unwrap().value, oracle.values_by(&grouping, limit));
+    });
+}
+
+#[test]
+fn daily_lines_equal_the_reference() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(history in histories(&SMALL))| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let oracle = Oracle::new(&history.rows, &history.question);
+        let answer = super::super::daily(&fixture.duck, &snapshot, &history.question, &fixture.deadline());
+        prop_assert_eq!(answer.unwrap().value, oracle.daily());
+    });
+}
+
+#[test]
+fn an_export_holds_every_event_once_in_order_and_ends_when_nobody_takes_it() {
+    let fixture = Fixture::new();
+    proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL), taken in 0..9_usize)| {
+        let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
+        let expected = rows_inside(&history.rows, &history.question);
+        let export = |take_max: usize| {
+            let mut rows = Vec::new();
+            let sent = super::super::raw(&fixture.duck, &snapshot, &history.question, 60_000_000, &mut |row| {
+                let is_taken = rows.len() < take_max;
+                rows.extend(is_taken.then(|| row.clone()));
+                is_taken
+            });
+            (sent, rows)
+        };
+        prop_assert_eq!(export(usize::MAX), (Ok(()), expected.clone()));
+        if taken < expected.len() {
+            prop_assert_eq!(export(taken), (Err(QueryError::Cancelled), expected[..taken].to_vec()));
+        }
+    });
+}
+
+#[test]
+fn a_sum_of_money_has_four_decimals_and_its_sign() {
+    for (ten_thousandths, text) in [(125_000, "12.5000"), (-1, "-0.0001"), (0, "0.0000"), (-20_000, "-2.0000")] {
+        assert_eq!(Revenue { currency: None, ten_thousandths }.to_string(), text);
+    }
+}

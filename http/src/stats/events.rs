@@ -1,0 +1,62 @@
+//! `GET /api/stats/breakdown/events` and `/props`: custom events by name, or events by the value of a property, with their
+//! revenue. Amounts of different currencies are never added up.
+
+use mallard_engine::{Grouping, Revenue, ValueRow};
+use serde::Serialize;
+
+use super::breakdown::limit_of;
+use super::params::value;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::{Pairs, Request};
+use crate::response::Response;
+
+const KEY_CHARACTERS_MAX: usize = 300;
+
+/// The report; further parameters: `limit`, and `key` for `props`.
+pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result<Response, ApiError> {
+    let pairs = request.query_pairs();
+    let grouping = if dimension == "events" { Grouping::Name } else { Grouping::Property(key(&pairs)?) };
+    let limit = limit_of(&pairs)?;
+    let question = super::params(app, &pairs)?.question(app.now())?;
+    let answer = super::ask(app, "breakdown", move |engine| engine.values(&question, &grouping, limit)).await?;
+    let wire: Vec<Wire<'_>> = answer.value.iter().map(Wire::of).collect();
+    super::reply(&answer, &wire)
+}
+
+fn key(pairs: &Pairs<'_>) -> Result<Box<str>, ApiError> {
+    let key = value(pairs, "key").unwrap_or_default();
+    if (1..=KEY_CHARACTERS_MAX).contains(&key.chars().count()) {
+        Ok(key.into())
+    } else {
+        Err(ApiError::bad_request(format!("key must be between 1 and {KEY_CHARACTERS_MAX} characters")))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Wire<'a> {
+    value: &'a str,
+    visitors: u64,
+    pageviews: u64,
+    events: u64,
+    revenue: Vec<Sum<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sum<'a> {
+    currency: Option<&'a str>,
+    amount: String,
+}
+
+impl<'a> Wire<'a> {
+    fn of(row: &'a ValueRow) -> Self {
+        let sum = |sum: &'a Revenue| Sum { currency: sum.currency.as_deref(), amount: sum.to_string() };
+        Self {
+            value: &row.value,
+            visitors: row.visitors,
+            pageviews: row.pageviews,
+            events: row.events,
+            revenue: row.revenue.iter().map(sum).collect(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `GET /api/stats/export`: the range as a file.
+//!
+//! ```text
+//! daily.rs    kind=daily     one line for every local day; whole
+//! events.rs   kind=events    every stored column of every event; streamed from one snapshot
+//! cells.rs    values as CSV and as JSON
+//! ```
+//! A stream holds one piece at a time, ends when the client goes away or takes nothing for a while, and breaks the
+//! connection off when it fails, so that no part passes for the whole.
+
+mod cells;
+mod daily;
+mod events;
+
+use hyper::header::HeaderValue;
+
+use super::params::value;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::response::Response;
+
+const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
+}
+
+/// The report; further parameters: `format`, `kind`, and for events `visitor_id`.
+pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let pairs = request.query_pairs();
+    let format = match value(&pairs, "format") {
+        None | Some("csv") => Format::Csv,
+        Some("json") => Format::Json,
+        Some(other) => {
+            return Err(ApiError::bad_request(format!("Invalid format: '{other}'. Use 'csv' or 'json'.")));
+        }
+    };
+    let question = super::params(app, &pairs)?.question(app.now())?;
+    match value(&pairs, "kind") {
+        None | Some("daily") => daily::get(app, question, format).await,
+        Some("events") => events::get(app, question, format, value(&pairs, "visitor_id")).await,
+        Some(other) => Err(ApiError::bad_request(format!("Invalid kind: '{other}'. Use 'daily' or 'events'."))),
+    }
+}
