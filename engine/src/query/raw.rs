@@ -51,6 +51,7 @@ fn read_day(
     if !source.files.is_empty() {
         source.files.iter().try_for_each(|file| verify(file, deadline))?;
         let table = sql::read_parquet(source.files.iter().map(|file| file.path.as_path()))?;
+        let table = if source.files.iter().any(|file| file.is_adopted) { sql::completed(&table)? } else { table };
         let rows = format!("SELECT * FROM {table} ORDER BY timestamp, lsn NULLS FIRST");
         pool.lease(deadline)?.query(&rows, |batch| {
             deadline.check()?;
