@@ -107,7 +107,7 @@ pub enum Error {
     Changed,
     /// The records of a compaction and what became of them do not add up.
     #[error(
-        "compaction of LSNs {first}..={last} does not add up: {rows} rows, {quarantined} quarantined, {gaps} lost; nothing was committed"
+        "compaction of LSNs {first}..={last} does not add up: {rows} rows, {erased} erased, {erasures} erasures, {quarantined} quarantined, {gaps} lost; nothing was committed"
     )]
     Audit {
         /// First LSN of the segments.
@@ -116,6 +116,10 @@ pub enum Error {
         last: Lsn,
         /// Rows written.
         rows: u64,
+        /// Events that an erasure takes.
+        erased: u64,
+        /// Records of erasures.
+        erasures: u64,
         /// Records moved to quarantine.
         quarantined: u64,
         /// LSNs the log has lost.

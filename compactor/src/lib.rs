@@ -17,8 +17,8 @@
 //!
 //! Invariants:
 //!
-//! - An LSN at or below the checkpoint is in exactly one live file, or in quarantine, or a known gap; one above it is in
-//!   none. Jobs count their records and fail rather than commit a wrong sum; [`Manifest::apply`] counts again.
+//! - An LSN at or below the checkpoint is in exactly one live file, or in quarantine, or a known gap, or erased or expired;
+//!   one above it is in none. Jobs count their records and fail rather than commit a wrong sum; [`Manifest::apply`] counts again.
 //! - Files never change. Names follow from content, so that a rerun writes the same names.
 //! - Nothing is dropped: a record without a row is kept as it is in `quarantine/`, and its LSN in the manifest.
 //! - Every file is checked against the length and the checksum of the manifest before it is merged.
@@ -29,6 +29,7 @@
 pub mod layout;
 
 mod adopt;
+mod erasure;
 mod error;
 mod job;
 mod limits;
@@ -41,6 +42,7 @@ mod quarantine;
 mod seeded;
 
 pub use adopt::{Adoption, SCHEMA_ADOPTED, adopt};
+pub use erasure::{ERASURE_VERSION, Erasure, Reach};
 pub use error::Error;
 pub use job::{Context, Job, run};
 pub use limits::Limits;
@@ -50,4 +52,4 @@ pub use manifest::{
 };
 pub use orphans::{Orphans, remove_orphans, unlink};
 pub use parquet::{IdRow, Order, check_file, newest_arrival, read_file, read_ids};
-pub use plan::plan;
+pub use plan::{erasure_files, plan, plan_erasure};

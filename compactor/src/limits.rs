@@ -36,6 +36,8 @@ pub struct Limits {
     pub retention_days: Option<u32>,
     /// Files that one expiry removes.
     pub expire_files_max: usize,
+    /// Files that one step of an erasure looks at, unless one day has more.
+    pub erase_files_max: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +57,7 @@ impl Default for Limits {
             day_closed_after_us: 3_600_000_000,
             retention_days: None,
             expire_files_max: 1024,
+            erase_files_max: 32,
         }
     }
 }
@@ -73,5 +76,6 @@ impl Limits {
         assert!(self.merge_growth_max >= 1, "files of equal size may be merged");
         assert!(self.day_closed_after_us >= 0, "a day does not close before it ends");
         assert!(self.expire_files_max >= 1, "an expiry removes at least one file");
+        assert!(self.erase_files_max >= 1, "a step of an erasure looks at a file");
     }
 }

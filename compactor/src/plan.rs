@@ -1,6 +1,7 @@
 //! [`plan`]: what to do next, from the state alone. Nothing here does I/O or reads a clock.
 //!
 //! ```text
+//!  0 erase    apart from the rest, by plan_erasure: somebody waits for it
 //!  1 compact  sealed segments above the checkpoint: they hold memory and lengthen a restart
 //!  2 expire   files of days past retention: merging them first would be wasted
 //!  3 merge    the partition whose merge removes the most files
@@ -19,6 +20,7 @@ use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::segment::SealedSegment;
 
 use crate::Limits;
+use crate::erasure::Erasure;
 use crate::job::Job;
 use crate::manifest::{FileEntry, Manifest, Partition};
 use crate::parquet::Order;
@@ -47,6 +49,41 @@ fn expire(manifest: &Manifest, now: Timestamp, limits: &Limits) -> Option<Job> {
     let expired = manifest.files().filter(|entry| entry.date < first_kept);
     let files: Vec<_> = expired.take(limits.expire_files_max).map(|entry| FileEntry::clone(entry)).collect();
     (!files.is_empty()).then_some(Job::Expire { files })
+}
+
+/// The live files of days after `after` that an erasure may take rows from, day by day.
+pub fn erasure_files<'a>(
+    manifest: &'a Manifest,
+    erasure: &'a Erasure,
+    after: Option<Date>,
+) -> impl Iterator<Item = &'a Arc<FileEntry>> {
+    let first = Timestamp::saturating_from_micros(erasure.start_us).date();
+    let last = Timestamp::saturating_from_micros(erasure.end_us.saturating_sub(1)).date();
+    let files = manifest.files_of(&erasure.site, first..=last);
+    files.filter(move |file| after.is_none_or(|after| file.date > after) && erasure.may_take_from(file))
+}
+
+/// The next job of an erasure whose days until `after` are done, and the last day that this job does. `None` if there is
+/// nothing left in files.
+pub fn plan_erasure(
+    manifest: &Manifest,
+    erasure: &Erasure,
+    after: Option<Date>,
+    now_us: i64,
+    limits: &Limits,
+) -> Option<(Job, Date)> {
+    let mut files: Vec<FileEntry> = Vec::new();
+    for file in erasure_files(manifest, erasure, after) {
+        let is_of_next_day = files.last().is_some_and(|last| last.date < file.date);
+        if is_of_next_day && files.len() >= limits.erase_files_max {
+            break;
+        }
+        files.push(FileEntry::clone(file));
+    }
+    let last = files.last()?.date;
+    let is_closed = now_us >= last.end().micros().saturating_add(limits.day_closed_after_us);
+    let order = if is_closed { Order::Visitor } else { Order::Time };
+    Some((Job::Erase { files, order }, last))
 }
 
 fn merge(manifest: &Manifest, now: Timestamp, limits: &Limits) -> Option<Job> {

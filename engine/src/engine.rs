@@ -10,7 +10,8 @@ use mallard_wal::disk::Env;
 
 use crate::config::Config;
 use crate::control::Control;
-use crate::error::{AppendError, Error, IoContext as _};
+use crate::erasure::{EraseError, Erased, ErasureRequest};
+use crate::error::{AppendError, Error, IoContext as _, ReceiptError};
 use crate::export::Export;
 use crate::identity::Identity;
 use crate::layout::Layout;
@@ -22,6 +23,10 @@ use crate::query::{
 use crate::receipt::Receipt;
 use crate::status::{Progress, SiteSummary, Status, Totals};
 use crate::store::{Claim, Claimed, Step, Store, View};
+
+/// How long an erasure waits beyond the longest query for whoever still reads what it has replaced.
+const ERASURE_PATIENCE_US: i64 = 10_000_000;
+const ERASURE_POLL: Duration = Duration::from_millis(20);
 
 /// An open analytics store. Share it by `Arc`; every method may be called from any thread.
 #[derive(Debug)]
@@ -231,6 +236,46 @@ impl Engine {
     /// what they are. Waits for the step of maintenance in progress.
     pub fn acknowledge_loss(&self) -> Result<Vec<String>, Error> {
         self.store.acknowledge_loss(&|manifest| self.refresh_views(manifest))
+    }
+
+    /// Erases events: when it returns, nothing of them is left in memory, in the log, in files, in local snapshots and in
+    /// kept answers. Takes as long as that takes; queries go on beside it, and none shows them once it is recorded.
+    ///
+    /// # Errors
+    /// [`EraseError::Incomplete`] says that it is recorded and will be finished by maintenance, in this life or the next.
+    /// Repeating an erasure is always safe.
+    pub fn erase(&self, request: &ErasureRequest) -> Result<Erased, EraseError> {
+        let (id, receipt) = self.store.begin_erasure(request).map_err(|_| EraseError::NotRecorded)?;
+        receipt.wait().map_err(|error| match error {
+            ReceiptError::NoSpace(_) => EraseError::NotRecorded,
+            ReceiptError::OutcomeUnknown => EraseError::OutcomeUnknown,
+        })?;
+        let deadline =
+            Deadline::after(&self.store.env().clock, self.query_timeout_us.saturating_add(ERASURE_PATIENCE_US));
+        let outcome = self.finish_erasure(id, &deadline);
+        self.store.forget_erasure(id);
+        self.duck.forget();
+        outcome.inspect(|_| self.progress.erasure_finished()).inspect_err(|_| self.progress.erasure_failed())
+    }
+
+    /// Maintains until the erasure is finished, whoever does the steps.
+    fn finish_erasure(&self, id: [u8; 16], deadline: &Deadline) -> Result<Erased, EraseError> {
+        loop {
+            let step = self.maintain();
+            if let Some(erased) = self.store.erased(id) {
+                return Ok(erased);
+            }
+            match step {
+                // It waits for readers of replaced files, or for a snapshot that is being taken.
+                Ok(Step::Idle { .. }) if deadline.check().is_err() => {
+                    return Err(EraseError::Incomplete(Error::Busy));
+                }
+                Ok(Step::Idle { .. }) => self.store.wait_for_work(ERASURE_POLL),
+                Ok(_) => {}
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(EraseError::Incomplete(error)),
+            }
+        }
     }
 
     /// Does one piece of maintenance, or says when the next one is due. See [`crate::Maintenance`] for a thread.

@@ -37,12 +37,25 @@ pub enum Error {
     /// Stored rows are not what the schema says: a fault of this program.
     #[error("stored rows cannot be read: {0}")]
     Rows(String),
+    /// Somebody still reads what has to go, or takes a snapshot of it: it is tried again.
+    #[error("files that have to go are still being read or copied")]
+    Busy,
     /// An earlier write or sync failed, so nothing more may be promised: restart the process.
     #[error("the store is poisoned: {0}; restart the server")]
     Poisoned(String),
 }
 
 impl Error {
+    /// Whether a Parquet file is not what was published. It is left out when the work is tried again.
+    pub(crate) fn is_damage(&self) -> bool {
+        use mallard_compactor::Error::{FileDamaged, Io, Parquet};
+        match self {
+            Self::Compactor(FileDamaged { .. } | Parquet { .. }) => true,
+            Self::Compactor(Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
     /// Whether the volume was full.
     pub(crate) fn is_lack_of_space(&self) -> bool {
         let source = match self {

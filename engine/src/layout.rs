@@ -126,6 +126,11 @@ impl Layout {
         self.root.join("events")
     }
 
+    /// The ledger of erasures.
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("erasure.log")
+    }
+
     /// The derived DuckDB file.
     pub fn duckdb(&self) -> PathBuf {
         self.root.join("mallard.duckdb")

@@ -21,6 +21,7 @@ mod backup;
 mod config;
 mod control;
 mod engine;
+mod erasure;
 mod error;
 mod export;
 mod identity;
@@ -39,6 +40,7 @@ pub use backup::{Archive, Image, Restore, Restored, Snapshot, Snapshots, backup}
 pub use config::Config;
 pub use control::Control;
 pub use engine::Engine;
+pub use erasure::{EraseError, Erased, ErasureRequest};
 pub use error::{AppendError, Error, ReceiptError};
 pub use export::Export;
 pub use jiff::tz::TimeZone;

@@ -1,8 +1,10 @@
 //! What the store shows to queries: a [`View`] as a [`Snapshot`], one UTC day at a time.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 
+use mallard_compactor::Error;
 use mallard_event::Date;
 
 use crate::query::{QueryError, Snapshot, Source, SourceFile};
@@ -26,7 +28,8 @@ impl Snapshot for View {
                 is_adopted: file.schema_version == mallard_compactor::SCHEMA_ADOPTED,
             })
             .collect();
-        let tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
+        let mut tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
+        tail.extend(self.left(date).map_err(unreadable)?);
         let damaged = self.damaged_files(date).map(|file| file.path.to_string()).collect();
         Ok(Source { files, tail, damaged })
     }
@@ -36,10 +39,27 @@ impl Snapshot for View {
         for file in self.files(date) {
             (&file.path, file.crc32).hash(&mut hash);
         }
+        for (file, erasures) in self.erasing_files(date) {
+            let ids: Vec<_> = erasures.iter().map(|erasure| erasure.id).collect();
+            (&file.path, ids).hash(&mut hash);
+        }
         for file in self.damaged_files(date) {
             (&file.path, "damaged").hash(&mut hash);
         }
         self.hot_version(date).hash(&mut hash);
         hash.finish()
+    }
+}
+
+/// A file that cannot be read as what was published is damaged, whoever finds it.
+fn unreadable(error: Error) -> QueryError {
+    match &error {
+        Error::FileDamaged { path, .. } | Error::Parquet { path, .. } => {
+            QueryError::Damaged { file: path.clone(), reason: error.to_string() }
+        }
+        Error::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
+            QueryError::Damaged { file: path.clone(), reason: error.to_string() }
+        }
+        _ => QueryError::Internal(error.to_string()),
     }
 }

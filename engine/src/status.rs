@@ -90,6 +90,9 @@ pub struct Progress {
     compaction_failures: AtomicU64,
     events_compacted: AtomicU64,
     events_expired: AtomicU64,
+    erasures: AtomicU64,
+    erasure_failures: AtomicU64,
+    events_erased: AtomicU64,
 }
 
 /// The counters of a [`Progress`] at one moment.
@@ -109,6 +112,12 @@ pub struct Totals {
     pub events_compacted: u64,
     /// Events removed by retention.
     pub events_expired: u64,
+    /// Erasures that were finished for those who asked.
+    pub erasures: u64,
+    /// Erasures whose asker heard that they are not finished.
+    pub erasure_failures: u64,
+    /// Events removed by erasures.
+    pub events_erased: u64,
 }
 
 impl Progress {
@@ -137,6 +146,18 @@ impl Progress {
         self.events_expired.fetch_add(events, Ordering::Relaxed);
     }
 
+    pub(crate) fn erased(&self, events: u64) {
+        self.events_erased.fetch_add(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn erasure_finished(&self) {
+        self.erasures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn erasure_failed(&self) {
+        self.erasure_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counters now.
     pub fn totals(&self) -> Totals {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -148,6 +169,9 @@ impl Progress {
             compaction_failures: read(&self.compaction_failures),
             events_compacted: read(&self.events_compacted),
             events_expired: read(&self.events_expired),
+            erasures: read(&self.erasures),
+            erasure_failures: read(&self.erasure_failures),
+            events_erased: read(&self.events_erased),
         }
     }
 }

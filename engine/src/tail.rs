@@ -14,9 +14,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, TimestampMicrosecondArray, UInt64Array};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{filter_record_batch, not};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use mallard_compactor::Erasure;
 use mallard_event::{Date, Event, SiteId, Stored, Timestamp, columns};
 use mallard_wal::{Committed, Lsn};
 
@@ -38,6 +39,26 @@ pub(crate) struct Pending {
     pub(crate) body_bytes: usize,
     /// The right to store it, if it came with an id of its sender's.
     pub(crate) claim: Option<Claim>,
+}
+
+/// What the log carries for its owner.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// An event.
+    Event(Box<Pending>),
+    /// An erasure of events before it.
+    Erasure(Arc<Erasure>),
+}
+
+/// What a group commit has brought.
+#[derive(Debug)]
+pub(crate) struct Pushed {
+    /// The last LSN.
+    pub(crate) last: Lsn,
+    /// Number of events.
+    pub(crate) events: u64,
+    /// Erasures, with their LSNs.
+    pub(crate) erasures: Vec<Arc<Erasure>>,
 }
 
 /// All committed events above the checkpoint.
@@ -81,14 +102,34 @@ struct Chunk {
 }
 
 impl Tail {
-    /// Adds what the log has just committed; returns its last LSN.
-    pub(crate) fn push(&mut self, batch: Committed<Pending>) -> Lsn {
+    /// Adds what the log has just committed. An erasure takes effect here, in the same moment as the events after it.
+    pub(crate) fn push(&mut self, batch: Committed<Entry>) -> Pushed {
         let mut next = batch.first_lsn();
-        for pending in batch.into_items() {
-            self.push_replayed(next, pending);
+        let mut pushed = Pushed { last: next.previous(), events: 0, erasures: Vec::new() };
+        for entry in batch.into_items() {
+            match entry {
+                Entry::Event(pending) => {
+                    self.push_replayed(next, *pending);
+                    pushed.events += 1;
+                }
+                Entry::Erasure(erasure) => {
+                    let erasure = Arc::new(Erasure { lsn: next, ..Erasure::clone(&erasure) });
+                    self.erase(&erasure);
+                    pushed.erasures.push(erasure);
+                }
+            }
+            pushed.last = next;
             next = next.next();
         }
-        next.previous()
+        pushed
+    }
+
+    /// Forgets the rows that an erasure takes.
+    pub(crate) fn erase(&mut self, erasure: &Erasure) {
+        if let Some(site) = self.sites.get_mut(&erasure.site) {
+            site.erase(erasure);
+            self.settle();
+        }
     }
 
     /// Adds an event that replay has read from the log.
@@ -113,6 +154,11 @@ impl Tail {
         for site in self.sites.values_mut() {
             site.trim(checkpoint.get());
         }
+        self.settle();
+    }
+
+    /// Adds up again what is left.
+    fn settle(&mut self) {
         self.sites.retain(|_, site| !site.is_empty());
         self.events = self.sites.values().map(SiteTail::rows).sum();
         self.bytes = self.sites.values().map(SiteTail::bytes).sum();
@@ -173,6 +219,17 @@ impl SiteTail {
                 *chunk = Arc::new(chunk.above(checkpoint));
             }
         }
+        self.days = self.count_days();
+    }
+
+    fn erase(&mut self, erasure: &Erasure) {
+        self.open.retain(|row| !erasure.takes(&row.stored.event, Lsn::new(row.lsn), row.stored.received_at));
+        for chunk in &mut self.chunks {
+            if let Some(left) = chunk.without(erasure) {
+                *chunk = Arc::new(left);
+            }
+        }
+        self.chunks.retain(|chunk| chunk.batch.num_rows() > 0);
         self.days = self.count_days();
     }
 
@@ -249,6 +306,15 @@ impl Chunk {
         let rows = self.batch.num_rows() - skip;
         let bytes = self.bytes / self.batch.num_rows().max(1) * rows;
         Self { batch: self.batch.slice(skip, rows), first_lsn: checkpoint + 1, last_lsn: self.last_lsn, bytes }
+    }
+
+    /// The rows that an erasure leaves; `None` if it leaves all.
+    fn without(&self, erasure: &Erasure) -> Option<Self> {
+        let taken = erasure.mask(&self.batch).filter(|taken| taken.true_count() > 0)?;
+        let batch = not(&taken).and_then(|left| filter_record_batch(&self.batch, &left));
+        let batch = batch.expect("a mask of a batch has its length");
+        let bytes = self.bytes / self.batch.num_rows().max(1) * batch.num_rows();
+        Some(Self { batch, first_lsn: self.first_lsn, last_lsn: self.last_lsn, bytes })
     }
 
     fn of_day(&self, date: Date) -> Result<RecordBatch, ArrowError> {

@@ -4,6 +4,7 @@
 //! STORE     whose directory this is
 //! manifest  the newest file: every checksum, every edit
 //! log       every segment, every record; it begins at or below the checkpoint and goes on without a hole
+//! ledger    its checksums, if there is one
 //! Parquet   every live file: length, checksum of the whole, every row read, as many rows as the manifest says
 //! ```
 //! What a server does meanwhile is not a fault: a segment that is gone was trimmed, a file that is gone was merged, if the
@@ -17,6 +18,7 @@ use mallard_compactor::{Condition, FileEntry, Manifest, ManifestLog, read_file};
 use mallard_wal::disk::Env;
 use mallard_wal::{Examination, Lsn};
 
+use crate::erasure::ledger;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::layout::Layout;
@@ -114,6 +116,7 @@ impl Verifier<'_> {
         let log = Examination::begin(self.env.disk.as_ref(), &self.layout.wal(), self.identity.store_id)?;
         let total = log.bytes_left() + manifest.files().map(|file| file.bytes).sum::<u64>();
         self.log(log, &manifest, total)?;
+        self.ledger();
         for file in manifest.files() {
             self.file(file, &manifest, total)?;
         }
@@ -162,6 +165,17 @@ impl Verifier<'_> {
             self.fault(None, missing, None);
         }
         Ok(())
+    }
+
+    fn ledger(&mut self) {
+        let path = self.layout.ledger();
+        if let Err(error) = ledger::read_if_any(self.env.disk.as_ref(), &path) {
+            let what = match error {
+                Error::Refused { reason, .. } => reason,
+                other => other.to_string(),
+            };
+            self.fault(Some(&path), what, None);
+        }
     }
 
     fn file(&mut self, file: &Arc<FileEntry>, manifest: &Manifest, total: u64) -> Result<(), Error> {

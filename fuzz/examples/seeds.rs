@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use mallard_compactor::{Edit, FileEntry, LsnRange, layout};
-use mallard_event::{Date, SiteId};
+use mallard_compactor::{Edit, Erasure, FileEntry, LsnRange, Reach, layout};
+use mallard_event::{Date, SiteId, Subject};
 use mallard_fuzz::{forge, store};
 use mallard_wal::{Draft, Kind, Lsn};
 
@@ -119,8 +119,17 @@ fn manifests() -> io::Result<()> {
     let (compacted, merged) = (compacted.encode(), merged.encode());
     let operand = |bytes: &[u8]| [&u16::try_from(bytes.len()).expect("edits are short").to_le_bytes(), bytes].concat();
     seed("edit", "compacted-merged", &[&operand(&compacted)[..], &merged].concat())?;
-    let golden = fixture("compactor/tests/fixtures/v2/edit.bin")?;
-    seed("edit", "golden", &[&operand(&fixture("compactor/tests/fixtures/v2/empty_edit.bin")?)[..], &golden].concat())?;
+    let golden = fixture("compactor/tests/fixtures/v3/edit.bin")?;
+    seed("edit", "golden", &[&operand(&fixture("compactor/tests/fixtures/v3/empty_edit.bin")?)[..], &golden].concat())?;
+
+    let (site, span) = (SiteId::parse("a").expect("it is valid"), (0, 86_400_000_000));
+    for (name, reach) in [("position", Reach::Lsn), ("time", Reach::Received)] {
+        let subject = (reach == Reach::Lsn).then_some(Subject::Visitor([7; 16]));
+        let (site, (start_us, end_us)) = (site.clone(), span);
+        let erasure =
+            Erasure { id: [1; 16], store: 2, lsn: Lsn::new(30), at_us: 3, site, start_us, end_us, subject, reach };
+        seed("erasure", name, &erasure.encode())?;
+    }
 
     let record = |step: u8, flags: u8, bytes: &[u8]| [&[step, flags, 0][..], &operand(bytes)].concat();
     let (mark, empty) = ([7], record(0, 0, &Edit::default().encode()));

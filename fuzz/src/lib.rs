@@ -12,6 +12,7 @@
 //! forge      a segment file with right checksums                 scan and recovery end, and agree with themselves
 //! manifest   the records of a manifest file                      it opens or is refused
 //! edit       two manifest edits, one after the other
+//! erasure    which events are to be no more
 //! event      the body of an event
 //! payload    the body of a request, a page's address, the pixel's query
 //! filters    the parameter `filters` of reports

@@ -80,7 +80,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Locked { .. } => Self::Locked(error),
-            Error::Rows(_) => Self::Internal(error.to_string()),
+            Error::Rows(_) | Error::Busy => Self::Internal(error.to_string()),
             Error::Io { ref source, .. } if is_about_access(source) => Self::DataDirectory(error),
             Error::Refused { .. } | Error::Io { .. } | Error::Wal(_) | Error::Compactor(_) | Error::Poisoned(_) => {
                 Self::Store(error)

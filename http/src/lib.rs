@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 pub mod enrich;
+mod erase;
 pub mod error;
 mod exit;
 mod files;

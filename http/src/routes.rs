@@ -14,6 +14,7 @@
 //! | PUT /api/sites/{site_id} | operators of the site | [`sites`] |
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
 //! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
+//! | DELETE /api/gdpr/erase | operators | [`erase`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /api/openapi.json | anyone | [`openapi`] |
@@ -34,7 +35,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, backup, files, goals, health, ingest, loss, metrics, openapi, plausible, sites, stats};
+use crate::{auth, backup, erase, files, goals, health, ingest, loss, metrics, openapi, plausible, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +102,7 @@ enum Handler<'a> {
     CreateKey,
     Keys,
     RevokeKey(&'a str),
+    Erase,
     AcknowledgeLoss,
     TakeSnapshot,
     Snapshots,
@@ -180,6 +182,7 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::DELETE, ["api", "keys", hash]) => {
             ("revoke_key", Operators, DashboardOrigin, Handler::RevokeKey(hash))
         }
+        (&Method::DELETE, ["api", "gdpr", "erase"]) => ("erase", Operators, DashboardOrigin, Handler::Erase),
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
         }
@@ -265,6 +268,7 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::CreateKey => keys::api::create(app, request).await,
         Handler::Keys => keys::api::list(app),
         Handler::RevokeKey(hash) => keys::api::revoke(app, hash).await,
+        Handler::Erase => erase::delete(app, &request).await,
         Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::TakeSnapshot => backup::api::take(app).await,
         Handler::Snapshots => backup::api::list(app).await,

@@ -196,6 +196,12 @@ fn every_answer_is_one_that_the_document_describes() {
     }
     let acknowledged = session.post("/api/store/acknowledge-loss", Some("http://localhost"));
     document.check("POST", "/api/store/acknowledge-loss", &acknowledged);
+    for (end, expected) in [("2034-12-31", 200), ("2024-12-31", 400)] {
+        let path = format!("/api/gdpr/erase?site_id=a.example&start_date=2025-01-01&end_date={end}");
+        let erased = session.delete(&path, Some("http://localhost"));
+        assert_eq!(erased.status, expected, "{}", erased.text());
+        document.check("DELETE", "/api/gdpr/erase", &erased);
+    }
 }
 
 #[test]

@@ -70,6 +70,18 @@ pub enum Bug {
     FallBackToOlderManifest,
     /// Parquet files are read without a look at their checksum.
     SkipFileChecksum,
+    /// A compaction writes what an erasure takes.
+    CompactErased,
+    /// An erasure is done without a look at the snapshots.
+    EraseForgetsSnapshots,
+    /// A restore does not apply the ledger.
+    RestoreErased,
+    /// A start forgets the erasures that were not finished.
+    ForgetErasing,
+    /// An erasure leaves alone what is in files.
+    EraseForgetsFiles,
+    /// Views show what an unfinished erasure takes.
+    ShowErased,
 }
 
 /// Whether this thread has `bug`.

@@ -10,6 +10,7 @@ use mallard_wal::{Lsn, Record, StoreTag};
 
 use super::index::{Index, Place, Rows};
 use super::{Context, check_not_live};
+use crate::erasure::Erasure;
 use crate::error::Error;
 use crate::manifest::{Edit, FileEntry, Manifest, range_count};
 use crate::parquet::{Draft, Identity, Order};
@@ -19,7 +20,7 @@ use crate::quarantine;
 pub(super) fn compact(context: &Context<'_>, manifest: &Manifest, segments: &[SealedSegment]) -> Result<Edit, Error> {
     check_line(manifest.checkpoint(), segments)?;
     let loaded = load(context, segments)?;
-    let mut index = Index::after(manifest.checkpoint());
+    let mut index = Index::after(manifest.checkpoint(), context.erasures);
     for (segment, loaded) in segments.iter().zip(&loaded) {
         index.add(segment, loaded)?;
     }
@@ -27,12 +28,16 @@ pub(super) fn compact(context: &Context<'_>, manifest: &Manifest, segments: &[Se
         checkpoint: Some(index.last),
         quarantined: quarantine::keep(context, &index.unreadable)?,
         gaps: index.gaps,
+        erased_records: index.erased,
         ..Edit::default()
     };
     for ((site, date), rows) in index.partitions {
         edit.add.push(write_partition(context, manifest, &site, date, rows)?);
     }
-    audit(manifest.checkpoint(), index.last, &edit)?;
+    audit(manifest.checkpoint(), index.last, &edit, index.made.len() as u64)?;
+    // NOTE: below the checkpoint nobody looks for a record any more, so the manifest has to know of it from now on.
+    let is_known = |erasure: &Erasure| manifest.erasures().iter().any(|known| known.id == erasure.id);
+    edit.begun = index.made.into_iter().filter(|erasure| !is_known(erasure)).collect();
     Ok(edit)
 }
 
@@ -85,13 +90,14 @@ fn stored(place: &Place<'_>, store: StoreTag) -> Result<Stored, Error> {
     Ok(Stored { lsn: Some(record.lsn.get()), received_at, event })
 }
 
-/// Every position between the old checkpoint and the new is a row, in quarantine or known to be lost.
-fn audit(checkpoint: Lsn, last: Lsn, edit: &Edit) -> Result<(), Error> {
+/// Every position between the old checkpoint and the new is a row, erased, an erasure, in quarantine or known to be lost.
+fn audit(checkpoint: Lsn, last: Lsn, edit: &Edit, erasures: u64) -> Result<(), Error> {
     let rows = edit.add.iter().map(|entry| entry.rows).sum::<u64>();
     let quarantined = range_count(&edit.quarantined);
     let gaps = range_count(&edit.gaps);
-    if rows + quarantined + gaps == last.get() - checkpoint.get() {
+    let erased = edit.erased_records;
+    if rows + erased + erasures + quarantined + gaps == last.get() - checkpoint.get() {
         return Ok(());
     }
-    Err(Error::Audit { first: checkpoint.next(), last, rows, quarantined, gaps })
+    Err(Error::Audit { first: checkpoint.next(), last, rows, erased, erasures, quarantined, gaps })
 }

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use mallard_event::{Date, Event, SiteId, Timestamp, codec};
 use mallard_wal::segment::{LoadedSegment, SealedSegment};
 use mallard_wal::{Kind, Lsn, Record};
 
 use crate::Error;
+use crate::erasure::Erasure;
 use crate::manifest::{LsnRange, range_push};
 
 /// Every record of the segments, by what becomes of it.
@@ -18,12 +20,17 @@ use crate::manifest::{LsnRange, range_push};
 pub(super) struct Index<'a> {
     /// The events of each site and UTC day.
     pub(super) partitions: BTreeMap<(SiteId, Date), Rows<'a>>,
+    /// Events that an erasure takes.
+    pub(super) erased: u64,
+    /// The erasures that were made here.
+    pub(super) made: Vec<Erasure>,
     /// Records that this program cannot turn into rows, in LSN order.
     pub(super) unreadable: Vec<Record<'a>>,
     /// What the log has lost.
     pub(super) gaps: Vec<LsnRange>,
     /// The last LSN indexed.
     pub(super) last: Lsn,
+    erasures: &'a [Arc<Erasure>],
 }
 
 /// The rows of one file to be, in LSN order.
@@ -44,9 +51,9 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// An empty index, for the records after `checkpoint`.
-    pub(super) fn after(checkpoint: Lsn) -> Self {
-        Self { last: checkpoint, ..Self::default() }
+    /// An empty index, for the records after `checkpoint` without the events that `erasures` take.
+    pub(super) fn after(checkpoint: Lsn, erasures: &'a [Arc<Erasure>]) -> Self {
+        Self { last: checkpoint, erasures, ..Self::default() }
     }
 
     /// Adds the segment that follows the ones before.
@@ -69,7 +76,14 @@ impl<'a> Index<'a> {
         if let Some((first, last)) = record.gap() {
             range_push(&mut self.gaps, LsnRange { first, last });
         } else if let Some(event) = event_of(&record) {
-            self.add_event(&record, event);
+            let received_at = Timestamp::saturating_from_micros(record.received_us);
+            if self.erasures.iter().any(|erasure| erasure.takes(&event, record.lsn, received_at)) {
+                self.erased += 1;
+            } else {
+                self.add_event(&record, event);
+            }
+        } else if let Some(erasure) = Erasure::of(&record) {
+            self.made.push(erasure);
         } else {
             self.unreadable.push(record);
         }
@@ -87,8 +101,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The event of a record that has one. Erasures and site records have no rows either; until this program understands them
-/// they are kept in quarantine, as kinds and versions of a newer program are.
+/// The event of a record that has one. Kinds and versions that this program does not understand are kept in quarantine.
 fn event_of(record: &Record<'_>) -> Option<Event> {
     if record.kind != Kind::EVENT {
         return None;

@@ -4,6 +4,7 @@
 //!  Compact   sealed segments           -> one file per (site, day), level 0, by time     + checkpoint
 //!  Merge     files of one (site, day)  -> one file, one level higher
 //!  Expire    files of days past retention                                                -> nothing
+//!  Erase     files with rows that an erasure may take -> the same without them, one level higher
 //! ```
 //!
 //! - [`run`] never commits. It may be cut off anywhere and run again: the same names are written again, and what is left
@@ -12,15 +13,19 @@
 //! - One job at a time: all of them work in the same `tmp/`.
 
 mod compact;
+mod erase;
 mod index;
 mod merge;
+mod sorted;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mallard_event::{Date, SiteId};
 use mallard_wal::disk::{Disk, Env, durable};
 use mallard_wal::segment::SealedSegment;
 
+use crate::erasure::Erasure;
 use crate::error::at;
 use crate::manifest::{Edit, FileEntry, Manifest};
 use crate::parquet::Order;
@@ -52,6 +57,13 @@ pub enum Job {
         /// Live files.
         files: Vec<FileEntry>,
     },
+    /// Take out of these files what the erasures of the [`Context`] take.
+    Erase {
+        /// Live files.
+        files: Vec<FileEntry>,
+        /// The order of the results.
+        order: Order,
+    },
 }
 
 /// What every job works with.
@@ -65,6 +77,9 @@ pub struct Context<'a> {
     pub store_id: u128,
     /// The bounds of the work.
     pub limits: &'a Limits,
+    /// The erasures that are not finished, whether the manifest has them or only the log: no job writes what they take from
+    /// the log, or from the files of a [`Job::Erase`].
+    pub erasures: &'a [Arc<Erasure>],
 }
 
 impl Context<'_> {
@@ -83,6 +98,7 @@ pub fn run(context: &Context<'_>, manifest: &Manifest, job: &Job) -> Result<Edit
             merge::Merge { site, date: *date, inputs, level: *level, order: *order }.run(context, manifest)
         }
         Job::Expire { files } => Ok(expire(files)),
+        Job::Erase { files, order } => erase::erase(context, manifest, files, *order),
     }
 }
 

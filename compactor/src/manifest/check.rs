@@ -3,8 +3,9 @@
 //! - A removed file is live; an added one is not, and was not before: files never change under their name.
 //! - The checkpoint moves forward only. No file, gap or quarantined record lies above it.
 //! - New rows lie above the old checkpoint, rewritten ones at or below it, and none straddles it.
-//! - Rows are neither made nor lost: rows removed == rows rewritten + rows expired, and new rows, quarantined records and
-//!   gaps fit between the old checkpoint and the new.
+//! - Rows are neither made nor lost: rows removed == rows rewritten + rows expired + rows erased, and new rows, erased and
+//!   quarantined records and gaps fit between the old checkpoint and the new.
+//! - An erasure begins once, and only one that has begun ends.
 //! - A file's path is in the folder of its site and day, its times are of that day, its rows fit into its LSNs.
 
 use std::collections::BTreeSet;
@@ -61,7 +62,7 @@ pub enum ManifestError {
     #[error("a checkpoint removes files")]
     CheckpointRemoves,
     /// Rows would be lost or made.
-    #[error("the edit removes {removed} rows, but rewrites {rewritten} and lets {expired} expire")]
+    #[error("the edit removes {removed} rows, but rewrites {rewritten}, lets {expired} expire and erases {erased}")]
     RowsLost {
         /// Rows of the removed files.
         removed: u64,
@@ -69,7 +70,12 @@ pub enum ManifestError {
         rewritten: u64,
         /// Rows said to have expired.
         expired: u64,
+        /// Rows said to be erased.
+        erased: u64,
     },
+    /// An erasure begins twice, or one ends that has not begun.
+    #[error("the edit begins an erasure that has begun, or ends one that has not")]
+    Erasure,
     /// There are more rows than positions.
     #[error("the edit accounts for {accounted} records where the log has only {positions} positions")]
     RowsMade {
@@ -94,10 +100,11 @@ pub(super) fn check_edit(manifest: &Manifest, edit: &Edit) -> Result<(), Manifes
     check_conditions(edit, |path| manifest.contains(path) && !edit.remove.iter().any(|removed| removed == path))?;
 
     let (rewritten, new) = split_rows(edit, floor)?;
-    let expired = edit.expired_rows;
-    if removed != sum([rewritten, expired]) {
-        return Err(ManifestError::RowsLost { removed, rewritten, expired });
+    let (expired, erased) = (edit.expired_rows, edit.erased_rows);
+    if removed != sum([rewritten, expired, erased]) {
+        return Err(ManifestError::RowsLost { removed, rewritten, expired, erased });
     }
+    check_erasures(manifest, edit)?;
     check_room(edit, new, ceiling.get() - floor.get())
 }
 
@@ -112,7 +119,8 @@ pub(super) fn check_checkpoint(edit: &Edit) -> Result<(), ManifestError> {
     check_order(&edit.quarantined, Lsn::ZERO, ceiling)?;
     check_conditions(edit, |_| false)?;
     let rows = sum(edit.add.iter().map(|entry| entry.rows));
-    check_room(edit, sum([rows, edit.expired_rows]), ceiling.get())
+    check_erasures(&Manifest::default(), edit)?;
+    check_room(edit, sum([rows, edit.expired_rows, edit.erased_rows]), ceiling.get())
 }
 
 /// The rows of all files that the edit removes.
@@ -149,6 +157,13 @@ fn check_conditions(edit: &Edit, stays: impl Fn(&str) -> bool) -> Result<(), Man
         Some((path, _)) => Err(ManifestError::NotLive { path: path.clone() }),
         None => Ok(()),
     }
+}
+
+fn check_erasures(manifest: &Manifest, edit: &Edit) -> Result<(), ManifestError> {
+    let mut known: BTreeSet<[u8; 16]> = manifest.erasures().iter().map(|erasure| erasure.id).collect();
+    let is_new = edit.begun.iter().all(|erasure| known.insert(erasure.id));
+    let is_known = edit.ended.iter().all(|id| known.remove(id));
+    if is_new && is_known { Ok(()) } else { Err(ManifestError::Erasure) }
 }
 
 fn check_entry(entry: &FileEntry) -> Result<(), ManifestError> {
@@ -197,7 +212,7 @@ fn split_rows(edit: &Edit, floor: Lsn) -> Result<(u64, u64), ManifestError> {
 }
 
 fn check_room(edit: &Edit, rows: u64, positions: u64) -> Result<(), ManifestError> {
-    let accounted = sum([rows, range::count(&edit.gaps), range::count(&edit.quarantined)]);
+    let accounted = sum([rows, edit.erased_records, range::count(&edit.gaps), range::count(&edit.quarantined)]);
     if accounted > positions { Err(ManifestError::RowsMade { accounted, positions }) } else { Ok(()) }
 }
 

@@ -2,60 +2,60 @@
 
 /// The bytes end before the value does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut;
+pub(crate) struct Cut;
 
 /// Reads from the front of a slice.
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// How many bytes are left.
-    pub(super) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Cut> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Cut> {
         let (head, rest) = self.0.split_at_checked(count).ok_or(Cut)?;
         self.0 = rest;
         Ok(head)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Cut> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Cut> {
         let (head, rest) = self.0.split_first_chunk().ok_or(Cut)?;
         self.0 = rest;
         Ok(*head)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, Cut> {
+    pub(crate) fn u8(&mut self) -> Result<u8, Cut> {
         self.array().map(u8::from_le_bytes)
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, Cut> {
+    pub(crate) fn u16(&mut self) -> Result<u16, Cut> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, Cut> {
+    pub(crate) fn u32(&mut self) -> Result<u32, Cut> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, Cut> {
+    pub(crate) fn u64(&mut self) -> Result<u64, Cut> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn i32(&mut self) -> Result<i32, Cut> {
+    pub(crate) fn i32(&mut self) -> Result<i32, Cut> {
         self.array().map(i32::from_le_bytes)
     }
 
-    pub(super) fn i64(&mut self) -> Result<i64, Cut> {
+    pub(crate) fn i64(&mut self) -> Result<i64, Cut> {
         self.array().map(i64::from_le_bytes)
     }
 }
 
 /// Appends to a vector.
-pub(super) trait Put {
+pub(crate) trait Put {
     fn put(&mut self, bytes: &[u8]);
 
     /// A count of things that the program itself has made; more than `u32::MAX` of them do not fit in its memory.

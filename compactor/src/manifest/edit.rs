@@ -1,6 +1,6 @@
 //! [`Edit`]: one atomic change of the manifest, and its bytes.
 //!
-//! Layout of version 2, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
+//! Layout of version 3, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
 //!
 //! ```text
 //!   0  u64  checkpoint         the log is in Parquet through here; 0: this edit does not move it
@@ -15,6 +15,12 @@
 //!      u64  acknowledged       an operator knows of every loss through this LSN; 0: this edit does not say
 //!      u32  conditions         count of the list that follows
 //!      conditions:             u8 condition (0 sound, 1 damaged, 2 damaged and acknowledged), path text
+//!      u64  erased rows        rows of removed files that an erasure took
+//!      u64  erased records     events of the log that an erasure took before they were rows
+//!      u32  begun              counts of the two lists that follow
+//!      u32  ended
+//!      begun:                  u16 length, then an erasure (crate::erasure)
+//!      ended:                  the id of an erasure, 16 bytes
 //!
 //!  text       u16 length, then that many bytes of UTF-8
 //!
@@ -31,7 +37,7 @@
 //!  68  site id text, path text
 //! ```
 //!
-//! Version 1 ended after the four lists.
+//! Version 1 ended after the four lists, version 2 after the conditions.
 //!
 //! This file checks shapes only: numbers in their ranges, ids well formed, nothing left over. Whether an edit fits the
 //! state is asked by [`Manifest::apply`](super::Manifest::apply). Checksums belong to the log that carries the bytes.
@@ -44,10 +50,11 @@ use thiserror::Error;
 
 use super::codec::{Cut, Put, Reader};
 use super::{FileEntry, LsnRange};
+use crate::erasure::{ERASURE_VERSION, Erasure};
 use crate::layout;
 
 /// The version of the layout above; it is the body version of the records that carry it.
-pub const EDIT_VERSION: u8 = 2;
+pub const EDIT_VERSION: u8 = 3;
 
 /// One atomic change: files that become live, files that cease to be, and how far the log is in Parquet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +75,14 @@ pub struct Edit {
     pub acknowledged: Option<Lsn>,
     /// Live files, and in what condition they were found.
     pub conditions: Vec<(String, Condition)>,
+    /// Rows of removed files that an erasure took.
+    pub erased_rows: u64,
+    /// Events between the old checkpoint and the new that an erasure took before they were rows.
+    pub erased_records: u64,
+    /// Erasures that begin.
+    pub begun: Vec<Erasure>,
+    /// Erasures of which nothing is left to do, by their ids.
+    pub ended: Vec<[u8; 16]>,
 }
 
 /// In what condition a live file was found.
@@ -163,7 +178,23 @@ impl Edit {
             out.put(&[condition.byte()]);
             out.put_text(path);
         }
+        self.encode_erasures(&mut out);
         out
+    }
+
+    fn encode_erasures(&self, out: &mut Vec<u8>) {
+        out.put(&self.erased_rows.to_le_bytes());
+        out.put(&self.erased_records.to_le_bytes());
+        out.put_count(self.begun.len());
+        out.put_count(self.ended.len());
+        for erasure in &self.begun {
+            let bytes = erasure.encode();
+            out.put(&u16::try_from(bytes.len()).expect("an erasure is shorter than 64 KiB").to_le_bytes());
+            out.put(&bytes);
+        }
+        for id in &self.ended {
+            out.put(id);
+        }
     }
 
     /// Reads back what [`Self::encode`] wrote, in this version or an earlier one.
@@ -182,13 +213,19 @@ impl Edit {
             quarantined: list(&mut reader, quarantined, take_range)?,
             remove: list(&mut reader, remove, |reader| take_path(reader).map(str::to_owned))?,
             add: list(&mut reader, add, take_entry)?,
-            acknowledged: None,
-            conditions: Vec::new(),
+            ..Self::default()
         };
         if version >= 2 {
             edit.acknowledged = Some(take_lsn(&mut reader)?).filter(|lsn| *lsn > Lsn::ZERO);
             let conditions = reader.u32()?;
             edit.conditions = list(&mut reader, conditions, take_condition)?;
+        }
+        if version >= 3 {
+            edit.erased_rows = reader.u64()?;
+            edit.erased_records = reader.u64()?;
+            let (begun, ended) = (reader.u32()?, reader.u32()?);
+            edit.begun = list(&mut reader, begun, take_erasure)?;
+            edit.ended = list(&mut reader, ended, |reader| Ok(reader.array()?))?;
         }
         match reader.left() {
             0 => Ok(edit),
@@ -212,7 +249,7 @@ fn put_range(out: &mut Vec<u8>, range: LsnRange) {
 }
 
 /// NOTE: an LSN counts records. One beyond half of what fits is no count, and arithmetic on it could overflow.
-fn take_lsn(reader: &mut Reader<'_>) -> Result<Lsn, EditError> {
+pub(crate) fn take_lsn(reader: &mut Reader<'_>) -> Result<Lsn, EditError> {
     let lsn = reader.u64()?;
     if lsn > u64::MAX / 2 { Err(EditError::Field { field: "lsn" }) } else { Ok(Lsn::new(lsn)) }
 }
@@ -225,7 +262,7 @@ fn take_range(reader: &mut Reader<'_>) -> Result<LsnRange, EditError> {
     Ok(LsnRange { first, last })
 }
 
-fn take_text<'a>(reader: &mut Reader<'a>, field: &'static str) -> Result<&'a str, EditError> {
+pub(crate) fn take_text<'a>(reader: &mut Reader<'a>, field: &'static str) -> Result<&'a str, EditError> {
     let length = usize::from(reader.u16()?);
     std::str::from_utf8(reader.bytes(length)?).map_err(|_| EditError::Field { field })
 }
@@ -238,6 +275,11 @@ fn take_path<'a>(reader: &mut Reader<'a>) -> Result<&'a str, EditError> {
 fn take_condition(reader: &mut Reader<'_>) -> Result<(String, Condition), EditError> {
     let condition = Condition::of(reader.u8()?).ok_or(EditError::Field { field: "condition" })?;
     Ok((take_path(reader)?.to_owned(), condition))
+}
+
+fn take_erasure(reader: &mut Reader<'_>) -> Result<Erasure, EditError> {
+    let length = usize::from(reader.u16()?);
+    Erasure::decode(ERASURE_VERSION, reader.bytes(length)?)
 }
 
 fn put_entry(out: &mut Vec<u8>, entry: &FileEntry) {

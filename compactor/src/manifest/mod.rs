@@ -11,12 +11,13 @@
 //! - A file that the manifest does not name does not exist for a query, whatever a folder lists. A file that it names
 //!   exists, complete and synced, since before the edit that named it.
 //! - In any state an LSN at or below [`Manifest::checkpoint`] is a row of exactly one live file, or was quarantined, or is
-//!   a known gap, or was never an event, or has expired. An LSN above it is in the log and in no live file.
+//!   a known gap, or was never an event, or has expired, or was erased. An LSN above it is in the log and in no live file.
+//! - An erasure that has begun is remembered until nothing is left of what it takes: see [`Erasure`](crate::Erasure).
 //!
 //! Nothing here reads a Parquet file or decides what to do next.
 
 mod check;
-mod codec;
+pub(crate) mod codec;
 mod edit;
 mod file;
 mod log;
@@ -26,6 +27,7 @@ mod state;
 
 pub use check::ManifestError;
 pub use edit::{Condition, EDIT_VERSION, Edit, EditError};
+pub(crate) use edit::{take_lsn, take_text};
 pub use file::FileEntry;
 pub use log::ManifestLog;
 pub use range::LsnRange;

@@ -9,6 +9,7 @@ use mallard_wal::Lsn;
 
 use super::check::{ManifestError, check_checkpoint, check_edit};
 use super::{Condition, Edit, FileEntry, LsnRange, range};
+use crate::erasure::Erasure;
 
 /// Which files are live, and through which LSN the log is in them.
 ///
@@ -25,6 +26,8 @@ pub struct Manifest {
     /// The live files that are not what was published, and whether an operator knows.
     damaged: BTreeMap<Arc<str>, bool>,
     acknowledged: Lsn,
+    /// Those that are not finished, in the order in which they began.
+    erasures: Vec<Arc<Erasure>>,
     totals: Totals,
 }
 
@@ -39,6 +42,8 @@ pub struct Totals {
     pub bytes: u64,
     /// Rows that retention has removed since the store was made.
     pub expired_rows: u64,
+    /// Events that erasures have removed since the store was made, from files and before they were in one.
+    pub erased_rows: u64,
 }
 
 /// What the live files of one site add up to.
@@ -90,6 +95,10 @@ impl Manifest {
             expired_rows: self.totals.expired_rows,
             acknowledged: Some(self.acknowledged).filter(|lsn| *lsn > Lsn::ZERO),
             conditions: self.damaged().map(|(file, condition)| (file.path.to_string(), condition)).collect(),
+            erased_rows: self.totals.erased_rows,
+            erased_records: 0,
+            begun: self.erasures.iter().map(|erasure| Erasure::clone(erasure)).collect(),
+            ended: Vec::new(),
         }
     }
 
@@ -129,6 +138,10 @@ impl Manifest {
         }
         self.acknowledged = self.acknowledged.max(edit.acknowledged.unwrap_or(Lsn::ZERO));
         self.totals.expired_rows = self.totals.expired_rows.saturating_add(edit.expired_rows);
+        let erased = edit.erased_rows.saturating_add(edit.erased_records);
+        self.totals.erased_rows = self.totals.erased_rows.saturating_add(erased);
+        self.erasures.extend(edit.begun.iter().cloned().map(Arc::new));
+        self.erasures.retain(|erasure| !edit.ended.contains(&erasure.id));
         self.checkpoint = edit.checkpoint.unwrap_or(self.checkpoint);
     }
 
@@ -247,6 +260,11 @@ impl Manifest {
     /// An operator knows of every loss through this LSN.
     pub fn acknowledged(&self) -> Lsn {
         self.acknowledged
+    }
+
+    /// The erasures that have begun and are not finished.
+    pub fn erasures(&self) -> &[Arc<Erasure>] {
+        &self.erasures
     }
 
     /// LSNs that the log has lost.

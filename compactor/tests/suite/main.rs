@@ -1,6 +1,6 @@
 //! The compactor on a simulated disk, through its public interface. One program, because linking is what takes time.
 //!
-//! [`jobs`] and [`planning`]: what is done, and when. [`manifest_state`] and [`manifest_log`]: the state, its bytes and its
+//! [`erasure`]: what is to be no more. [`jobs`] and [`planning`]: what is done, and when. [`manifest_state`] and [`manifest_log`]: the state, its bytes and its
 //! files. [`parquet_files`]: what others see of ours. [`power_cut`]: all of it, cut off anywhere. [`media`]: all of it,
 //! damaged. [`seeded`]: known bugs, which these must see.
 
@@ -18,6 +18,7 @@
     reason = "a test fails by panicking, prints its counts, and is no interface"
 )]
 
+mod erasure;
 mod jobs;
 mod manifest_log;
 mod manifest_state;

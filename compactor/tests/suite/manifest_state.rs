@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::support::{day, site};
 use mallard_compactor::{
-    Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, layout,
+    Condition, EDIT_VERSION, Edit, EditError, Erasure, FileEntry, LsnRange, Manifest, ManifestError, Reach, layout,
 };
 use mallard_event::Timestamp;
 use mallard_wal::Lsn;
@@ -12,8 +12,10 @@ use proptest::prelude::*;
 
 const GOLDEN_EDIT_V1: &[u8] = include_bytes!("../fixtures/v1/edit.bin");
 const GOLDEN_EMPTY_V1: &[u8] = include_bytes!("../fixtures/v1/empty_edit.bin");
-const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v2/edit.bin");
-const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v2/empty_edit.bin");
+const GOLDEN_EDIT_V2: &[u8] = include_bytes!("../fixtures/v2/edit.bin");
+const GOLDEN_EMPTY_V2: &[u8] = include_bytes!("../fixtures/v2/empty_edit.bin");
+const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v3/edit.bin");
+const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v3/empty_edit.bin");
 
 fn lsns(first: u64, last: u64) -> LsnRange {
     LsnRange::new(Lsn::new(first), Lsn::new(last))
@@ -69,8 +71,8 @@ fn full_edit_of_version_1() -> Edit {
     }
 }
 
-/// An edit that uses every field.
-fn full_edit() -> Edit {
+/// An edit that uses every field of version 2.
+fn full_edit_of_version_2() -> Edit {
     let path = |first, last| path(&file("a", "2026-03-01", 1, first, last));
     Edit {
         acknowledged: Some(Lsn::new(49)),
@@ -83,6 +85,28 @@ fn full_edit() -> Edit {
     }
 }
 
+/// An edit that uses every field.
+fn full_edit() -> Edit {
+    let erasure = Erasure {
+        id: [5; 16],
+        store: 6,
+        lsn: Lsn::new(48),
+        at_us: 7,
+        site: site("a"),
+        start_us: -8,
+        end_us: 9,
+        subject: None,
+        reach: Reach::Received,
+    };
+    Edit {
+        erased_rows: 0,
+        erased_records: 1,
+        begun: vec![erasure.clone(), Erasure { id: [4; 16], ..erasure }],
+        ended: vec![[4; 16]],
+        ..full_edit_of_version_2()
+    }
+}
+
 #[test]
 fn bytes_of_version_1_are_read_for_ever() {
     assert_eq!(Edit::decode(1, GOLDEN_EDIT_V1).unwrap(), full_edit_of_version_1());
@@ -90,17 +114,23 @@ fn bytes_of_version_1_are_read_for_ever() {
 }
 
 #[test]
-fn bytes_of_version_2_never_change() {
-    assert_eq!(EDIT_VERSION, 2, "keep these files, and add those of the new version");
+fn bytes_of_version_2_are_read_for_ever() {
+    assert_eq!(Edit::decode(2, GOLDEN_EDIT_V2).unwrap(), full_edit_of_version_2());
+    assert_eq!(Edit::decode(2, GOLDEN_EMPTY_V2).unwrap(), Edit::default());
+}
+
+#[test]
+fn bytes_of_version_3_never_change() {
+    assert_eq!(EDIT_VERSION, 3, "keep these files, and add those of the new version");
     assert_eq!(full_edit().encode(), GOLDEN_EDIT);
     assert_eq!(Edit::default().encode(), GOLDEN_EMPTY);
-    assert_eq!(Edit::decode(2, GOLDEN_EDIT).unwrap(), full_edit());
-    assert_eq!(Edit::decode(2, GOLDEN_EMPTY).unwrap(), Edit::default());
+    assert_eq!(Edit::decode(3, GOLDEN_EDIT).unwrap(), full_edit());
+    assert_eq!(Edit::decode(3, GOLDEN_EMPTY).unwrap(), Edit::default());
 }
 
 #[test]
 fn an_edit_of_an_unknown_version_is_refused() {
-    for version in [0, 3, 255] {
+    for version in [0, 4, 255] {
         assert_eq!(Edit::decode(version, GOLDEN_EDIT), Err(EditError::Version { version }));
     }
 }
@@ -108,18 +138,22 @@ fn an_edit_of_an_unknown_version_is_refused() {
 #[test]
 fn an_edit_cut_anywhere_is_refused_and_so_are_bytes_after_its_end() {
     for length in 0..GOLDEN_EDIT.len() {
-        assert_eq!(Edit::decode(2, &GOLDEN_EDIT[..length]), Err(EditError::Cut), "{length}");
+        assert_eq!(Edit::decode(3, &GOLDEN_EDIT[..length]), Err(EditError::Cut), "{length}");
     }
     let mut longer = GOLDEN_EDIT.to_vec();
     longer.extend([0, 0]);
-    assert_eq!(Edit::decode(2, &longer), Err(EditError::LeftOver { bytes: 2 }));
+    assert_eq!(Edit::decode(3, &longer), Err(EditError::LeftOver { bytes: 2 }));
 }
 
 #[test]
 fn a_count_that_claims_more_than_there_is_is_refused_without_allocating_it() {
     let mut bytes = Edit::default().encode();
     bytes[16..20].fill(0xff);
-    assert_eq!(Edit::decode(2, &bytes), Err(EditError::Cut));
+    assert_eq!(Edit::decode(3, &bytes), Err(EditError::Field { field: "lsn range" }));
+    let mut bytes = Edit::default().encode();
+    let ended = bytes.len() - 4;
+    bytes[ended..].fill(0xff);
+    assert_eq!(Edit::decode(3, &bytes), Err(EditError::Cut));
 }
 
 #[test]
@@ -134,19 +168,19 @@ fn a_path_that_leaves_the_folder_of_events_is_refused() {
         "wal/x.parquet",
     ] {
         let edit = Edit { remove: vec![bad.to_owned()], ..Edit::default() };
-        assert_eq!(Edit::decode(2, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
+        assert_eq!(Edit::decode(3, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
     }
 }
 
 proptest! {
     #[test]
     fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0..GOLDEN_EDIT.len()) {
-        drop(Edit::decode(2, &bytes));
+        drop(Edit::decode(3, &bytes));
         let mut patched = GOLDEN_EDIT.to_vec();
         for (target, byte) in patched.iter_mut().skip(at).zip(&bytes) {
             *target = *byte;
         }
-        if let Ok(edit) = Edit::decode(2, &patched) {
+        if let Ok(edit) = Edit::decode(3, &patched) {
             prop_assert_eq!(edit.encode(), patched, "what decodes is what encodes");
             drop(Manifest::from_checkpoint(&edit));
             drop(Manifest::default().apply(&edit));
@@ -242,9 +276,9 @@ fn an_edit_that_does_not_fit_is_refused_and_changes_nothing() {
             Edit { quarantined: vec![lsns(45, 46), lsns(46, 47)], ..adding(vec![], 60) },
             Misplaced { lsns: lsns(46, 47), floor: p(46), ceiling: p(60) },
         ),
-        (merge(vec![merged()], vec![path(&one)]), RowsLost { removed: 10, rewritten: 20, expired: 0 }),
-        (merge(vec![], vec![path(&one), path(&two)]), RowsLost { removed: 20, rewritten: 0, expired: 0 }),
-        (Edit { expired_rows: 1, ..adding(vec![], 60) }, RowsLost { removed: 0, rewritten: 0, expired: 1 }),
+        (merge(vec![merged()], vec![path(&one)]), RowsLost { removed: 10, rewritten: 20, expired: 0, erased: 0 }),
+        (merge(vec![], vec![path(&one), path(&two)]), RowsLost { removed: 20, rewritten: 0, expired: 0, erased: 0 }),
+        (Edit { expired_rows: 1, ..adding(vec![], 60) }, RowsLost { removed: 0, rewritten: 0, expired: 1, erased: 0 }),
         (Edit { gaps: vec![lsns(45, 60)], ..adding(vec![new()], 60) }, RowsMade { accounted: 26, positions: 20 }),
         (with(&|entry| entry.rows = 11), Impossible { path: path(&new()), what: "number of rows" }),
         (with(&|entry| entry.rows = 0), Impossible { path: path(&new()), what: "number of rows" }),

@@ -1,10 +1,11 @@
 //! [`Image`]: a consistent moment of a store as a data directory of its own.
 //!
 //! ```text
-//! 1 the manifest as of now                 from here on: what it names, and the log above its checkpoint
-//! 2 a second name for every file it names  gone meanwhile: merged or expired; begin anew
-//! 3 the segments above the checkpoint      trimmed meanwhile: begin anew
-//! 4 a manifest file with the state of 1
+//! 1 the ledger of erasures                 first: the log or the manifest of the image has whatever is in it
+//! 2 the manifest as of now                 from here on: what it names, and the log above its checkpoint
+//! 3 a second name for every file it names  gone meanwhile: merged or expired; begin anew
+//! 4 the segments above the checkpoint      trimmed meanwhile: begin anew
+//! 5 a manifest file with the state of 2
 //! ```
 
 use std::collections::BTreeSet;
@@ -62,8 +63,9 @@ impl Taker<'_> {
     fn attempt(&self) -> Result<Option<Image>, Error> {
         let (disk, root) = (self.disk, self.target.root());
         let identity = Identity::load(disk, self.store)?;
-        let manifest = ManifestLog::peek(disk, self.store.root(), identity.store_id)?;
         disk.create_dir(root).at(root)?;
+        self.link_if_there(&self.store.ledger(), &self.target.ledger())?;
+        let manifest = ManifestLog::peek(disk, self.store.root(), identity.store_id)?;
         for folder in [self.target.wal(), self.target.control()] {
             disk.create_dir(&folder).at(&folder)?;
         }
@@ -131,13 +133,14 @@ impl Taker<'_> {
             .collect();
         links.push((self.store.store(), self.target.store()));
         links.push((self.store.secret(), self.target.secret()));
-        for (from, to) in links {
-            match self.disk.hard_link(&from, &to) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                linked => linked.at(&from)?,
-            }
+        links.iter().try_for_each(|(from, to)| self.link_if_there(from, to))
+    }
+
+    fn link_if_there(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        match self.disk.hard_link(from, to) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            linked => linked.at(from),
         }
-        Ok(())
     }
 }
 

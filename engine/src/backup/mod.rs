@@ -15,9 +15,11 @@
 mod archive;
 mod image;
 mod restore;
+mod rewrite;
 mod snapshot;
 
 pub use archive::{Archive, backup};
 pub use image::Image;
 pub use restore::{Restore, Restored};
+pub(crate) use rewrite::Rewriting;
 pub use snapshot::{Snapshot, Snapshots};

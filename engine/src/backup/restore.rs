@@ -4,6 +4,7 @@
 //! begin    the folder is empty          RESTORING is put into it: until the end nothing opens it
 //! file     each file, synced
 //! finish   everything verifies          else the folder stays as it is, unopened, unless damage is accepted
+//!          every erasure is applied     those of the copy's ledger, and of a later one that the operator has
 //!          the log goes into Parquet    so that only the manifest names the store
 //!          a store id of its own        the old store's log can never be mixed up with the new one's
 //!          RESTORING is removed
@@ -14,21 +15,24 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use mallard_compactor::ManifestLog;
+use mallard_compactor::{Erasure, ManifestLog, Reach};
 use mallard_wal::Drive;
 use mallard_wal::disk::{Env, durable};
+use mallard_wal::seeded::{Bug, is_seeded};
 
+use super::rewrite;
 use crate::config::Config;
+use crate::erasure::ledger;
 use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::status::Progress;
-use crate::store::{Step, Store};
+use crate::store::{Store, shown};
 use crate::verify::verify;
 
 const CHUNK_BYTES: usize = 256 << 10;
 /// What an image consists of.
-const FILES: [&str; 2] = ["STORE", ".secret"];
+const FILES: [&str; 3] = ["STORE", ".secret", "erasure.log"];
 const FOLDERS: [&str; 4] = ["control", "events", "manifest", "wal"];
 
 /// A restore that has begun.
@@ -36,6 +40,7 @@ const FOLDERS: [&str; 4] = ["control", "events", "manifest", "wal"];
 pub struct Restore {
     env: Env,
     layout: Layout,
+    ledger: Vec<Erasure>,
 }
 
 /// What was restored.
@@ -50,8 +55,13 @@ pub struct Restored {
 }
 
 impl Restore {
-    /// Begins in `data_dir`, which is empty or does not exist.
-    pub fn begin(data_dir: &Path, env: Env) -> Result<Self, Error> {
+    /// Begins in `data_dir`, which is empty or does not exist. `ledger` is an `erasure.log` that may know of more erasures
+    /// than the copy.
+    pub fn begin(data_dir: &Path, env: Env, ledger: Option<&Path>) -> Result<Self, Error> {
+        let ledger = match ledger {
+            Some(path) => ledger::read(env.disk.as_ref(), path)?,
+            None => Vec::new(),
+        };
         let layout = Layout::new(data_dir);
         let disk = env.disk.as_ref();
         match disk.list(data_dir) {
@@ -62,7 +72,7 @@ impl Restore {
         }
         disk.create(&layout.restoring()).at(&layout.restoring())?;
         disk.sync_dir(data_dir).at(data_dir)?;
-        Ok(Self { env, layout })
+        Ok(Self { env, layout, ledger })
     }
 
     /// Takes one file. What does not belong to an image is passed over.
@@ -93,6 +103,8 @@ impl Restore {
     /// With `accepts_damage` what verifies is restored, and the store knows what it misses, as after damage on its disk.
     pub fn finish(self, accepts_damage: bool, progress: &mut dyn FnMut(u64, u64)) -> Result<Restored, Error> {
         let root = self.layout.root();
+        // A copy is files, and some folders of a store may have none.
+        self.layout.create(self.env.disk.as_ref())?;
         let found = verify(root, &self.env, progress)?;
         if let Some(fault) = found.faults.first().filter(|_| !accepts_damage) {
             let count = found.faults.len();
@@ -104,17 +116,34 @@ impl Restore {
         Ok(restored)
     }
 
-    /// Everything into Parquet files.
+    /// Everything into Parquet files, without what was erased.
     fn empty_the_log(&self) -> Result<(), Error> {
         let mut config = Config::new(self.layout.root());
         (config.flush_events, config.disk_reserve_bytes) = (1, 0);
         let store = Store::open(config, self.env.clone(), Drive::Manual, Arc::new(Progress::default()))?;
-        while store.manifest().checkpoint() < store.high_water() {
-            if let Step::Idle { .. } = store.maintain(&|_| {})? {
-                return Err(refused(self.layout.root(), "its log cannot be compacted"));
-            }
+        if !is_seeded(Bug::RestoreErased) {
+            store.adopt(self.erasures(store.store_id())?)?;
         }
+        rewrite::empty_log(&store)?;
         store.close()
+    }
+
+    /// The erasures of both ledgers, each once.
+    ///
+    /// A position means something in the store that gave it out. Of an erasure of another one it is the time that says what
+    /// came before it.
+    fn erasures(&self, store_id: u128) -> Result<Vec<Erasure>, Error> {
+        let own = ledger::read_if_any(self.env.disk.as_ref(), &self.layout.ledger())?;
+        let mut erasures: Vec<Erasure> = Vec::new();
+        for erasure in own.iter().chain(&self.ledger) {
+            if erasures.iter().any(|known| known.id == erasure.id) {
+                continue;
+            }
+            let is_own = erasure.store == shown(store_id);
+            let reach = if is_own { erasure.reach } else { Reach::Received };
+            erasures.push(Erasure { reach, ..erasure.clone() });
+        }
+        Ok(erasures)
     }
 
     /// A new store id, an empty log, the manifest as it is.

@@ -89,13 +89,17 @@ impl Snapshots {
             return Ok(false);
         }
         let _lock = self.lock()?;
+        self.discard(id).map(|()| true)
+    }
+
+    /// Removes one, for whoever holds the lock.
+    pub(super) fn discard(&self, id: &str) -> Result<(), Error> {
         let disk = self.env.disk.as_ref();
         // IMPORTANT: the name first, so that half a snapshot never looks like one.
         let unfinished = self.layout.snapshots().join(format!("{id}{UNFINISHED}"));
         disk.rename(&self.folder(id), &unfinished).at(&unfinished)?;
         disk.sync_dir(&self.layout.snapshots()).at(&unfinished)?;
-        remove_tree(disk, &unfinished)?;
-        Ok(true)
+        remove_tree(disk, &unfinished)
     }
 
     /// Removes all but the newest `keep`; returns how many.
@@ -108,11 +112,23 @@ impl Snapshots {
         Ok(surplus)
     }
 
-    fn folder(&self, id: &str) -> PathBuf {
+    pub(super) fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// Whether there is a folder of snapshots. Nobody takes one without making it first.
+    pub(super) fn exist(&self) -> Result<bool, Error> {
+        match self.env.disk.list(&self.layout.snapshots()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            listed => listed.at(&self.layout.snapshots()).map(|_| true),
+        }
+    }
+
+    pub(super) fn folder(&self, id: &str) -> PathBuf {
         self.layout.snapshots().join(id)
     }
 
-    fn ids(&self) -> Result<Vec<(String, i64)>, Error> {
+    pub(super) fn ids(&self) -> Result<Vec<(String, i64)>, Error> {
         let folder = self.layout.snapshots();
         let entries = match self.env.disk.list(&folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
@@ -138,7 +154,7 @@ impl Snapshots {
     }
 
     /// One at a time, among all processes; what earlier ones left unfinished is removed.
-    fn lock(&self) -> Result<Box<dyn Lock>, Error> {
+    pub(super) fn lock(&self) -> Result<Box<dyn Lock>, Error> {
         let (disk, folder) = (self.env.disk.as_ref(), self.layout.snapshots());
         // Nothing is made where there is no store.
         Identity::load(disk, &self.layout)?;

@@ -99,6 +99,13 @@ impl PartialCache {
         }
     }
 
+    /// Forgets everything that is kept.
+    pub(super) fn clear(&self) {
+        let mut state = self.lock();
+        state.kept.clear();
+        state.bytes = 0;
+    }
+
     /// The partial for `key` at this version of its day: kept, awaited from another query, or computed.
     pub(super) fn get_or_compute(
         &self,

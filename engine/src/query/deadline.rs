@@ -38,7 +38,7 @@ impl Deadline {
     }
 
     /// [`QueryError::TimedOut`] when the time is up.
-    pub(super) fn check(&self) -> Result<(), QueryError> {
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
         if self.remaining().is_zero() { Err(QueryError::TimedOut) } else { Ok(()) }
     }
 

@@ -116,6 +116,11 @@ impl Duck {
         self.cache.figures()
     }
 
+    /// Forgets every kept answer.
+    pub(crate) fn forget(&self) {
+        self.cache.clear();
+    }
+
     /// Ends running queries with [`QueryError::NotReady`] and refuses new ones: the engine is closing.
     pub(crate) fn stop(&self) {
         self.pool.stop();

@@ -68,7 +68,7 @@ impl Store {
         }
         let conditions = news.iter().map(|file| (file.path.to_string(), Condition::Damaged)).collect();
         let step = Step::SetAside { files: news.len() };
-        self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() })?;
+        self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() }, |_| {})?;
         published(&self.manifest());
         Ok(Some(step))
     }
@@ -109,7 +109,7 @@ impl Store {
         }
         let conditions = manifest.damaged().map(|(file, _)| (file.path.to_string(), Condition::Acknowledged)).collect();
         let edit = Edit { acknowledged: Some(high_water), conditions, ..Edit::default() };
-        self.commit(&mut maintenance, &manifest, edit)?;
+        self.commit(&mut maintenance, &manifest, edit, |_| {})?;
         self.shared.state().damage.clear();
         Ok(losses)
     }

@@ -16,6 +16,8 @@ use mallard_wal::Lsn;
 use mallard_wal::seeded::{Bug, is_seeded};
 
 use super::Store;
+use super::state::State;
+use super::{erase, expire};
 use crate::error::Error;
 
 /// How long maintenance rests when nothing is due: commits wake it earlier.
@@ -47,6 +49,11 @@ pub enum Step {
         /// Events removed.
         events: u64,
     },
+    /// Did a part of an erasure.
+    Erased {
+        /// Events removed from files.
+        events: u64,
+    },
     /// Remembered that files are damaged.
     SetAside {
         /// How many.
@@ -71,6 +78,10 @@ pub(super) struct Maintenance {
     /// Edits whose removed files may still be read by views of an older manifest, oldest first.
     retired: Vec<Retired>,
     orphans_checked: bool,
+    /// The erasure in progress.
+    pub(super) erasure: erase::Progress,
+    /// Retention in snapshots.
+    pub(super) expiry: expire::Progress,
 }
 
 #[derive(Debug)]
@@ -88,7 +99,18 @@ impl Retired {
 
 impl Maintenance {
     pub(super) fn new(manifest_log: ManifestLog) -> Self {
-        Self { manifest_log, retired: Vec::new(), orphans_checked: false }
+        Self {
+            manifest_log,
+            retired: Vec::new(),
+            orphans_checked: false,
+            erasure: erase::Progress::default(),
+            expiry: expire::Progress::default(),
+        }
+    }
+
+    /// Whether views may still read replaced files.
+    pub(super) fn has_readers(&self) -> bool {
+        !self.retired.is_empty()
     }
 }
 
@@ -128,6 +150,9 @@ impl Store {
         if let Some(step) = self.set_aside(maintenance, published)? {
             return Ok(step);
         }
+        if let Some(step) = self.erase_step(maintenance, published)? {
+            return Ok(step);
+        }
         let unlinked = self.unlink_retired(maintenance)?;
         if unlinked > 0 {
             return Ok(Step::Trimmed { files: unlinked });
@@ -140,15 +165,16 @@ impl Store {
         let sealed = self.log.sealed();
         // NOTE: what is sealed goes first. Sealing what has come meanwhile would make the more small segments, and files of
         // them, the further compaction is behind.
-        if sealed.is_empty() && self.seal_is_due() && self.log.seal()?.is_some() {
+        if sealed.is_empty() && (self.seal_is_due() || self.tail_has_expired()) && self.log.seal()?.is_some() {
             return Ok(Step::Sealed);
         }
         let now_us = self.env.clock.now_us();
         match mallard_compactor::plan(&manifest, &sealed, now_us, &self.config.limits) {
             Some(job) => self.run(maintenance, &manifest, &job, published),
-            None => {
-                Ok(Step::Idle { next_in_us: self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US) })
-            }
+            None => match self.expire_snapshot(maintenance)? {
+                Some(step) => Ok(step),
+                None => Ok(Step::Idle { next_in_us: self.rest_us() }),
+            },
         }
     }
 
@@ -177,7 +203,7 @@ impl Store {
         let conditions = self.restored(&manifest);
         if !conditions.is_empty() {
             tracing::info!(files = conditions.len(), "damaged Parquet files are sound again");
-            self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() })?;
+            self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() }, |_| {})?;
         }
         let manifest = self.manifest();
         published(&manifest);
@@ -189,31 +215,52 @@ impl Store {
         Ok(Step::Cleaned { files: orphans.removed.len() })
     }
 
-    fn run(
+    /// How long there is nothing to do.
+    fn rest_us(&self) -> i64 {
+        match self.is_erasing() {
+            true => erase::WAIT_US,
+            false => self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US),
+        }
+    }
+
+    pub(super) fn run(
         &self,
         maintenance: &mut MutexGuard<'_, Maintenance>,
         manifest: &Arc<Manifest>,
         job: &Job,
         published: &dyn Fn(&Manifest),
     ) -> Result<Step, Error> {
+        let edit = self.make(manifest, job)?;
+        let step = match job {
+            Job::Compact { .. } => Step::Compacted { events: edit.add.iter().map(|file| file.rows).sum() },
+            Job::Merge { inputs, .. } => Step::Merged { files: inputs.len() },
+            Job::Expire { .. } => Step::Expired { events: edit.expired_rows },
+            Job::Erase { .. } => Step::Erased { events: edit.erased_rows },
+        };
+        let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();
+        let (events, segments) = (edit.erased_records, segments_of(job));
+        self.commit(maintenance, manifest, edit, |state| state.took_from_log(events, segments))?;
+        published(&self.manifest());
+        if !damaged.is_empty() {
+            self.forget_copies(&damaged)?;
+        }
+        Ok(step)
+    }
+
+    /// Does the work of a job; nothing of it counts before the edit is committed.
+    pub(super) fn make(&self, manifest: &Manifest, job: &Job) -> Result<Edit, Error> {
+        let erasures = if is_seeded(Bug::CompactErased) { Vec::new() } else { self.erasures() };
         let context = Context {
             env: &self.env,
             root: self.layout.root(),
             store_id: self.identity.store_id,
             limits: &self.config.limits,
+            erasures: &erasures,
         };
-        let edit = mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
+        Ok(mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
             self.suspect_input(error);
             self.stop_if_final(error);
-        })?;
-        let step = match job {
-            Job::Compact { .. } => Step::Compacted { events: edit.add.iter().map(|file| file.rows).sum() },
-            Job::Merge { inputs, .. } => Step::Merged { files: inputs.len() },
-            Job::Expire { .. } => Step::Expired { events: edit.expired_rows },
-        };
-        self.commit(maintenance, manifest, edit)?;
-        published(&self.manifest());
-        Ok(step)
+        })?)
     }
 
     /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
@@ -229,12 +276,14 @@ impl Store {
         }
     }
 
-    /// Makes `edit` true. After the manifest's sync it is, whatever happens next; before, nothing has happened.
+    /// Makes `edit` true, and with it `change`. After the manifest's sync it is, whatever happens next; before, nothing has
+    /// happened.
     pub(super) fn commit(
         &self,
         maintenance: &mut MutexGuard<'_, Maintenance>,
         manifest: &Arc<Manifest>,
         edit: Edit,
+        change: impl FnOnce(&mut State),
     ) -> Result<(), Error> {
         if is_seeded(Bug::TrimBeforeCommit) {
             self.log.trim(edit.checkpoint.unwrap_or_default())?;
@@ -244,13 +293,18 @@ impl Store {
         }
         let next =
             maintenance.manifest_log.commit(&edit).inspect_err(|error| self.shared.poison(&error.to_string()))?;
-        self.shared.publish(next);
+        self.shared.count_erased(edit.erased_rows + edit.erased_records);
+        self.shared.publish(next, |state| {
+            state.begin(edit.begun.iter().cloned().map(Arc::new));
+            change(state);
+            edit.ended.iter().for_each(|id| state.end(*id));
+        });
         maintenance.retired.push(Retired { last_reader: Arc::downgrade(manifest), edit });
         Ok(())
     }
 
     /// Unlinks what removed files no view can name any more.
-    fn unlink_retired(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<usize, Error> {
+    pub(super) fn unlink_retired(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<usize, Error> {
         let mut unlinked = 0;
         while maintenance.retired.first().is_some_and(Retired::is_unread) {
             let retired = maintenance.retired.remove(0);
@@ -263,5 +317,13 @@ impl Store {
     /// Whether the active segment has events that should be in files by now.
     fn seal_is_due(&self) -> bool {
         self.shared.due_in_us() == Some(0) && self.log.status().active_records > 0
+    }
+}
+
+/// How many segments of the log a job consumes.
+fn segments_of(job: &Job) -> usize {
+    match job {
+        Job::Compact { segments } => segments.len(),
+        Job::Merge { .. } | Job::Expire { .. } | Job::Erase { .. } => 0,
     }
 }

@@ -18,6 +18,8 @@
 
 mod damage;
 mod dedup;
+mod erase;
+mod expire;
 mod history;
 mod maintain;
 mod open;
@@ -39,9 +41,10 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::receipt::Receipt;
 use crate::status::{Ingest, SiteSummary, Status};
-use crate::tail::Pending;
+use crate::tail::{Entry, Pending};
 
 pub use dedup::{Claim, Claimed, Waiting};
+pub(crate) use erase::shown;
 pub use maintain::Step;
 pub use view::View;
 
@@ -58,7 +61,7 @@ pub struct Store {
     env: Env,
     layout: Layout,
     identity: Identity,
-    log: Log<Pending>,
+    log: Log<Entry>,
     shared: Arc<Shared>,
     space: Space,
     scrub: Scrub,
@@ -213,7 +216,7 @@ impl Store {
 
 /// The log's form of an event, and what travels beside it to the tail. The record's key is the fingerprint by which a
 /// retry will be recognised.
-fn prepare(event: Event, received_at: Timestamp, claim: Option<Claim>) -> Result<(Draft, Pending), AppendError> {
+fn prepare(event: Event, received_at: Timestamp, claim: Option<Claim>) -> Result<(Draft, Entry), AppendError> {
     let body = codec::encode(&event);
     let (key, flags) = match &claim {
         Some(claim) => (claim.fingerprint(), FLAG_CLIENTS_ID),
@@ -221,7 +224,7 @@ fn prepare(event: Event, received_at: Timestamp, claim: Option<Claim>) -> Result
     };
     let draft = Draft::new(Kind::EVENT, codec::BODY_VERSION, flags, received_at.micros(), key, &body)
         .map_err(|_| AppendError::TooLarge)?;
-    Ok((draft, Pending { event, received_at, body_bytes: body.len(), claim }))
+    Ok((draft, Entry::Event(Box::new(Pending { event, received_at, body_bytes: body.len(), claim }))))
 }
 
 /// Flag of a record: the event's id is its sender's, so a retry may come.

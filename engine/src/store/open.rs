@@ -4,7 +4,8 @@
 //! 1 folders, LOCK, STORE; a directory of the original program is adopted first
 //! 2 manifest: the newest must verify
 //! 3 the window of ids: from the newest files, then from the log
-//! 4 log: replay everything above the checkpoint into the hot tail; the last life's active segment becomes a sealed one
+//! 4 log: replay everything above the checkpoint into the hot tail, without what an unfinished erasure takes; the last
+//!   life's active segment becomes a sealed one
 //! 5 a new active segment: events can be accepted
 //! ```
 //! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
@@ -12,9 +13,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use mallard_compactor::{Manifest, ManifestLog};
+use mallard_compactor::{Erasure, Manifest, ManifestLog};
 use mallard_event::{Timestamp, codec};
 use mallard_wal::disk::{Env, Lock};
+use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
 
 use super::Store;
@@ -50,11 +52,15 @@ impl Store {
         if config.dedup_window_us > 0 {
             history::recall(&env, &layout, &manifest, &dedup, config.dedup_window_us, config.dedup_ids_max);
         }
-        let (recovery, tail) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
+        let (recovery, tail, erasures) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let acknowledged = manifest.acknowledged();
         let damage = damage_of(&recovery, acknowledged).into_iter().chain(not_adopted).collect();
-        let state = State::new(manifest, tail, high_water, damage, env.clock.now_us());
+        let begun = manifest.erasures().to_vec();
+        let mut state = State::new(manifest, tail, high_water, damage, env.clock.now_us());
+        if !is_seeded(Bug::ForgetErasing) {
+            state.begin(begun.into_iter().chain(erasures));
+        }
         let due = Due { events: config.flush_events, bytes: config.tail_bytes, age_us: config.flush_interval_us };
         let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;
@@ -81,9 +87,10 @@ fn replay(
     identity: &Identity,
     manifest: &Manifest,
     dedup: &Dedup,
-) -> Result<(Recovery, Tail), Error> {
+) -> Result<(Recovery, Tail, Vec<Arc<Erasure>>), Error> {
     let now_us = env.clock.now_us();
     let mut tail = Tail::default();
+    let mut erasures = Vec::new();
     let origin = Origin { store_id: identity.store_id, checkpoint: manifest.checkpoint() };
     let recovery =
         mallard_wal::recover(env, &layout.wal(), &layout.quarantine(), &config.wal, origin, &mut |record| {
@@ -94,8 +101,9 @@ fn replay(
                 }
                 tail.push_replayed(record.lsn, pending);
             }
+            erasures.extend(Erasure::of(&record).map(Arc::new));
         })?;
-    Ok((recovery, tail))
+    Ok((recovery, tail, erasures))
 }
 
 /// The event of a record. Other kinds, and events that do not decode, have none; compaction sets the latter aside,

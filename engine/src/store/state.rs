@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest};
-use mallard_event::{SiteId, Timestamp};
+use mallard_compactor::{Condition, Erasure, FileEntry, LsnRange, Manifest};
+use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::disk::Clock;
 use mallard_wal::seeded::{Bug, between, is_seeded};
 use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
 
+use crate::erasure::Erased;
 use crate::status::{Progress, SiteSummary};
-use crate::tail::{Pending, Tail};
+use crate::tail::{Entry, Tail};
 
 /// What commit thread, maintenance and queries share.
 #[derive(Debug)]
@@ -48,8 +49,22 @@ pub(super) struct State {
     /// Live files that were found damaged in this life, by their paths, and why; views leave them out at once, the
     /// manifest is told by maintenance.
     pub(super) suspects: Arc<BTreeMap<String, String>>,
+    /// The erasures that are not finished, in the order of the log. No view shows what they take.
+    pub(super) erasing: Arc<Vec<Erasing>>,
+    /// What finished erasures have done, for those who wait for them.
+    pub(super) ended: BTreeMap<[u8; 16], Option<Erased>>,
     /// Set by [`Shared::wake`] and by commits that cross a threshold; cleared by the waiter.
     work_waits: bool,
+}
+
+/// An erasure that is not finished.
+#[derive(Clone, Debug)]
+pub(super) struct Erasing {
+    pub(super) erasure: Arc<Erasure>,
+    /// Files of days through this one hold nothing that it takes any more.
+    pub(super) done_until: Option<Date>,
+    /// What it has done in this life.
+    pub(super) erased: Erased,
 }
 
 impl Shared {
@@ -67,8 +82,9 @@ impl Shared {
     }
 
     /// Takes the manifest's next version over and forgets what it has in files: one step, under the lock.
-    pub(super) fn publish(&self, manifest: Arc<Manifest>) {
+    pub(super) fn publish(&self, manifest: Arc<Manifest>, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
+        change(&mut state);
         let checkpoint = manifest.checkpoint();
         let moved = checkpoint > state.manifest.checkpoint();
         state.manifest = manifest;
@@ -81,6 +97,11 @@ impl Shared {
             state.tail.trim(checkpoint);
             state.waiting_since_us = (state.tail.events() > 0).then(|| self.clock.now_us());
         }
+    }
+
+    /// Erasures have removed so many events.
+    pub(super) fn count_erased(&self, events: u64) {
+        self.progress.erased(events);
     }
 
     /// A panic while the lock was held cannot leave it half changed: every change is one assignment or one push.
@@ -123,17 +144,19 @@ impl Shared {
     }
 }
 
-impl Observer<Pending> for Shared {
-    fn committed(&self, batch: Committed<Pending>) {
+impl Observer<Entry> for Shared {
+    fn committed(&self, batch: Committed<Entry>) {
         let mut state = self.state();
-        let before = state.tail.events();
-        state.high_water = state.tail.push(batch);
-        self.progress.committed(state.tail.events() - before);
+        let pushed = state.tail.push(batch);
+        state.high_water = pushed.last;
+        self.progress.committed(pushed.events);
+        let has_erasures = !pushed.erasures.is_empty();
+        state.begin(pushed.erasures);
         let first = state.waiting_since_us.is_none();
         if first {
             state.waiting_since_us = Some(self.clock.now_us());
         }
-        if first || self.due.reached(&state.tail) {
+        if first || has_erasures || self.due.reached(&state.tail) {
             state.work_waits = true;
             self.work.notify_all();
         }
@@ -161,7 +184,55 @@ impl Due {
 impl State {
     pub(super) fn new(manifest: Arc<Manifest>, tail: Tail, high_water: Lsn, damage: Vec<String>, now_us: i64) -> Self {
         let waiting_since_us = (tail.events() > 0).then_some(now_us);
-        Self { manifest, tail, high_water, waiting_since_us, damage, suspects: Arc::default(), work_waits: true }
+        Self {
+            manifest,
+            tail,
+            high_water,
+            waiting_since_us,
+            damage,
+            suspects: Arc::default(),
+            erasing: Arc::default(),
+            ended: BTreeMap::new(),
+            work_waits: true,
+        }
+    }
+
+    /// From now on no view shows what these take.
+    pub(super) fn begin(&mut self, erasures: impl IntoIterator<Item = Arc<Erasure>>) {
+        for erasure in erasures {
+            self.tail.erase(&erasure);
+            let erasing = Arc::make_mut(&mut self.erasing);
+            if !erasing.iter().any(|known| known.erasure.id == erasure.id) {
+                let erased = Erased { lsn: erasure.lsn.get(), ..Erased::default() };
+                erasing.push(Erasing { erasure, done_until: None, erased });
+            }
+        }
+    }
+
+    /// A compaction has left out so many events, of so many segments: they count for the first erasure, which it was made for.
+    pub(super) fn took_from_log(&mut self, events: u64, segments: usize) {
+        if events > 0
+            && let Some(erasing) = Arc::make_mut(&mut self.erasing).first_mut()
+        {
+            erasing.erased.events += events;
+            erasing.erased.segments += segments as u64;
+        }
+    }
+
+    /// Changes what is known of an erasure.
+    pub(super) fn erasing_mut(&mut self, id: [u8; 16]) -> Option<&mut Erasing> {
+        Arc::make_mut(&mut self.erasing).iter_mut().find(|erasing| erasing.erasure.id == id)
+    }
+
+    /// An erasure is finished.
+    pub(super) fn end(&mut self, id: [u8; 16]) {
+        Arc::make_mut(&mut self.erasing).retain(|erasing| {
+            let is_it = erasing.erasure.id == id;
+            if is_it && let Some(awaited) = self.ended.get_mut(&id) {
+                *awaited = Some(erasing.erased);
+            }
+            !is_it
+        });
     }
 
     pub(super) fn knows_site(&self, site: &SiteId) -> bool {

@@ -1,17 +1,24 @@
 //! One consistent moment of one site: live files below the checkpoint, hot rows above it.
+//!
+//! While an erasure is not finished, a file that may hold what it takes is not named. What is left of its rows is handed
+//! over beside the hot ones, so that whoever reads a view cannot see an erased event, and need not know of erasures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::compute::{filter_record_batch, not};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use mallard_compactor::{FileEntry, Manifest};
+use mallard_compactor::{Erasure, FileEntry, Manifest};
 use mallard_event::{Date, SiteId, Stored, columns};
 use mallard_wal::Lsn;
+use mallard_wal::disk::Env;
+use mallard_wal::seeded::{Bug, is_seeded};
 
 use super::Store;
+use super::state::Erasing;
 use crate::error::Error;
 use crate::tail::SiteTail;
 
@@ -22,9 +29,11 @@ const ALL_DAYS: RangeInclusive<Date> = Date::MIN..=Date::MAX;
 #[derive(Clone, Debug)]
 pub struct View {
     site: SiteId,
+    env: Env,
     root: PathBuf,
     manifest: Arc<Manifest>,
     suspects: Arc<BTreeMap<String, String>>,
+    erasing: Arc<Vec<Erasing>>,
     tail: SiteTail,
     high_water: Lsn,
 }
@@ -35,9 +44,11 @@ impl Store {
         let state = self.shared.state();
         View {
             site: site.clone(),
+            env: self.env.clone(),
             root: self.layout.root().to_owned(),
             manifest: Arc::clone(&state.manifest),
             suspects: Arc::clone(&state.suspects),
+            erasing: Arc::clone(&state.erasing),
             tail: state.tail.site(site),
             high_water: state.high_water,
         }
@@ -49,7 +60,7 @@ impl Store {
         let view = self.view(site);
         let mut batches = Vec::new();
         for file in view.manifest.files_of(site, ALL_DAYS) {
-            mallard_compactor::read_file(&self.env, self.layout.root(), file, &mut |batch| batches.push(batch))?;
+            batches.extend(view.read(file)?);
         }
         for date in view.tail.days_in(ALL_DAYS) {
             batches.extend(view.tail.day(date).map_err(|error| Error::Rows(error.to_string()))?);
@@ -81,7 +92,47 @@ impl View {
 
     /// The live files of one UTC day that may be read.
     pub(crate) fn files(&self, date: Date) -> impl Iterator<Item = &Arc<FileEntry>> {
-        self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file))
+        let sound = self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file));
+        sound.filter(|file| self.erasures_of(file).next().is_none())
+    }
+
+    /// The live files of one UTC day that may hold what an unfinished erasure takes, and those erasures: what is left of
+    /// them is in [`View::left`].
+    pub(crate) fn erasing_files(&self, date: Date) -> impl Iterator<Item = (&Arc<FileEntry>, Vec<&Erasure>)> {
+        let sound = self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file));
+        sound
+            .map(|file| (file, self.erasures_of(file).collect()))
+            .filter(|(_, erasures): &(_, Vec<_>)| !erasures.is_empty())
+    }
+
+    /// The rows that unfinished erasures leave of the files of one UTC day which they have not been through.
+    pub(crate) fn left(&self, date: Date) -> Result<Vec<RecordBatch>, mallard_compactor::Error> {
+        let mut batches = Vec::new();
+        for (file, _) in self.erasing_files(date) {
+            batches.extend(self.read(file)?);
+        }
+        Ok(batches)
+    }
+
+    /// The unfinished erasures that may take rows of a file.
+    fn erasures_of<'a>(&'a self, file: &'a FileEntry) -> impl Iterator<Item = &'a Erasure> {
+        let has_to_go = move |erasing: &&Erasing| {
+            erasing.done_until.is_none_or(|done| file.date > done) && erasing.erasure.may_take_from(file)
+        };
+        let erasing = if is_seeded(Bug::ShowErased) { &[][..] } else { self.erasing.as_slice() };
+        erasing.iter().filter(has_to_go).map(|erasing| &*erasing.erasure)
+    }
+
+    /// The rows of a live file that no unfinished erasure takes.
+    fn read(&self, file: &FileEntry) -> Result<Vec<RecordBatch>, mallard_compactor::Error> {
+        let erasures: Vec<&Erasure> = self.erasures_of(file).collect();
+        if erasures.iter().any(|erasure| erasure.takes_all_of(file)) {
+            return Ok(Vec::new());
+        }
+        let mut batches = Vec::new();
+        mallard_compactor::read_file(&self.env, &self.root, file, &mut |batch| batches.push(batch))?;
+        let without = |batch| erasures.iter().try_fold(batch, |batch, erasure| without(&batch, erasure));
+        Ok(batches.into_iter().map(without).collect::<Result<_, ArrowError>>()?)
     }
 
     /// The live files of one UTC day that are damaged: what they held is missing.
@@ -108,4 +159,10 @@ impl View {
         let files = self.manifest.files_of(&self.site, range.clone()).map(|file| file.date);
         files.chain(self.tail.days_in(range)).collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
+
+/// The rows of a batch that an erasure does not take.
+fn without(batch: &RecordBatch, erasure: &Erasure) -> Result<RecordBatch, ArrowError> {
+    let taken = erasure.mask(batch).ok_or_else(|| ArrowError::SchemaError("these are not rows of events".into()))?;
+    filter_record_batch(batch, &not(&taken)?)
 }

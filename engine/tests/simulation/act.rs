@@ -23,6 +23,12 @@ pub enum Act {
     Hold,
     /// The reader reads what it took.
     Look,
+    /// An operator asks for an erasure, which the number draws.
+    Erase(u64),
+    /// A snapshot is taken.
+    Snapshot,
+    /// A copy of the store is taken elsewhere.
+    Backup,
     /// The process is killed and started again.
     Kill,
     /// The process is stopped and started again.
@@ -41,7 +47,7 @@ pub const FAULTS: [Fault; 4] = [Fault::ErrorOnce(EIO), Fault::ErrorOnce(ENOSPC),
 /// A random act.
 fn draw(rng: &mut SimRng) -> Act {
     let count = |rng: &mut SimRng| 1 + usize::try_from(rng.below(3)).unwrap();
-    match rng.below(40) {
+    match rng.below(44) {
         0..8 => Act::Append(count(rng)),
         8..10 => Act::Group(1 + count(rng)),
         10..19 => Act::Pump,
@@ -53,6 +59,9 @@ fn draw(rng: &mut SimRng) -> Act {
         33 => Act::Kill,
         34 => Act::Stop,
         35 => Act::PowerCut(rng.next_u64()),
+        38 | 39 => Act::Erase(rng.next_u64()),
+        40 => Act::Snapshot,
+        41 => Act::Backup,
         36 | 37 => Act::PowerCutIn(1 + rng.below(60), rng.next_u64()),
         _ => Act::FailIn(1 + rng.below(80), FAULTS[usize::try_from(rng.below(4)).unwrap()]),
     }
@@ -108,5 +117,40 @@ pub const LIFE: &[Act] = {
         Maintain,
         Maintain,
         Maintain,
+    ]
+};
+
+/// A short life full of erasures: of what is hot, of what is in files, of what was merged, of what is in a snapshot.
+pub const ERASING_LIFE: &[Act] = {
+    use Act::{Append, Backup, Day, Erase, Hold, Look, Maintain, Pump, Settle, Snapshot};
+    &[
+        Append(5),
+        Pump,
+        Settle,
+        Append(3),
+        Pump,
+        Snapshot,
+        Backup,
+        Erase(0),
+        Append(2),
+        Pump,
+        Hold,
+        Maintain,
+        Maintain,
+        Maintain,
+        Maintain,
+        Look,
+        Settle,
+        Day,
+        Append(4),
+        Pump,
+        Settle,
+        Append(2),
+        Erase(5),
+        Pump,
+        Maintain,
+        Erase(10),
+        Pump,
+        Settle,
     ]
 };

@@ -4,6 +4,8 @@
 //! act       what can happen            oracle   what the clients know, and what must follow
 //! world     a machine, a store, its clients, readers and supervisor
 //! lives     one life, cut off or failing at every operation
+//! erasing   a life full of erasures, cut off or failing at every operation
+//! copies    what must not be found on the disk, and must not come back with a copy
 //! small     every workload of up to three commits, cut off at every operation
 //! history   random histories by the thousand, shrunk when they fail
 //! sweep     every call of a life fails, in every way
@@ -33,7 +35,9 @@
 )]
 
 mod act;
+mod copies;
 mod cores;
+mod erasing;
 mod forgetful;
 mod history;
 mod lives;

@@ -12,6 +12,7 @@ use mallard_wal::seeded::{self, Bug};
 
 use crate::act::Act;
 use crate::cores;
+use crate::erasing;
 use crate::forgetful::Forgets;
 use crate::history::History;
 use crate::lives;
@@ -101,6 +102,16 @@ impl Attempt {
     }
 }
 
+/// Bugs of erasure, and what they let an erased event survive in.
+const ERASURE_BUGS: [Bug; 6] = [
+    Bug::CompactErased,
+    Bug::EraseForgetsFiles,
+    Bug::EraseForgetsSnapshots,
+    Bug::ForgetErasing,
+    Bug::RestoreErased,
+    Bug::ShowErased,
+];
+
 /// How often each detector saw a bug, and of how many attempts.
 #[derive(Default)]
 struct Sightings {
@@ -165,6 +176,21 @@ fn every_seeded_bug_of_the_store_is_seen() {
     });
     all.iter().zip(BUGS).for_each(|(sightings, bug)| sightings.report(&format!("{bug:?}")));
     assert!(all.iter().all(Sightings::is_seen));
+}
+
+#[test]
+fn every_seeded_bug_of_erasure_is_seen() {
+    let cuts: Vec<u64> = (1..=erasing::operations()).step_by(9).collect();
+    let seen = cores::map(&ERASURE_BUGS, |bug| {
+        let _planted = seeded::plant(*bug);
+        let tries = cuts.iter().map(|&at| quietly(|| erasing::cut_off(at, CrashMode::Random)).err());
+        tries.flatten().take(ENOUGH).collect::<Vec<_>>()
+    });
+    for (bug, seen) in ERASURE_BUGS.iter().zip(&seen) {
+        println!("{bug:?}: seen by {} of {} power cuts at the most", seen.len(), cuts.len());
+        println!("    {}", seen.first().and_then(|text| text.lines().next()).unwrap_or("not seen"));
+    }
+    assert!(seen.iter().all(|seen| !seen.is_empty()));
 }
 
 /// The one bug that no crash shows, only a reader between two steps. The tests in [`moments`](crate::moments) look for it

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use mallard_compactor::{Manifest, read_file};
-use mallard_engine::{Config, Progress, Receipt, ReceiptError, Step, Store};
+use mallard_engine::{Config, Image, Progress, Receipt, ReceiptError, Snapshots, Step, Store};
 use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::Drive;
 use mallard_wal::disk::sim::{self, CrashMode, Fault, SimClock, SimDisk, SimRng};
 use mallard_wal::disk::{Clock as _, Env};
 
 use crate::act::Act;
+use crate::copies::{self, Copy};
 use crate::forgetful::{Forgetful, Forgets};
 use crate::oracle::{DAY_US, Oracle, Rows, SITES, number_of};
 
@@ -72,6 +73,9 @@ pub struct World {
     clock: Arc<SimClock>,
     store: Option<Arc<Store>>,
     waiting: Vec<(Vec<usize>, Receipt)>,
+    erasing: Vec<(usize, Receipt)>,
+    /// The last copy that was taken elsewhere.
+    copy: Option<Copy>,
     held: Option<Arc<Manifest>>,
     /// Whether something was told to go wrong: only then may an operation fail.
     may_fail: bool,
@@ -95,6 +99,8 @@ impl World {
             clock,
             store: None,
             waiting: Vec::new(),
+            erasing: Vec::new(),
+            copy: None,
             held: None,
             may_fail: false,
             fate: None,
@@ -117,6 +123,9 @@ impl World {
             Act::Day => self.clock.advance_us(DAY_US),
             Act::Hold => self.held = self.store.as_ref().map(|store| store.manifest()),
             Act::Look => self.look(),
+            Act::Erase(draw) => self.erase(draw),
+            Act::Snapshot => self.snapshot(),
+            Act::Backup => self.back_up(),
             Act::Kill => drop(self.restart()),
             Act::Stop => self.stop(),
             Act::PowerCut(survivors) => self.crash(&mut SimRng::new(survivors), mode(survivors)),
@@ -203,6 +212,7 @@ impl World {
     fn close_files(&mut self) {
         self.held = None;
         self.waiting.clear();
+        self.erasing.clear();
         self.store = None;
         self.looked_at.set((0, 0));
     }
@@ -246,6 +256,31 @@ impl World {
         }
     }
 
+    fn erase(&mut self, draw: u64) {
+        let Some(store) = &self.store else { return };
+        let (number, request) = self.oracle.borrow_mut().ask_for_erasure(draw, self.clock.now_us());
+        if let Ok((_, receipt)) = store.begin_erasure(&request) {
+            self.erasing.push((number, receipt));
+        }
+    }
+
+    fn snapshot(&self) {
+        if self.store.is_some() {
+            // Its name is a time in milliseconds.
+            self.clock.advance_us(1_000);
+            let taken = Snapshots::of(self.env.clone(), Path::new("/data")).take(&[]);
+            assert!(taken.is_ok() || self.may_fail, "{taken:?}");
+        }
+    }
+
+    fn back_up(&mut self) {
+        if self.store.is_some() {
+            let taken: Result<(Copy, Image), _> = Copy::take(&self.env);
+            assert!(taken.is_ok() || self.may_fail, "{:?}", taken.err());
+            self.copy = taken.ok().map(|(copy, _)| copy).or(self.copy.take());
+        }
+    }
+
     /// One group commit, then what the clients hear of it.
     pub fn pump(&mut self) {
         let Some(store) = self.store.clone() else { return };
@@ -269,6 +304,14 @@ impl World {
                 Poll::Ready(Err(ReceiptError::OutcomeUnknown)) => assert!(self.may_fail, "an outcome is unknown"),
             }
             false
+        });
+        self.erasing.retain_mut(|(number, receipt)| match Pin::new(receipt).poll(&mut context) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(lsn)) => {
+                oracle.acknowledge_erasure(*number, lsn);
+                false
+            }
+            Poll::Ready(Err(_)) => false,
         });
         let Some(store) = &self.store else { return };
         assert!(store.high_water().get() >= oracle.newest(), "what was acknowledged is not visible to the next query");
@@ -307,7 +350,23 @@ impl World {
         self.pump();
         self.settle();
         self.look();
+        // An erasure that has failed is tried again after a while.
+        self.clock.advance_us(FLUSH_INTERVAL_US);
+        self.settle();
         self.check();
+        self.check_erased();
+    }
+
+    /// Nothing of what was erased is on the disk, and nothing of it comes back with a copy.
+    fn check_erased(&self) {
+        if !self.oracle.borrow().has_erased() || self.setting.forgets.is_some() {
+            return;
+        }
+        assert!(!self.store.as_ref().is_some_and(|store| store.is_erasing()), "an erasure does not come to an end");
+        copies::assert_gone(&self.env, &self.oracle.borrow());
+        if let Some(copy) = &self.copy {
+            copy.assert_erased(&self.env, &self.oracle.borrow());
+        }
     }
 
     /// The reader reads what it holds: files that a view names stay, whatever happens meanwhile.
@@ -349,7 +408,9 @@ impl World {
     pub fn check(&self) {
         let Some(rows) = self.rows() else { return };
         let total: u64 = self.store.iter().flat_map(|store| store.sites()).map(|site| site.events_total).sum();
-        assert_eq!(total, rows.len() as u64, "the totals are not those of the rows");
+        // While an erasure goes on, files still have rows that are shown no more.
+        let is_erasing = self.store.as_ref().is_some_and(|store| store.is_erasing());
+        assert!(is_erasing || total == rows.len() as u64, "the totals are not those of the rows");
         self.oracle.borrow_mut().check(&rows, self.first_kept());
     }
 

@@ -62,6 +62,9 @@ pub(crate) struct RestoreOptions {
     /// A folder or .tar file that `backup` has written, a folder below snapshots/, or - for tar on standard input.
     #[arg(long, value_name = "PATH")]
     from: PathBuf,
+    /// An erasure.log with erasures made after the copy: that of the store that was copied.
+    #[arg(long, value_name = "FILE")]
+    erasure_ledger: Option<PathBuf>,
     /// Restore what verifies of a copy that is damaged; the store then says what it misses.
     #[arg(long)]
     accept_damage: bool,
@@ -101,7 +104,8 @@ pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Resul
 /// Restores a backup or a snapshot into an empty data directory.
 pub(crate) fn restore(options: &RestoreOptions, environment: &Environment) -> Result<(), Failure> {
     let data_dir = options.store.data_dir(environment)?;
-    let mut restore = Restore::begin(&data_dir, env::real()).map_err(Failure::DataDirectory)?;
+    let ledger = options.erasure_ledger.as_deref();
+    let mut restore = Restore::begin(&data_dir, env::real(), ledger).map_err(Failure::DataDirectory)?;
     archive::read(&Place::of(&options.from), &mut restore)?;
     let bar = progress::of_bytes("verifying");
     let outcome = restore.finish(options.accept_damage, &mut progress::show(&bar));

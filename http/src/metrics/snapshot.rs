@@ -67,12 +67,13 @@ impl Snapshot {
         gauges
     }
 
-    fn counters(&self) -> [Figure; 6] {
+    fn counters(&self) -> [Figure; 7] {
         [
             ("events_ingested", "Events accepted", self.totals.events),
             ("flush_failures", "Failed compactions", self.totals.compaction_failures),
             ("cache_hits", "Days of answers taken from the cache", self.cache.hits),
             ("cache_misses", "Days of answers that were computed", self.cache.misses),
+            ("events_erased", "Events removed by erasures", self.totals.events_erased),
             ("events_expired", "Events removed by retention", self.totals.events_expired),
             ("wal_lost_lsn", "Acknowledged positions that damage has destroyed", self.status.lost_lsns),
         ]
@@ -80,12 +81,12 @@ impl Snapshot {
 
     fn encode_compactions(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let outcomes = [("published", self.totals.compactions), ("failed", self.totals.compaction_failures)];
-        let mut family =
-            encoder.encode_descriptor("compactions", "Compactions by outcome.", None, MetricType::Counter)?;
-        for (outcome, count) in outcomes {
-            ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
-        }
-        Ok(())
+        encode_outcomes(encoder, "compactions", "Compactions by outcome.", outcomes)
+    }
+
+    fn encode_erasures(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let outcomes = [("erased", self.totals.erasures), ("incomplete", self.totals.erasure_failures)];
+        encode_outcomes(encoder, "erasures", "Erasures by outcome.", outcomes)
     }
 
     fn encode_build_info(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -115,7 +116,21 @@ impl Collector for Snapshot {
             ConstCounter::new(value).encode(metric)?;
         }
         self.encode_compactions(&mut encoder)?;
+        self.encode_erasures(&mut encoder)?;
         Self::encode_build_info(&mut encoder)?;
         self.encode_fsync(&mut encoder)
     }
+}
+
+fn encode_outcomes(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    outcomes: [(&str, u64); 2],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (outcome, count) in outcomes {
+        ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
+    }
+    Ok(())
 }

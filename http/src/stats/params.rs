@@ -151,7 +151,7 @@ fn start_of_day(day: Date, zone: &TimeZone) -> Result<i64, ApiError> {
     Ok(start.map_err(ApiError::internal)?.timestamp().as_microsecond())
 }
 
-fn site_id(text: &str) -> Result<SiteId, ApiError> {
+pub(crate) fn site_id(text: &str) -> Result<SiteId, ApiError> {
     SiteId::parse(text).map_err(|_| {
         ApiError::bad_request(match text.chars().count() {
             0 => "site_id must not be empty",
@@ -185,6 +185,11 @@ fn lsn(text: &str) -> Result<u64, ApiError> {
 pub(super) fn dates(first: &str, last: &str) -> Result<Range, ApiError> {
     let first = date(first, "Invalid start_date format. Use YYYY-MM-DD.")?;
     let last = date(last, "Invalid end_date format. Use YYYY-MM-DD.")?;
+    range_of(first, last)
+}
+
+/// The days from `first` to `last`, if these are in order and not too many.
+pub(crate) fn range_of(first: Date, last: Date) -> Result<Range, ApiError> {
     if last < first {
         return Err(ApiError::bad_request("end_date must be on or after start_date"));
     }
@@ -195,7 +200,7 @@ pub(super) fn dates(first: &str, last: &str) -> Result<Range, ApiError> {
 }
 
 /// Strictly `YYYY-MM-DD`, in years that the log can hold.
-fn date(text: &str, message: &'static str) -> Result<Date, ApiError> {
+pub(crate) fn date(text: &str, message: &'static str) -> Result<Date, ApiError> {
     let refused = || ApiError::bad_request(message);
     mallard_event::Date::parse(text).map_err(|_| refused())?;
     text.parse().map_err(|_| refused())

@@ -212,6 +212,19 @@ impl Session<'_> {
         created["key"].as_str().expect("a key").to_owned()
     }
 
+    /// A DELETE for another thread, of a server that may end before it answers.
+    pub(crate) fn deleting(
+        &self,
+        path: String,
+        origin: &'static str,
+    ) -> impl FnOnce() -> Option<Response> + Send + use<> {
+        let (address, cookie) = (self.server.address, self.cookie.clone());
+        move || {
+            let headers = [("cookie", cookie.as_str()), ("origin", origin)];
+            Client::connect(address).ok()?.request("DELETE", &path, &headers, "").ok()
+        }
+    }
+
     fn change(&self, method: &str, path: &str, origin: Option<&str>) -> Response {
         let mut headers = vec![("cookie", self.cookie.as_str())];
         headers.extend(origin.map(|origin| ("origin", origin)));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mallard_compactor::{
-    Context, Edit, Error, FileEntry, Job, Limits, Manifest, ManifestLog, plan, read_file, remove_orphans, run, unlink,
+    Context, Edit, Erasure, Error, FileEntry, Job, Limits, Manifest, ManifestLog, plan, read_file, remove_orphans, run,
+    unlink,
 };
 use mallard_event::{Stored, columns::rows_from};
 use mallard_wal::disk::{Env, durable, sim};
@@ -23,6 +24,7 @@ pub(crate) struct Store {
     pub(crate) env: Env,
     pub(crate) disk: sim::SimDisk,
     pub(crate) limits: Limits,
+    pub(crate) erasures: Vec<Arc<Erasure>>,
     pub(crate) log: ManifestLog,
     pub(crate) segments: Vec<SealedSegment>,
 }
@@ -35,7 +37,7 @@ impl Store {
         env.disk.sync_dir(Path::new("/")).unwrap();
         durable::create_dirs(env.disk.as_ref(), Path::new(ROOT), Path::new("wal")).unwrap();
         let log = ManifestLog::open(&env, Path::new(ROOT), STORE_ID).unwrap();
-        Self { env, disk, limits: Limits::default(), log, segments: Vec::new() }
+        Self { env, disk, limits: Limits::default(), erasures: Vec::new(), log, segments: Vec::new() }
     }
 
     /// A store whose log has one sealed segment for each list of records.
@@ -56,7 +58,13 @@ impl Store {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { env: &self.env, root: Path::new(ROOT), store_id: STORE_ID, limits: &self.limits }
+        Context {
+            env: &self.env,
+            root: Path::new(ROOT),
+            store_id: STORE_ID,
+            limits: &self.limits,
+            erasures: &self.erasures,
+        }
     }
 
     /// Adds a sealed segment with these records behind the others.

@@ -95,13 +95,16 @@ impl Machine {
     pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let (source, from) = self.place(from)?;
         let (target, to) = self.place(to)?;
-        let inode = hold(&source).get(from)?.into_file()?;
-        if let Ok(replaced) = hold(&target).get(to)
-            && Arc::ptr_eq(&inode, &replaced.into_file()?)
-        {
-            return Ok(()); // POSIX: two names of one file stay as they are.
+        let node = hold(&source).get(from)?;
+        match (&node, hold(&target).get(to)) {
+            (Node::File(inode), Ok(replaced)) if Arc::ptr_eq(inode, &replaced.clone().into_file()?) => {
+                return Ok(()); // POSIX: two names of one file stay as they are.
+            }
+            // An empty folder could be replaced; nobody here does.
+            (Node::Folder(_), Ok(_)) => return Err(Errno::NOTEMPTY.into()),
+            _ => {}
         }
-        let (from, to, node) = (from.to_owned(), to.to_owned(), Node::File(inode));
+        let (from, to) = (from.to_owned(), to.to_owned());
         if Arc::ptr_eq(&source, &target) {
             hold(&source).change(Change::Rename { from, to, node });
         } else {

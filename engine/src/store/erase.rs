@@ -1,0 +1,320 @@
+//! The steps of an erasure: one a call of maintenance, in the order that `erasure/mod.rs` draws.
+//!
+//! IMPORTANT: all of them run under the lock of maintenance, so that no compaction and no merge is between them. What is
+//! compacted or merged before the files are looked at is looked at with them; a compaction after that leaves out what the
+//! erasure takes.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, plan_erasure};
+use mallard_event::Date;
+use mallard_wal::seeded::{Bug, is_seeded};
+use mallard_wal::{Draft, Kind, Lsn};
+
+use super::Store;
+use super::maintain::{Maintenance, Step};
+use super::state::Erasing;
+use crate::backup::{Rewriting, Snapshots};
+use crate::erasure::{Erased, ErasureRequest, ledger};
+use crate::error::{AppendError, Error, IoContext as _};
+use crate::receipt::Receipt;
+use crate::tail::Entry;
+
+/// Erasures that may be unfinished at one time: every query looks at all of them.
+const UNFINISHED_MAX: usize = 100;
+/// How long an erasure that has failed rests, so that compaction goes on beside it.
+const RETRY_US: i64 = 5_000_000;
+/// How soon it is looked whether readers have let go of replaced files, or another process of the snapshots.
+pub(super) const WAIT_US: i64 = 1_000_000;
+
+/// What maintenance remembers of the erasure in progress, in this life.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The erasure.
+    id: Option<[u8; 16]>,
+    is_in_ledger: bool,
+    /// The snapshots that hold nothing any more of what it takes.
+    snapshots: BTreeSet<String>,
+    /// When it may be tried again after a failure.
+    retry_us: i64,
+}
+
+/// What became of an attempt to rewrite a snapshot.
+enum Snapshot {
+    /// One more has nothing of the events.
+    Rewritten,
+    /// Another process takes or reads one.
+    Busy,
+    /// None is left.
+    Done,
+}
+
+impl Store {
+    /// Hands an erasure to the log and returns at once. It is decided, and no query shows the events any more, when the
+    /// receipt says so; [`Store::erased`] says when nothing is left of them. Not refused when the disk is full.
+    pub fn begin_erasure(&self, request: &ErasureRequest) -> Result<([u8; 16], Receipt), AppendError> {
+        if self.shared.is_poisoned() {
+            return Err(AppendError::Poisoned);
+        }
+        if self.shared.state().erasing.len() >= UNFINISHED_MAX {
+            return Err(AppendError::Busy);
+        }
+        let mut id = [0; 16];
+        self.env.entropy.fill(&mut id);
+        let erasure = Erasure {
+            id,
+            store: shown(self.identity.store_id),
+            lsn: Lsn::ZERO,
+            at_us: self.env.clock.now_us(),
+            site: request.site.clone(),
+            start_us: request.span.start_us,
+            end_us: request.span.end_us,
+            subject: request.subject,
+            reach: Reach::Lsn,
+        };
+        let draft = Draft::new(Kind::ERASURE, ERASURE_VERSION, 0, erasure.at_us, id, &erasure.encode())
+            .map_err(|_| AppendError::TooLarge)?;
+        self.shared.state().ended.insert(id, None);
+        let receipt = self.log.append(draft, Entry::Erasure(Arc::new(erasure)));
+        receipt.map(|receipt| (id, Receipt::new(receipt))).map_err(|refused| {
+            self.forget_erasure(id);
+            super::refusal(refused)
+        })
+    }
+
+    /// What an erasure has done, once it is finished; says so once.
+    pub fn erased(&self, id: [u8; 16]) -> Option<Erased> {
+        let mut state = self.shared.state();
+        let erased = (*state.ended.get(&id)?)?;
+        state.ended.remove(&id);
+        Some(erased)
+    }
+
+    /// Nobody waits for this erasure any more.
+    pub fn forget_erasure(&self, id: [u8; 16]) {
+        self.shared.state().ended.remove(&id);
+    }
+
+    /// Whether an erasure is not finished.
+    pub fn is_erasing(&self) -> bool {
+        !self.shared.state().erasing.is_empty()
+    }
+
+    /// Takes over erasures that the log of this store may not have: of a ledger, or of the store that this one is a copy of.
+    pub(crate) fn adopt(&self, erasures: Vec<Erasure>) -> Result<(), Error> {
+        let mut maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        let (manifest, known) = {
+            let state = self.shared.state();
+            (Arc::clone(&state.manifest), state.erasing.iter().map(|one| one.erasure.id).collect::<BTreeSet<_>>())
+        };
+        let begun: Vec<_> = erasures.into_iter().filter(|erasure| !known.contains(&erasure.id)).collect();
+        if begun.is_empty() {
+            return Ok(());
+        }
+        self.commit(&mut maintenance, &manifest, Edit { begun, ..Edit::default() }, |_| {})
+    }
+
+    /// The erasures that are not finished.
+    pub(super) fn erasures(&self) -> Vec<Arc<Erasure>> {
+        self.shared.state().erasing.iter().map(|erasing| Arc::clone(&erasing.erasure)).collect()
+    }
+
+    /// The next step of the first erasure that is not finished; `None` if there is none, or if it has to wait.
+    pub(super) fn erase_step(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        let Some(erasing) = self.shared.state().erasing.first().cloned() else { return Ok(None) };
+        let now_us = self.env.clock.now_us();
+        let id = erasing.erasure.id;
+        if maintenance.erasure.id != Some(id) {
+            maintenance.erasure = Progress { id: Some(id), ..Progress::default() };
+        }
+        if now_us < maintenance.erasure.retry_us {
+            return Ok(None);
+        }
+        let step = self.advance(maintenance, &erasing, published);
+        if step.as_ref().is_err_and(|error| !error.is_damage()) {
+            maintenance.erasure.retry_us = now_us.saturating_add(RETRY_US);
+        }
+        step
+    }
+
+    fn advance(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        erasing: &Erasing,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        let erasure = &erasing.erasure;
+        if !maintenance.erasure.is_in_ledger {
+            // A failed sync may not be tried again; a full disk fails before any sync.
+            let added = ledger::add(&self.env, &self.layout, erasure);
+            added.inspect_err(|error| self.stop_unless_full(error))?;
+            maintenance.erasure.is_in_ledger = true;
+        }
+        if let Some(step) = self.empty_log(maintenance, erasure, published)? {
+            return Ok(Some(step));
+        }
+        if !is_seeded(Bug::EraseForgetsFiles)
+            && let Some(step) = self.erase_files(maintenance, erasing, published)?
+        {
+            return Ok(Some(step));
+        }
+        let unlinked = self.unlink_retired(maintenance)?;
+        let trimmed = self.log.trim(self.manifest().checkpoint())?;
+        if unlinked + trimmed > 0 {
+            return Ok(Some(Step::Trimmed { files: unlinked + trimmed }));
+        }
+        if maintenance.has_readers() {
+            return Ok(None);
+        }
+        self.forget_originals(erasure)?;
+        let snapshots = match is_seeded(Bug::EraseForgetsSnapshots) {
+            true => Snapshot::Done,
+            false => self.erase_snapshot(maintenance, erasure)?,
+        };
+        match snapshots {
+            Snapshot::Rewritten => return Ok(Some(Step::Erased { events: 0 })),
+            Snapshot::Busy => return Ok(None),
+            Snapshot::Done => {}
+        }
+        let manifest = self.manifest();
+        self.commit(maintenance, &manifest, Edit { ended: vec![erasure.id], ..Edit::default() }, |_| {})?;
+        tracing::info!(lsn = erasure.lsn.get(), "An erasure is finished: nothing of it is left on the volume");
+        Ok(Some(Step::Erased { events: 0 }))
+    }
+
+    /// Moves the log into Parquet through the last event that the erasure may take.
+    fn empty_log(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        erasure: &Erasure,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        let (manifest, high_water) = {
+            let state = self.shared.state();
+            (Arc::clone(&state.manifest), state.high_water)
+        };
+        let through = match erasure.reach {
+            Reach::Lsn => erasure.lsn.min(high_water),
+            Reach::Received => high_water,
+        };
+        if manifest.checkpoint() >= through {
+            return Ok(None);
+        }
+        let segments: Vec<_> =
+            self.log.sealed().into_iter().filter(|one| one.last_lsn > manifest.checkpoint()).collect();
+        if segments.is_empty() {
+            return Ok(self.log.seal()?.map(|_| Step::Sealed));
+        }
+        let segments: Vec<_> = segments.into_iter().take(self.config.limits.segments_max).collect();
+        self.run(maintenance, &manifest, &Job::Compact { segments }, published).map(Some)
+    }
+
+    /// Takes the events out of the next few days.
+    fn erase_files(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        erasing: &Erasing,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        let (manifest, erasure) = (self.manifest(), &erasing.erasure);
+        let now_us = self.env.clock.now_us();
+        let planned = plan_erasure(&manifest, erasure, erasing.done_until, now_us, &self.config.limits);
+        let Some((job, last)) = planned else { return Ok(None) };
+        let edit = self.make(&manifest, &job)?;
+        let events = edit.erased_rows;
+        let days: BTreeSet<Date> = edit.remove.iter().filter_map(|path| Some(manifest.get(path)?.date)).collect();
+        let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();
+        let done = |state: &mut super::state::State| {
+            if let Some(erasing) = state.erasing_mut(erasure.id) {
+                erasing.done_until = Some(last);
+                erasing.erased.events += events;
+                erasing.erased.partitions += days.len() as u64;
+            }
+        };
+        if edit.remove.is_empty() {
+            done(&mut self.shared.state());
+        } else {
+            self.commit(maintenance, &manifest, edit, done)?;
+            published(&self.manifest());
+            self.forget_copies(&damaged)?;
+        }
+        Ok(Some(Step::Erased { events }))
+    }
+
+    /// Removes the second names of damaged Parquet files that are live no more.
+    pub(super) fn forget_copies(&self, paths: &[String]) -> Result<(), Error> {
+        let names = paths.iter().filter_map(|path| path.rsplit('/').next());
+        self.forget_quarantined(&names.map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    /// Removes the originals of segments that recovery has repaired: nobody can say what else is in them. Their sound
+    /// records were recovered.
+    fn forget_originals(&self, erasure: &Erasure) -> Result<(), Error> {
+        let quarantine = self.layout.quarantine();
+        let entries = self.env.disk.list(&quarantine).at(&quarantine)?;
+        let is_original = |name: &str| {
+            let first = name.split_once(".wal").and_then(|(digits, _)| digits.parse().ok()).map(Lsn::new);
+            first.is_some_and(|first| erasure.reach == Reach::Received || first < erasure.lsn)
+        };
+        let names = entries.into_iter().map(|entry| entry.name).filter(|name| is_original(name));
+        self.forget_quarantined(&names.collect::<Vec<_>>())
+    }
+
+    fn forget_quarantined(&self, names: &[String]) -> Result<(), Error> {
+        let quarantine = self.layout.quarantine();
+        for name in names {
+            match self.env.disk.remove_file(&quarantine.join(name)) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => {
+                    removed.at(&quarantine)?;
+                    tracing::warn!(file = name, "a damaged original was removed by an erasure or by retention");
+                }
+            }
+        }
+        // NOTE: also when nothing was removed: an earlier life may have been killed before it came here.
+        self.env.disk.sync_dir(&quarantine).at(&quarantine)
+    }
+
+    /// Takes the events out of one more snapshot.
+    fn erase_snapshot(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        erasure: &Erasure,
+    ) -> Result<Snapshot, Error> {
+        let snapshots = Snapshots::of(self.env.clone(), self.layout.root());
+        let rewriting = Rewriting { limits: &self.config.limits, erasure: Some(erasure), first_kept: None };
+        let done = &mut maintenance.erasure.snapshots;
+        match snapshots.rewrite_next(&rewriting, done) {
+            Ok(None) => Ok(Snapshot::Done),
+            Ok(Some(is_changed)) => {
+                if let Some(erasing) = self.shared.state().erasing_mut(erasure.id) {
+                    erasing.erased.snapshots += u64::from(is_changed);
+                }
+                Ok(Snapshot::Rewritten)
+            }
+            Err(Error::Locked { .. }) => Ok(Snapshot::Busy),
+            Err(error) => Err(error).inspect_err(|error| self.stop_unless_full(error)),
+        }
+    }
+
+    /// IMPORTANT: what has failed to be written or synced may not be tried again in this life of the process, as in
+    /// [`Store::stop_if_final`]. Reading may.
+    pub(super) fn stop_unless_full(&self, error: &Error) {
+        let is_final = matches!(error, Error::Io { source, .. } if source.raw_os_error().is_some())
+            || matches!(error, Error::Poisoned(_) | Error::Wal(_));
+        if is_final && !error.is_lack_of_space() {
+            self.shared.poison(&error.to_string());
+        }
+    }
+}
+
+/// The half of a store id that may be shown.
+pub(crate) fn shown(store_id: u128) -> u64 {
+    u64::try_from(store_id >> 64).unwrap_or_default()
+}

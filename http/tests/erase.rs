@@ -1,0 +1,248 @@
+//! Erasure over HTTP, with the real binary: when the answer says so, a search of the whole volume finds nothing, in bytes as
+//! they are and in the rows of Parquet files; others are untouched; a kill at any time changes nothing of that.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, prints its counts, and is no interface"
+)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use serde_json::{Value, json};
+use support::{Server, Session};
+
+const OWN: Option<&str> = Some("http://localhost");
+const DAYS: &str = "start_date=2025-01-01&end_date=2034-12-31";
+const KILLS: u64 = 6;
+
+/// One pageview of a page that names it, from a browser of this version.
+fn view(server: &Server, site: &str, page: &str, browser: u64) -> u64 {
+    let event = json!({ "d": site, "n": "pageview", "u": format!("https://{site}/{page}"), "p": { "note": page } });
+    let agent = format!("Mozilla/5.0 Firefox/{browser}.0");
+    let headers = [("content-type", "text/plain"), ("user-agent", agent.as_str())];
+    let answer = server.connect().request("POST", "/api/event", &headers, &event.to_string()).unwrap();
+    answer.lsn().unwrap_or_else(|| panic!("{}", answer.text()))
+}
+
+fn erase(session: &Session<'_>, query: &str) -> Value {
+    let answer = session.delete(&format!("/api/gdpr/erase?{query}"), OWN);
+    assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// The files of the volume that hold `marker`, in their bytes or in the rows of a Parquet file.
+fn holders(folder: &Path, marker: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(holders(&path, marker));
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
+        let is_in_bytes = bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
+        let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
+        if is_in_bytes || (is_parquet && rows(&path).iter().any(|row| row.contains(marker))) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+fn rows(file: &Path) -> Vec<String> {
+    let reader = SerializedFileReader::new(File::open(file).unwrap()).unwrap();
+    reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect()
+}
+
+/// The visitor ids of the rows with this page, from the Parquet files of a folder.
+fn visitors_of(folder: &Path, page: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            visitors_of(&entry.path(), page, found);
+            continue;
+        }
+        for row in rows(&entry.path()).iter().filter(|row| row.contains(page)) {
+            let id = row.split("visitor_id: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            found.push(id.to_owned());
+        }
+    }
+}
+
+fn run(arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_mallard-metrics")).env_clear().args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn nothing_of_a_site_is_left_on_the_volume_when_the_answer_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let (data_dir, copy) = (home.path().join("data"), home.path().join("copy"));
+    let server = Server::with_password(&data_dir, &[]);
+    let session = server.log_in();
+    for number in 0..30 {
+        view(&server, "a.example", &format!("quince-{number}"), number);
+        view(&server, "b.example", &format!("walnut-{number}"), number);
+    }
+    assert_eq!(session.post("/api/store/snapshots", OWN).status, 201);
+    run(&["backup", "--to", text(&copy), "--data-dir", text(&data_dir)]);
+    let answer = erase(&session, &format!("site_id=b.example&{DAYS}&visitor_id=nobody"));
+    assert_eq!((&answer["db_records_deleted"], &answer["snapshots_rewritten"]), (&json!(0), &json!(0)));
+    // The erasure of nobody has put the first events into files; these are hot.
+    for number in 30..35 {
+        view(&server, "a.example", &format!("quince-{number}"), number);
+    }
+    assert_eq!(session.pageviews("a.example"), 35);
+    assert!(holders(&data_dir, "quince-7").len() >= 2, "in the snapshot, and in a file");
+
+    let answer = erase(&session, &format!("site_id=a.example&{DAYS}"));
+    assert_eq!(answer["status"], "erased");
+    assert_eq!((&answer["site_id"], &answer["start_date"]), (&json!("a.example"), &json!("2025-01-01")));
+    assert_eq!((&answer["end_date"], &answer["lsn"]), (&json!("2034-12-31"), &json!(67)));
+    assert_eq!((&answer["db_records_deleted"], &answer["snapshots_rewritten"]), (&json!(35), &json!(1)));
+    assert_eq!((&answer["parquet_partitions_deleted"], &answer["wal_segments_rewritten"]), (&json!(1), &json!(1)));
+    let line = server.logged("GDPR erasure completed");
+    assert_eq!(line["fields"]["db_records_deleted"], 0, "the first was of nobody");
+    let line = server.logged("GDPR erasure completed");
+    assert_eq!((&line["fields"]["site_id"], &line["fields"]["db_records_deleted"]), (&json!("a.example"), &json!(35)));
+
+    assert_eq!(holders(&data_dir, "quince"), Vec::<String>::new());
+    assert!(!holders(&data_dir, "walnut-7").is_empty(), "the other site is untouched");
+    assert_eq!((session.pageviews("a.example"), session.pageviews("b.example")), (0, 30));
+    let metrics = server.get("/metrics").text();
+    let has = |line: &str| assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    has("mallard_events_ingested_total 65");
+    has("mallard_events_erased_total 35");
+    has("mallard_events_expired_total 0");
+    has("mallard_erasures_total{outcome=\"erased\"} 2");
+    assert_eq!(session.json("/health/detailed")["status"], "ok");
+    run(&["verify", "--data-dir", text(&data_dir)]);
+
+    // What comes afterwards is another matter, and a restart changes nothing.
+    view(&server, "a.example", "later", 1);
+    server.kill();
+    let server = Server::with_password(&data_dir, &[]);
+    assert_eq!((server.log_in().pageviews("a.example"), server.log_in().pageviews("b.example")), (1, 30));
+
+    let (restored, ledger) = (home.path().join("restored"), data_dir.join("erasure.log"));
+    run(&["restore", "--from", text(&copy), "--data-dir", text(&restored), "--erasure-ledger", text(&ledger)]);
+    assert_eq!(holders(&restored, "quince"), Vec::<String>::new(), "the ledger was applied before anybody could look");
+    let fork = Server::with_password(&restored, &[]);
+    assert_eq!((fork.log_in().pageviews("a.example"), fork.log_in().pageviews("b.example")), (0, 30));
+    let snapshot = fs::read_dir(data_dir.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
+    let snapshot = snapshot.filter(|path| path.is_dir()).last().unwrap();
+    let restored = home.path().join("from-snapshot");
+    run(&["restore", "--from", text(&snapshot), "--data-dir", text(&restored)]);
+    let fork = Server::with_password(&restored, &[]);
+    assert_eq!((fork.log_in().pageviews("a.example"), fork.log_in().pageviews("b.example")), (0, 30));
+}
+
+#[test]
+fn one_visitor_is_erased_and_the_others_stay() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::with_password(home.path(), &[]);
+    let session = server.log_in();
+    for number in 0..20 {
+        view(&server, "a.example", &format!("quince-{number}"), 100);
+        view(&server, "a.example", &format!("walnut-{number}"), 200);
+    }
+    erase(&session, &format!("site_id=b.example&{DAYS}"));
+    let mut visitors = Vec::new();
+    visitors_of(&home.path().join("events"), "quince-3", &mut visitors);
+    let [visitor] = &visitors[..] else { panic!("{visitors:?}") };
+    view(&server, "a.example", "quince-20", 100);
+    let answer = erase(&session, &format!("site_id=a.example&{DAYS}&visitor_id={visitor}"));
+    assert_eq!(answer["db_records_deleted"], 21);
+    assert_eq!(session.pageviews("a.example"), 20);
+    for marker in ["quince", visitor] {
+        assert_eq!(holders(home.path(), marker), Vec::<String>::new(), "{marker}");
+    }
+    let answer = erase(&session, &format!("site_id=a.example&{DAYS}&visitor_id={visitor}"));
+    assert_eq!(answer["db_records_deleted"], 0, "repeating it is safe");
+    assert_eq!(erase(&session, &format!("site_id=a.example&{DAYS}&user_id=alice@a.example"))["db_records_deleted"], 0);
+    assert_eq!(holders(home.path(), "alice"), Vec::<String>::new(), "a user id is in no file");
+}
+
+#[test]
+fn a_server_that_is_killed_during_an_erasure_finishes_it_after_the_restart() {
+    let home = tempfile::tempdir().unwrap();
+    for round in 0..KILLS {
+        let server = Server::with_password(home.path(), &[("MALLARD_FLUSH_COUNT", "10")]);
+        let session = server.log_in();
+        for number in 0..25 {
+            view(&server, "a.example", &format!("quince-{round}-{number}"), number);
+            view(&server, "b.example", &format!("walnut-{round}-{number}"), number);
+        }
+        assert_eq!(session.post("/api/store/snapshots", OWN).status, 201);
+        let before = session.pageviews("b.example");
+        let path = format!("/api/gdpr/erase?site_id=a.example&{DAYS}");
+        let erasing = thread::spawn(session.deleting(path, "http://localhost"));
+        // The later the round, the more of the work is done.
+        for number in 0..round * 4 {
+            view(&server, "b.example", &format!("walnut-{round}-late-{number}"), number);
+        }
+        server.kill();
+        let killed = erasing.join().unwrap();
+        let server = Server::with_password(home.path(), &[]);
+        let session = server.log_in();
+        if let Some(answer) = killed {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(holders(home.path(), "quince"), Vec::<String>::new(), "what the answer says holds");
+        }
+        erase(&session, &format!("site_id=a.example&{DAYS}"));
+        assert_eq!(holders(home.path(), "quince"), Vec::<String>::new());
+        assert_eq!(session.pageviews("a.example"), 0);
+        assert_eq!(session.pageviews("b.example"), before + round * 4);
+        assert_eq!(session.json("/health/detailed")["status"], "ok");
+    }
+    run(&["verify", "--data-dir", text(home.path())]);
+}
+
+#[test]
+fn only_operators_erase_and_mistakes_erase_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::with_password(home.path(), &[]);
+    let session = server.log_in();
+    view(&server, "a.example", "page", 1);
+    let path = format!("/api/gdpr/erase?site_id=a.example&{DAYS}");
+    let anonymous = server.connect().request("DELETE", &path, &[], "").unwrap();
+    assert_eq!(anonymous.status, 401);
+    assert_eq!(session.delete(&path, None).status, 403, "a page of another origin has no say");
+    assert_eq!(session.delete(&path, Some("https://evil.example")).status, 403);
+    assert_eq!(session.get(&path).status, 405);
+    for (query, error) in [
+        ("site_id=a.example&start_date=2026-1-1&end_date=2026-01-02", "Invalid start_date. Use YYYY-MM-DD."),
+        ("site_id=a.example&start_date=2026-01-01", "Invalid end_date. Use YYYY-MM-DD."),
+        ("start_date=2026-01-01&end_date=2026-01-02", "site_id must not be empty"),
+        ("site_id=a.example&start_date=2026-01-02&end_date=2026-01-01", "end_date must be on or after start_date"),
+        (&format!("site_id=a.example&{DAYS}&visitor_id=x&user_id=y"), "Give visitor_id or user_id, not both"),
+        (&format!("site_id=a.example&{DAYS}&user_id="), "user_id must be 1 to 256 bytes"),
+        (&format!("site_id=a.example&{DAYS}&visitor_id="), "visitor_id must be 1 to 64 visible ASCII characters"),
+    ] {
+        let answer = session.delete(&format!("/api/gdpr/erase?{query}"), OWN);
+        assert_eq!((answer.status, answer.error()), (400, error.to_owned()), "{query}");
+    }
+    assert_eq!(session.pageviews("a.example"), 1);
+    let day = session.json("/api/sites")[0]["first_event_at"].as_str().unwrap()[..10].to_owned();
+    let elsewhere = erase(&session, "site_id=a.example&start_date=2025-01-01&end_date=2025-01-01&timezone=Asia/Tokyo");
+    assert_eq!(elsewhere["db_records_deleted"], 0, "another day");
+    assert_eq!(erase(&session, &format!("site_id=a.example&start_date={day}&end_date={day}"))["db_records_deleted"], 1);
+    assert_eq!(session.json("/api/sites"), json!([]));
+}
