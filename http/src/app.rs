@@ -14,6 +14,7 @@ use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
+use crate::segments::Segments;
 use crate::server::stop::Stop;
 use crate::sites::settings::SiteSettings;
 use crate::stats::gate::Gate;
@@ -41,6 +42,8 @@ pub struct App {
     pub sites: Arc<SiteSettings>,
     /// How a payload becomes an event.
     pub enrich: Enricher,
+    /// Filters under a name.
+    pub segments: Arc<Segments>,
     /// How many queries run.
     pub queries: Gate,
     /// Whether the server is stopping.

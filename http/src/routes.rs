@@ -12,6 +12,7 @@
 //! | GET /api/sites | readers; a restricted key sees its sites | [`sites`] |
 //! | PUT /api/sites/{site_id} | operators of the site | [`sites`] |
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
+//! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; readers of the store may list | [`segments`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /api/openapi.json | anyone | [`openapi`] |
@@ -32,7 +33,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, backup, files, health, ingest, loss, metrics, openapi, plausible, sites, stats};
+use crate::{auth, backup, files, health, ingest, loss, metrics, openapi, plausible, segments, sites, stats};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +91,9 @@ enum Handler<'a> {
     CreateKey,
     Keys,
     RevokeKey(&'a str),
+    Segments(&'a str),
+    AddSegment(&'a str),
+    RemoveSegment(&'a str, &'a str),
     AcknowledgeLoss,
     TakeSnapshot,
     Snapshots,
@@ -149,6 +153,15 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::GET, ["api", "keys"]) => ("keys", Managers, DashboardOrigin, Handler::Keys),
         (&Method::DELETE, ["api", "keys", hash]) => {
             ("revoke_key", Operators, DashboardOrigin, Handler::RevokeKey(hash))
+        }
+        (&Method::GET, ["api", "sites", site, "segments"]) => {
+            ("segments", StoreReaders, DashboardOrigin, Handler::Segments(site))
+        }
+        (&Method::POST, ["api", "sites", site, "segments"]) => {
+            ("add_segment", OperatorsOf(site), DashboardOrigin, Handler::AddSegment(site))
+        }
+        (&Method::DELETE, ["api", "sites", site, "segments", id]) => {
+            ("remove_segment", OperatorsOf(site), DashboardOrigin, Handler::RemoveSegment(site, id))
         }
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
@@ -226,6 +239,9 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::CreateKey => keys::api::create(app, request).await,
         Handler::Keys => keys::api::list(app),
         Handler::RevokeKey(hash) => keys::api::revoke(app, hash).await,
+        Handler::Segments(site) => segments::list(app, site),
+        Handler::AddSegment(site) => segments::add(app, site, request).await,
+        Handler::RemoveSegment(site, id) => segments::remove(app, site, id).await,
         Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::TakeSnapshot => backup::api::take(app).await,
         Handler::Snapshots => backup::api::list(app).await,

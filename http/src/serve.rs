@@ -31,6 +31,7 @@ use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
+use crate::segments::Segments;
 use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
 use crate::sites::settings::SiteSettings;
@@ -157,6 +158,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     let sites = SiteSettings::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);
     Ok(App {
+        segments: Arc::new(Segments::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?),
         auth: Auth::open(&config, documents, Arc::clone(entropy)).map_err(|error| unreadable(&error))?,
         enrich: enrich.map_err(|error| unreadable(&error))?,
         metrics: Metrics::default(),

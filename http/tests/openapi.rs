@@ -116,7 +116,7 @@ fn ask_every_get(document: &Document, session: &Session<'_>) -> usize {
         let values = values_of(document, &item["get"], "dimension");
         let values = if values.is_empty() { vec![String::new()] } else { values };
         for value in values {
-            let concrete = path.replace("{dimension}", &value);
+            let concrete = path.replace("{dimension}", &value).replace("{site_id}", SITE);
             assert!(!concrete.contains('{'), "{path}: this test knows no value for its parameters");
             for (number, query) in queries_of(path).iter().enumerate() {
                 let answer = session.get(&format!("{concrete}{query}"));
