@@ -15,6 +15,7 @@ use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
+use crate::segments::Segments;
 use crate::server::stop::Stop;
 use crate::sites::settings::SiteSettings;
 use crate::stats::gate::Gate;
@@ -44,6 +45,8 @@ pub struct App {
     pub enrich: Enricher,
     /// What sites want their visitors to do.
     pub(crate) goals: Goals,
+    /// Filters under a name.
+    pub segments: Arc<Segments>,
     /// How many queries run.
     pub queries: Gate,
     /// How many exports of events run. One may keep a connection to DuckDB for as long as a client reads.

@@ -42,6 +42,7 @@ pub mod request;
 mod request_id;
 pub mod response;
 mod routes;
+pub mod segments;
 mod serve;
 pub mod server;
 pub mod sites;

@@ -17,12 +17,13 @@ use crate::request::Request;
 use crate::response::{self, JSON, Response};
 
 /// What the document is made of. The first one has what belongs to no area.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("../openapi/root.json"),
     include_str!("../openapi/ingest.json"),
     include_str!("../openapi/reports.json"),
     include_str!("../openapi/plausible.json"),
     include_str!("../openapi/access.json"),
+    include_str!("../openapi/segments.json"),
     include_str!("../openapi/sites.json"),
     include_str!("../openapi/store.json"),
     include_str!("../openapi/operation.json"),

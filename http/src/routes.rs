@@ -15,6 +15,7 @@
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
 //! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
 //! | DELETE /api/gdpr/erase | operators | [`erase`] |
+//! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; readers of the store may list | [`segments`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /api/openapi.json | anyone | [`openapi`] |
@@ -35,7 +36,9 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
-use crate::{auth, backup, erase, files, goals, health, ingest, loss, metrics, openapi, plausible, sites, stats};
+use crate::{
+    auth, backup, erase, files, goals, health, ingest, loss, metrics, openapi, plausible, segments, sites, stats,
+};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,9 @@ enum Handler<'a> {
     Keys,
     RevokeKey(&'a str),
     Erase,
+    Segments(&'a str),
+    AddSegment(&'a str),
+    RemoveSegment(&'a str, &'a str),
     AcknowledgeLoss,
     TakeSnapshot,
     Snapshots,
@@ -119,6 +125,7 @@ enum Handler<'a> {
 }
 
 /// The table. HEAD and OPTIONS are the business of [`resolve`].
+#[expect(clippy::too_many_lines, reason = "one line for each route")]
 fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
     use Access::{Anyone, ListReaders, Managers, Operators, OperatorsOf, Readers, StoreReaders};
     use Cors::{AnyOrigin, DashboardOrigin, SameOrigin};
@@ -183,6 +190,15 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
             ("revoke_key", Operators, DashboardOrigin, Handler::RevokeKey(hash))
         }
         (&Method::DELETE, ["api", "gdpr", "erase"]) => ("erase", Operators, DashboardOrigin, Handler::Erase),
+        (&Method::GET, ["api", "sites", site, "segments"]) => {
+            ("segments", StoreReaders, DashboardOrigin, Handler::Segments(site))
+        }
+        (&Method::POST, ["api", "sites", site, "segments"]) => {
+            ("add_segment", OperatorsOf(site), DashboardOrigin, Handler::AddSegment(site))
+        }
+        (&Method::DELETE, ["api", "sites", site, "segments", id]) => {
+            ("remove_segment", OperatorsOf(site), DashboardOrigin, Handler::RemoveSegment(site, id))
+        }
         (&Method::POST, ["api", "store", "acknowledge-loss"]) => {
             ("acknowledge_loss", Operators, DashboardOrigin, Handler::AcknowledgeLoss)
         }
@@ -269,6 +285,9 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Keys => keys::api::list(app),
         Handler::RevokeKey(hash) => keys::api::revoke(app, hash).await,
         Handler::Erase => erase::delete(app, &request).await,
+        Handler::Segments(site) => segments::list(app, site),
+        Handler::AddSegment(site) => segments::add(app, site, request).await,
+        Handler::RemoveSegment(site, id) => segments::remove(app, site, id).await,
         Handler::AcknowledgeLoss => loss::post(app).await,
         Handler::TakeSnapshot => backup::api::take(app).await,
         Handler::Snapshots => backup::api::list(app).await,

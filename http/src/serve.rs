@@ -32,6 +32,7 @@ use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
+use crate::segments::Segments;
 use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
 use crate::sites::settings::SiteSettings;
@@ -162,6 +163,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     let goals = Goals::open(&*documents).map_err(|error| unreadable(&error))?;
     Ok(App {
         goals,
+        segments: Arc::new(Segments::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?),
         auth: Auth::open(&config, documents, Arc::clone(entropy)).map_err(|error| unreadable(&error))?,
         enrich: enrich.map_err(|error| unreadable(&error))?,
         metrics: Metrics::default(),

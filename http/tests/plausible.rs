@@ -175,10 +175,7 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
             json!({ "dimensions": ["visit:country_name"] }),
             "dimensions: visit:country_name is not supported. Use visit:country with ISO 3166-1 codes.",
         ),
-        (
-            json!({ "filters": [["is", "segment", [2]]] }),
-            "filters[0][1]: segment is not supported. Saved segments are not supported here.",
-        ),
+        (json!({ "filters": [["is", "segment", [2]]] }), "filters[0][2]: there is no segment 2"),
         (
             json!({ "filters": [["is", "event:goal", ["Signup"]]] }),
             "filters[0][1]: event:goal is not supported. Use event:name or event:page.",
@@ -279,4 +276,31 @@ fn a_report_is_compared_and_stands_as_it_stood() {
     }
     let future = session.get(&format!("/api/stats/main?site_id={SITE}&period=day&as_of=7"));
     assert_eq!((future.status, future.error()), (400, "as_of 7 is newer than the newest event, which is 6".into()));
+}
+
+#[test]
+fn a_saved_segment_is_a_filter_after_a_restart_until_it_is_removed() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    visit(&server);
+    let session = server.log_in();
+    let path = format!("/api/sites/{SITE}/segments");
+    let draft = json!({ "name": "Readers", "filters": [["has_not_done", ["is", "event:name", ["Signup"]]]] });
+    let own = ("origin", "http://localhost");
+    let added = session.post_json_from(own, &path, &draft);
+    assert_eq!(added.status, 201, "{}", added.text());
+    assert_eq!(session.post_json(&path, &draft).status, 403, "a page of another origin saves nothing");
+    server.kill();
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    let segment = json!({ "id": 1, "name": "Readers", "filters": draft["filters"] });
+    assert_eq!(session.json(&path), json!([segment]));
+    let by_segment =
+        json!({ "metrics": ["visitors", "events"], "date_range": "7d", "filters": [["is", "segment", [1]]] });
+    assert_eq!(query(&session, by_segment.clone())["results"][0]["metrics"], json!([2, 3]));
+    let removed = session.delete(&format!("{path}/1"), Some("http://localhost"));
+    assert_eq!(removed.status, 200);
+    assert_eq!(refusal(&session, by_segment), "filters[0][2]: there is no segment 1");
+    assert_eq!(session.get("/api/sites/none.example/segments").status, 404);
 }

@@ -1,5 +1,6 @@
 //! The reference for ordered reports: every start is tried, every later event is looked at.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mallard_engine::{
@@ -125,7 +126,7 @@ impl Oracle<'_> {
             converted: visitors.into_iter().collect::<BTreeSet<_>>().len() as u64,
         };
         let mut rows: Vec<GoalRow> = met.into_iter().map(row).collect();
-        rows.sort_by(|row, other| (other.converted, other.conversions).cmp(&(row.converted, row.conversions)));
+        rows.sort_by_key(|row| Reverse((row.converted, row.conversions)));
         rows
     }
 

@@ -1,5 +1,6 @@
 //! The reference for events by name and property, for daily lines and for exports.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mallard_engine::{DailyRow, Dimension, Grouping, Interval, Question, Revenue, Span, ValueRow};
@@ -23,7 +24,7 @@ impl Oracle<'_> {
             revenue: revenue(&events),
         };
         let mut rows: Vec<ValueRow> = values.into_iter().map(row).collect();
-        rows.sort_by(|row, other| (other.visitors, other.pageviews).cmp(&(row.visitors, row.pageviews)));
+        rows.sort_by_key(|row| Reverse((row.visitors, row.pageviews)));
         rows.truncate(limit);
         rows
     }

@@ -133,11 +133,14 @@ fn refuse_percentage(metrics: &[Metric]) -> Result<(), ApiError> {
 }
 
 fn interval(pairs: &Pairs<'_>) -> Result<Interval, ApiError> {
-    match (value(pairs, "interval"), value(pairs, "period")) {
-        (Some("day" | "date"), _) => Ok(Interval::Day),
-        (Some("month"), _) | (None, Some("6mo" | "12mo" | "year")) => Ok(Interval::Month),
-        (Some(other), _) => Err(ApiError::bad_request(format!("Invalid interval: '{other}'. Use day or month."))),
-        (None, _) => Ok(Interval::Day),
+    let default = match value(pairs, "period") {
+        Some("6mo" | "12mo" | "year") => "month",
+        _ => "day",
+    };
+    match value(pairs, "interval").unwrap_or(default) {
+        "day" | "date" => Ok(Interval::Day),
+        "month" => Ok(Interval::Month),
+        other => Err(ApiError::bad_request(format!("Invalid interval: '{other}'. Use day or month."))),
     }
 }
 

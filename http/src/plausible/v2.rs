@@ -130,7 +130,7 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
         params.range = Range::exact(span)?;
     }
     if let Some(filters) = body.get("filters").filter(|filters| !filters.is_null()) {
-        params.filter = filter::from_json(filters)?;
+        params.filter = filter::from_json(filters, &|id| app.segments.filter(&params.site, id))?;
     }
     Ok(params)
 }

@@ -9,7 +9,7 @@
 //! limits.rs      every bound            cors.rs  who may read answers            stop.rs  signals
 //! ```
 //! Nothing in here knows what an event or a report is. What hyper itself refuses while it parses a head (malformed
-//! bytes, more than 100 fields, an unending line) is answered by hyper, with a status and without a body (docs/decisions/0008).
+//! bytes, more than 100 fields, an unending line) is answered by hyper, with a status and without a body (docs/decisions/0009).
 
 pub(crate) mod accept;
 pub mod body;

@@ -56,7 +56,8 @@ pub(crate) fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
     let first_event = |site: &SiteId| {
         app.engine.sites().into_iter().find(|summary| summary.site == *site).map(|summary| summary.first_event_at)
     };
-    Params::parse(pairs, app.now(), |site| app.sites.get(site).zone, first_event)
+    let segment = |site: &SiteId, id| app.segments.filter(site, id);
+    Params::parse(pairs, app.now(), |site| app.sites.get(site).zone, first_event, segment)
 }
 
 /// Asks the engine on a blocking thread, within the gate, and measures how long the answer took.

@@ -56,12 +56,14 @@ pub(crate) fn value<'a>(pairs: &'a Pairs<'_>, name: &str) -> Option<&'a str> {
 }
 
 impl Params {
-    /// Reads the parameters. `zone_of` is asked only if there is no `timezone`, `first_event` only for `period=all`.
+    /// Reads the parameters. `zone_of` is asked only if there is no `timezone`, `first_event` only for `period=all`,
+    /// `segment` for the filter of a saved segment.
     pub fn parse(
         pairs: &Pairs<'_>,
         now: Timestamp,
         zone_of: impl FnOnce(&SiteId) -> TimeZone,
         first_event: impl FnOnce(&SiteId) -> Option<Timestamp>,
+        segment: impl Fn(&SiteId, u64) -> Option<Filter>,
     ) -> Result<Self, ApiError> {
         let site = site_id(value(pairs, "site_id").unwrap_or_default())?;
         let zone = value(pairs, "timezone").map_or_else(|| Ok(zone_of(&site)), timezone)?;
@@ -74,7 +76,8 @@ impl Params {
             }
             _ => return Err(ApiError::bad_request("start_date and end_date must be given together")),
         };
-        let filter = value(pairs, "filters").map_or(Ok(Filter::default()), filter::from_text)?;
+        let filter = value(pairs, "filters")
+            .map_or(Ok(Filter::default()), |text| filter::from_text(text, &|id| segment(&site, id)))?;
         let as_of = value(pairs, "as_of").map(lsn).transpose()?;
         Ok(Self { site, range, zone, filter, as_of })
     }
@@ -255,7 +258,7 @@ mod tests {
     fn parse(query: &str) -> Result<Params, String> {
         let now = Timestamp::parse(NOW).unwrap();
         let first_event = |_: &SiteId| Some(Timestamp::parse("2024-02-10T12:00:00Z").unwrap());
-        Params::parse(&pairs(query), now, |_| TimeZone::UTC, first_event).map_err(|error| {
+        Params::parse(&pairs(query), now, |_| TimeZone::UTC, first_event, |_, _| None).map_err(|error| {
             assert_eq!(error.status(), 400, "{query}");
             error.to_string()
         })
@@ -303,9 +306,15 @@ mod tests {
     fn all_of_a_site_without_events_is_today_and_never_more_than_ten_years() {
         let params = |first: Option<&str>| {
             let first = first.map(|text| Timestamp::parse(text).unwrap());
-            Params::parse(&pairs("site_id=a&period=all"), Timestamp::parse(NOW).unwrap(), |_| TimeZone::UTC, |_| first)
-                .unwrap()
-                .range
+            Params::parse(
+                &pairs("site_id=a&period=all"),
+                Timestamp::parse(NOW).unwrap(),
+                |_| TimeZone::UTC,
+                |_| first,
+                |_, _| None,
+            )
+            .unwrap()
+            .range
         };
         assert_eq!(params(None).days(), Some(1));
         assert_eq!(params(Some("1999-01-01T00:00:00Z")).days(), Some(RANGE_DAYS_MAX));

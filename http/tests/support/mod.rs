@@ -193,6 +193,12 @@ impl Session<'_> {
         self.server.connect().request(method, path, &headers, &body.to_string()).expect("an answer")
     }
 
+    /// The same with one more header.
+    pub(crate) fn post_json_from(&self, header: (&str, &str), path: &str, body: &Value) -> Response {
+        let headers = [("cookie", self.cookie.as_str()), ("content-type", "application/json"), header];
+        self.server.connect().request("POST", path, &headers, &body.to_string()).expect("an answer")
+    }
+
     /// DELETE, likewise.
     pub(crate) fn delete(&self, path: &str, origin: Option<&str>) -> Response {
         self.change("DELETE", path, origin)

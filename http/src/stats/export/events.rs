@@ -24,7 +24,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Pieces that may wait for the client.
 const PIECES_WAITING_MAX: usize = 2;
 /// How long a client may take nothing before the export ends.
-const STALL_MAX: Duration = Duration::from_secs(60);
+const STALL_MAX: Duration = Duration::from_mins(1);
 
 /// The file, as it is made. With `visitor_id`, the events of that visitor only.
 pub(super) async fn get(

@@ -14,31 +14,52 @@ use self::names::Named;
 use self::syntax::{Clause, Comparison, Operator};
 use crate::error::ApiError;
 
+/// The dimension that stands for saved segments.
+const SEGMENT: &str = "segment";
+
+/// Finds the filter of a saved segment by its id.
+pub type FindSegment<'a> = &'a dyn Fn(u64) -> Option<Filter>;
+
 /// The filter that a query parameter says: JSON lists, or the text form of Plausible's first API.
-pub fn from_text(text: &str) -> Result<Filter, ApiError> {
+pub fn from_text(text: &str, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
     let is_json = text.trim_start().starts_with(['[', '{']);
     let clause = if is_json { syntax::parse_text(text) } else { legacy::parse(text) };
-    bind(&clause.map_err(ApiError::bad_request)?)
+    bind(&clause.map_err(ApiError::bad_request)?, segment)
 }
 
 /// The filter that JSON lists say.
-pub fn from_json(filters: &serde_json::Value) -> Result<Filter, ApiError> {
-    bind(&syntax::parse(filters).map_err(ApiError::bad_request)?)
+pub fn from_json(filters: &serde_json::Value, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
+    bind(&syntax::parse(filters).map_err(ApiError::bad_request)?, segment)
 }
 
-fn bind(clause: &Clause) -> Result<Filter, ApiError> {
+fn bind(clause: &Clause, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
     let refused = |error: FilterError| ApiError::bad_request(format!("filters: {error}"));
-    filter(clause)?.checked().map_err(refused)
+    filter(clause, segment)?.checked().map_err(refused)
 }
 
-fn filter(clause: &Clause) -> Result<Filter, ApiError> {
+fn filter(clause: &Clause, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
+    let all = |parts: &[Clause]| parts.iter().map(|part| filter(part, segment)).collect::<Result<_, _>>();
     Ok(match clause {
-        Clause::And(parts) => Filter::All(parts.iter().map(filter).collect::<Result<_, _>>()?),
-        Clause::Or(parts) => Filter::Any(parts.iter().map(filter).collect::<Result<_, _>>()?),
-        Clause::Not(part) => Filter::Not(Box::new(filter(part)?)),
-        Clause::HasDone(part) => Filter::HasDone(Box::new(filter(part)?)),
+        Clause::And(parts) => Filter::All(all(parts)?),
+        Clause::Or(parts) => Filter::Any(all(parts)?),
+        Clause::Not(part) => Filter::Not(Box::new(filter(part, segment)?)),
+        Clause::HasDone(part) => Filter::HasDone(Box::new(filter(part, segment)?)),
+        Clause::Compare(comparison) if comparison.dimension == SEGMENT => any_segment(comparison, segment)?,
         Clause::Compare(comparison) => Filter::Term(term(comparison)?),
     })
+}
+
+/// What any of the segments keeps.
+fn any_segment(comparison: &Comparison, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
+    let Comparison { at, operator, values, .. } = comparison;
+    if *operator != Operator::Is {
+        return Err(ApiError::bad_request(format!("{at}[0]: a segment is compared by is and is_not only")));
+    }
+    let find = |id: &String| {
+        let found = id.parse().ok().and_then(segment);
+        found.ok_or_else(|| ApiError::bad_request(format!("{at}[2]: there is no segment {id}")))
+    };
+    Ok(Filter::Any(values.iter().map(find).collect::<Result<_, _>>()?))
 }
 
 fn term(comparison: &Comparison) -> Result<Term, ApiError> {
@@ -62,6 +83,19 @@ mod tests {
     use mallard_engine::{Dimension, Subject};
 
     use super::*;
+
+    fn from_text(text: &str) -> Result<Filter, ApiError> {
+        super::from_text(text, &|id| (id == 7).then(|| is(Subject::EventName, &["x"])))
+    }
+
+    #[test]
+    fn a_segment_is_its_filter_and_an_unknown_one_is_an_error() {
+        let expected = Filter::All(vec![Filter::Any(vec![is(Subject::EventName, &["x"])])]);
+        assert_eq!(from_text(r#"[["is","segment",[7]]]"#).unwrap(), expected);
+        let error = from_text(r#"[["is_not","segment",[7,8]]]"#).unwrap_err();
+        assert_eq!(error.to_string(), "filters[0][2]: there is no segment 8");
+        assert!(from_text(r#"[["contains","segment",[7]]]"#).is_err());
+    }
 
     fn is(subject: Subject, values: &[&str]) -> Filter {
         Filter::Term(Term::is(subject, values.iter().copied(), true).unwrap())

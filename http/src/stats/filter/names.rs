@@ -42,12 +42,11 @@ const PLAUSIBLE: [(&str, Dimension); 18] = [
 ];
 
 /// What Plausible has and we do not, and what to use.
-const UNSUPPORTED: [(&str, &str); 5] = [
+const UNSUPPORTED: [(&str, &str); 4] = [
     ("event:goal", "Use event:name or event:page."),
     ("visit:region", "Codes of regions are not stored. Use visit:region_name."),
     ("visit:city", "GeoName numbers are not stored. Use visit:city_name."),
     ("visit:country_name", "Use visit:country with ISO 3166-1 codes."),
-    ("segment", "Saved segments are not supported here."),
 ];
 
 impl Named {
