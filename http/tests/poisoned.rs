@@ -23,9 +23,11 @@ const SITE: &str = "a.example";
 
 #[test]
 fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing() {
-    let data_dir = tempfile::tempdir().unwrap();
+    // In a folder that only we may enter, the server keeps our user, and we may set its limits.
+    let home = tempfile::tempdir().unwrap();
+    let data_dir = home.path().join("data");
     let event = |number: u32| json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{number}") });
-    let server = Server::with_file_limits(data_dir.path(), &[("MALLARD_TEST_POISONED_SERVICE_MS", "3000")]);
+    let server = Server::with_file_limits(&data_dir, &[("MALLARD_TEST_POISONED_SERVICE_MS", "3000")]);
     let session = server.log_in();
     for number in 0..10 {
         assert_eq!(server.post_event(&event(number)).status, 202);
@@ -48,7 +50,7 @@ fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing(
     server.logged("The log is poisoned: no event is accepted any more");
     assert_eq!(server.wait().code(), Some(74));
 
-    let server = Server::with_password(data_dir.path(), &[]);
+    let server = Server::with_password(&data_dir, &[]);
     assert_eq!(server.log_in().pageviews(SITE), 10, "every acknowledged event, and none of the others");
     assert_eq!(server.post_event(&event(12)).status, 202);
 }
