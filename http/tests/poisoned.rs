@@ -16,6 +16,9 @@
 
 mod support;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 use support::Server;
 
@@ -25,6 +28,7 @@ const SITE: &str = "a.example";
 fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing() {
     // In a folder that only we may enter, the server keeps our user, and we may set its limits.
     let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let data_dir = home.path().join("data");
     let event = |number: u32| json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{number}") });
     let server = Server::with_file_limits(&data_dir, &[("MALLARD_TEST_POISONED_SERVICE_MS", "3000")]);
