@@ -17,5 +17,10 @@ export function Explored<T>({ query, isEmpty, empty, children }: Props<T>) {
   if (error) return <Failure error={error} retry={retry} />;
   if (!data) return <div class="skeleton skeleton-chart" aria-busy="true" />;
   if (isEmpty(data.value)) return <p class="panel-empty">{empty}</p>;
-  return <div class={stale ? 'table-scroll stale' : 'table-scroll'}>{children(data.value)}</div>;
+  // On a phone it is wider than the screen: the keyboard must be able to move it too.
+  return (
+    <div class={stale ? 'table-scroll stale' : 'table-scroll'} tabIndex={0} role="group" aria-label="Report">
+      {children(data.value)}
+    </div>
+  );
 }

@@ -88,7 +88,7 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
     await open('/?explore=flow');
     await card.getByLabel('Page').fill('/pricing');
     await card.getByLabel('Page').press('Enter');
-    await card.getByText('/docs/getting-started').waitFor();
+    await card.getByText('/docs/getting-started', { exact: true }).waitFor();
     assert.match(asked('flow'), /page=%2Fpricing/);
     await card.getByText('/docs/getting-started → /docs/api/events').waitFor();
     await card.getByLabel('Paths').selectOption('to /pricing');
