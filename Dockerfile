@@ -7,7 +7,7 @@
 FROM node:22-bookworm-slim AS dashboard
 WORKDIR /dashboard
 COPY dashboard/package.json dashboard/package-lock.json dashboard/.npmrc ./
-RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+RUN --mount=type=cache,target=/npm npm ci --cache /npm --no-audit --no-fund
 COPY dashboard ./
 RUN npm run build
 
