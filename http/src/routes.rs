@@ -14,7 +14,7 @@
 //! | PUT /api/sites/{site_id} | operators of the site | [`sites`] |
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
 //! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
-//! | DELETE /api/gdpr/erase | operators | [`erase`] |
+//! | DELETE /api/gdpr/erase | operators of the site | [`erase`] |
 //! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; readers of the store may list | [`segments`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
@@ -65,6 +65,8 @@ enum Access<'a> {
     Operators,
     /// The same; a restricted key only for this site.
     OperatorsOf(&'a str),
+    /// The same; a restricted key only for the site that the parameter `site_id` names.
+    OperatorsOfNamed,
     /// The same as operators, for a question that changes nothing: no page has to say where it is from.
     Managers,
 }
@@ -127,7 +129,7 @@ enum Handler<'a> {
 /// The table. HEAD and OPTIONS are the business of [`resolve`].
 #[expect(clippy::too_many_lines, reason = "one line for each route")]
 fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
-    use Access::{Anyone, ListReaders, Managers, Operators, OperatorsOf, Readers, StoreReaders};
+    use Access::{Anyone, ListReaders, Managers, Operators, OperatorsOf, OperatorsOfNamed, Readers, StoreReaders};
     use Cors::{AnyOrigin, DashboardOrigin, SameOrigin};
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let (label, access, cors, handler) = match (method, segments.as_slice()) {
@@ -189,7 +191,7 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         (&Method::DELETE, ["api", "keys", hash]) => {
             ("revoke_key", Operators, DashboardOrigin, Handler::RevokeKey(hash))
         }
-        (&Method::DELETE, ["api", "gdpr", "erase"]) => ("erase", Operators, DashboardOrigin, Handler::Erase),
+        (&Method::DELETE, ["api", "gdpr", "erase"]) => ("erase", OperatorsOfNamed, DashboardOrigin, Handler::Erase),
         (&Method::GET, ["api", "sites", site, "segments"]) => {
             ("segments", StoreReaders, DashboardOrigin, Handler::Segments(site))
         }
@@ -231,12 +233,14 @@ fn authorize(access: Access<'_>, app: &App, request: &Request) -> Result<Option<
     let principal = match access {
         Access::Anyone => return Ok(None),
         Access::Readers | Access::ListReaders | Access::StoreReaders => app.auth.authorize_reading(headers, now)?,
-        Access::Operators | Access::OperatorsOf(_) => app.auth.authorize_change(headers, now)?,
+        Access::Operators | Access::OperatorsOf(_) | Access::OperatorsOfNamed => {
+            app.auth.authorize_change(headers, now)?
+        }
         Access::Managers => app.auth.authorize_managing(headers, now)?,
     };
     match access {
         Access::Anyone | Access::ListReaders => {}
-        Access::Readers => {
+        Access::Readers | Access::OperatorsOfNamed => {
             let pairs = request.query_pairs();
             principal.require_site(stats::params::value(&pairs, "site_id").unwrap_or_default())?;
         }

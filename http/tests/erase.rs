@@ -22,6 +22,7 @@ use std::process::Command;
 use std::thread;
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{Server, Session};
 
@@ -68,16 +69,16 @@ fn rows(file: &Path) -> Vec<String> {
     reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect()
 }
 
-/// The visitor ids of the rows with this page, from the Parquet files of a folder.
-fn visitors_of(folder: &Path, page: &str, found: &mut Vec<String>) {
+/// This text of the rows with this page, from the Parquet files of a folder.
+fn fields_of(folder: &Path, column: &str, page: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
-            visitors_of(&entry.path(), page, found);
+            fields_of(&entry.path(), column, page, found);
             continue;
         }
         for row in rows(&entry.path()).iter().filter(|row| row.contains(page)) {
-            let id = row.split("visitor_id: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-            found.push(id.to_owned());
+            let text = row.split(&format!("{column}: \"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            found.push(text.to_owned());
         }
     }
 }
@@ -165,7 +166,7 @@ fn one_visitor_is_erased_and_the_others_stay() {
     }
     erase(&session, &format!("site_id=b.example&{DAYS}"));
     let mut visitors = Vec::new();
-    visitors_of(&home.path().join("events"), "quince-3", &mut visitors);
+    fields_of(&home.path().join("events"), "visitor_id", "quince-3", &mut visitors);
     let [visitor] = &visitors[..] else { panic!("{visitors:?}") };
     view(&server, "a.example", "quince-20", 100);
     let answer = erase(&session, &format!("site_id=a.example&{DAYS}&visitor_id={visitor}"));
@@ -178,6 +179,110 @@ fn one_visitor_is_erased_and_the_others_stay() {
     assert_eq!(answer["db_records_deleted"], 0, "repeating it is safe");
     assert_eq!(erase(&session, &format!("site_id=a.example&{DAYS}&user_id=alice@a.example"))["db_records_deleted"], 0);
     assert_eq!(holders(home.path(), "alice"), Vec::<String>::new(), "a user id is in no file");
+}
+
+#[test]
+fn a_user_is_erased_by_the_name_that_the_site_knows_and_others_stay() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::with_password(home.path(), &[]);
+    let session = server.log_in();
+    assert_eq!(session.send("PUT", "/api/sites/a.example", &json!({ "identify_users": true })).status, 200);
+    let key = session.create_key(&json!({ "name": "shop", "scope": "Ingest" }));
+    let send = |user: &str, page: &str| {
+        let event = json!({ "d": "a.example", "n": "pageview", "u": format!("/{page}"), "user_id": user });
+        let answer =
+            server.connect().request("POST", "/api/event", &[("x-api-key", &key)], &event.to_string()).unwrap();
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    };
+    for number in 0..10 {
+        send("alice@a.example", &format!("quince-{number}"));
+        send("bob@a.example", &format!("walnut-{number}"));
+    }
+    // The erasure of nobody puts what there is into files; what follows is hot.
+    erase(&session, &format!("site_id=a.example&{DAYS}&user_id=nobody"));
+    let mut hashes = [String::new(), String::new()];
+    for (hash, page) in hashes.iter_mut().zip(["quince-3", "walnut-3"]) {
+        let mut found = Vec::new();
+        fields_of(&home.path().join("events"), "user_hash", page, &mut found);
+        *hash = found.pop().unwrap();
+        assert_eq!(hash.len(), 64, "{hash}");
+    }
+    send("alice@a.example", "quince-10");
+    assert_eq!(session.post("/api/store/snapshots", OWN).status, 201);
+    assert!(holders(home.path(), &hashes[0]).len() >= 2, "in a file and in the snapshot");
+
+    let answer = erase(&session, &format!("site_id=a.example&{DAYS}&user_id=alice@a.example"));
+    assert_eq!((&answer["db_records_deleted"], &answer["snapshots_rewritten"]), (&json!(11), &json!(1)));
+    assert_eq!(session.pageviews("a.example"), 10);
+    for marker in ["quince", hashes[0].as_str(), "alice", "bob@"] {
+        assert_eq!(holders(home.path(), marker), Vec::<String>::new(), "{marker}");
+    }
+    assert!(!holders(home.path(), &hashes[1]).is_empty(), "the other user is untouched");
+    let elsewhere = erase(&session, &format!("site_id=b.example&{DAYS}&user_id=bob@a.example"));
+    assert_eq!(elsewhere["db_records_deleted"], 0, "a user is one of a site");
+    assert_eq!(session.pageviews("a.example"), 10);
+}
+
+#[test]
+fn a_retry_of_an_erased_event_is_acknowledged_and_not_stored_whatever_was_restarted() {
+    let home = tempfile::tempdir().unwrap();
+    let send = |server: &Server, id: &str| {
+        server.post_event(&json!({ "d": "a.example", "n": "pageview", "u": "/quince", "id": id }))
+    };
+    let server = Server::with_password(home.path(), &[]);
+    assert_eq!(send(&server, "order-1").lsn(), Some(1));
+    erase(&server.log_in(), &format!("site_id=b.example&{DAYS}"));
+    assert_eq!(send(&server, "order-2").lsn(), Some(3));
+    let answer = erase(&server.log_in(), &format!("site_id=a.example&{DAYS}"));
+    assert_eq!(answer["db_records_deleted"], 2, "one in a file, one in the log");
+    let mut server = server;
+    for round in 0..3 {
+        for (id, lsn) in [("order-1", 1), ("order-2", 3)] {
+            let answer = send(&server, id);
+            assert_eq!(answer.status, 202);
+            assert_eq!((answer.lsn(), answer.header("x-mallard-duplicate")), (Some(lsn), Some("1")), "{round}: {id}");
+        }
+        assert_eq!(server.log_in().pageviews("a.example"), 0);
+        assert_eq!(server.log_in().json("/api/sites"), json!([]));
+        assert_eq!(holders(home.path(), "order-"), Vec::<String>::new(), "no id is kept");
+        assert_eq!(holders(home.path(), "quince"), Vec::<String>::new());
+        if round == 0 {
+            server.kill();
+        } else {
+            server.signal(Signal::TERM);
+            assert!(server.wait().success());
+        }
+        server = Server::with_password(home.path(), &[]);
+    }
+    assert_eq!(send(&server, "order-3").status, 202);
+    assert_eq!(server.log_in().pageviews("a.example"), 1, "another id is another event");
+}
+
+#[test]
+fn a_key_of_one_site_erases_that_site_and_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::with_password(home.path(), &[]);
+    let session = server.log_in();
+    view(&server, "a.example", "page", 1);
+    view(&server, "b.example", "page", 1);
+    let key = |scope: &str| session.create_key(&json!({ "name": "a", "scope": scope, "sites": ["a.example"] }));
+    let delete = |key: &str, query: &str| {
+        let path = format!("/api/gdpr/erase?{query}");
+        server.connect().request("DELETE", &path, &[("x-api-key", key)], "").unwrap()
+    };
+    let (admin, reader, sender) = (key("Admin"), key("ReadOnly"), key("Ingest"));
+    let own = format!("site_id=a.example&{DAYS}");
+    for query in
+        [format!("site_id=b.example&{DAYS}"), format!("site_id=b.example&site_id=a.example&{DAYS}"), DAYS.to_owned()]
+    {
+        let answer = delete(&admin, &query);
+        assert_eq!((answer.status, answer.error().as_str()), (403, "The key is not for this site"), "{query}");
+    }
+    assert_eq!((delete(&reader, &own).status, delete(&sender, &own).status), (403, 403));
+    assert_eq!((session.pageviews("a.example"), session.pageviews("b.example")), (1, 1));
+    let answer = delete(&admin, &format!("{own}&site_id=b.example"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!((session.pageviews("a.example"), session.pageviews("b.example")), (0, 1));
 }
 
 #[test]

@@ -8,7 +8,8 @@
 //! ```
 //! What is kept of an id is 16 bytes of a hash over site and id, never the id. About 40 bytes each: an entry of 32 bytes in a
 //! ring, oldest first, and 4 bytes in a table that finds it. At most `ids_max` are kept, and none longer than the window;
-//! the oldest go first. At a start the window is filled from the newest files ([`super::history`]) and the log.
+//! the oldest go first. At a start the window is filled from the newest files ([`super::history`]), from what was kept of erased
+//! events ([`super::erased_ids`]) and from the log.
 //!
 //! The first to claim is the only one to append; the others wait for it without holding anything.
 
@@ -62,11 +63,13 @@ pub(crate) struct Window {
     pub(crate) effective_us: i64,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    fingerprint: Fingerprint,
-    lsn: u64,
-    stored_us: i64,
+/// An event that is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) lsn: u64,
+    /// When it arrived, at the latest.
+    pub(crate) stored_us: i64,
 }
 
 #[derive(Default)]
@@ -109,6 +112,13 @@ impl Dedup {
     /// Remembers an event that is stored already. To be called in the order of the log.
     pub(crate) fn remember(&self, fingerprint: Fingerprint, lsn: u64, stored_us: i64) {
         self.state().add(Entry { fingerprint, lsn, stored_us }, self.ids_max);
+    }
+
+    /// Everything that is remembered, oldest first.
+    pub(crate) fn entries(&self, now_us: i64) -> Vec<Entry> {
+        let mut state = self.state();
+        state.forget_until(now_us.saturating_sub(self.window_us));
+        state.ring.iter().copied().collect()
     }
 
     /// How much is remembered.

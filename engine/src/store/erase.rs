@@ -226,7 +226,7 @@ impl Store {
         let now_us = self.env.clock.now_us();
         let planned = plan_erasure(&manifest, erasure, erasing.done_until, now_us, &self.config.limits);
         let Some((job, last)) = planned else { return Ok(None) };
-        let edit = self.make(&manifest, &job)?;
+        let edit = self.make(maintenance, &manifest, &job)?;
         let events = edit.erased_rows;
         let days: BTreeSet<Date> = edit.remove.iter().filter_map(|path| Some(manifest.get(path)?.date)).collect();
         let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();

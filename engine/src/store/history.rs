@@ -1,4 +1,5 @@
-//! The window of ids at a start: what the newest Parquet files know of the last hours. The log fills in the rest.
+//! The window of ids at a start: what the newest Parquet files know of the last hours, and what was kept of erased events.
+//! The log fills in the rest.
 //!
 //! Files are asked from the newest on, by their last LSN, until one has no row within the window: the rows of all further
 //! ones are older still. A file that does not say so in its footer is not read at all, so the start of a store costs what
@@ -10,12 +11,12 @@ use mallard_compactor::{FileEntry, IdRow, Manifest};
 use mallard_event::SiteId;
 use mallard_wal::disk::Env;
 
-use super::dedup::{Dedup, Fingerprint};
-use super::fingerprint;
+use super::dedup::{Dedup, Entry};
+use super::{erased_ids, fingerprint};
 use crate::layout::Layout;
 
 /// Times of arrival may have been rounded down to the hour.
-const HOUR_US: i64 = 3_600 * 1_000_000;
+pub(super) const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// When an event arrived at the latest, which is what its window counts from.
 pub(super) fn latest_arrival_us(received_us: i64, now_us: i64) -> i64 {
@@ -25,7 +26,7 @@ pub(super) fn latest_arrival_us(received_us: i64, now_us: i64) -> i64 {
 /// Fills the window from files. Damaged ones are left out: whoever reads them for answers reports them.
 pub(super) fn recall(env: &Env, layout: &Layout, manifest: &Manifest, dedup: &Dedup, window_us: i64, ids_max: usize) {
     let now_us = env.clock.now_us();
-    let mut found: Vec<(u64, Fingerprint, i64)> = Vec::new();
+    let mut found: Vec<Entry> = Vec::new();
     for file in newest_first(manifest) {
         if found.len() >= ids_max {
             break;
@@ -37,8 +38,10 @@ pub(super) fn recall(env: &Env, layout: &Layout, manifest: &Manifest, dedup: &De
             Err(error) => tracing::warn!(%error, "retries of events in this file will not be recognised"),
         }
     }
-    found.sort_unstable_by_key(|(lsn, ..)| *lsn);
-    for (lsn, fingerprint, stored_us) in found {
+    // NOTE: behind those of the files, which know the time of arrival better; of two the first counts.
+    found.extend(erased_ids::recall(env, layout, window_us));
+    found.sort_by_key(|entry| entry.lsn);
+    for Entry { fingerprint, lsn, stored_us } in found {
         dedup.remember(fingerprint, lsn, stored_us);
     }
 }
@@ -56,7 +59,7 @@ fn read(
     file: &FileEntry,
     now_us: i64,
     cutoff_us: i64,
-    found: &mut Vec<(u64, Fingerprint, i64)>,
+    found: &mut Vec<Entry>,
 ) -> Result<bool, mallard_compactor::Error> {
     let newest_us = mallard_compactor::newest_arrival(env, layout.root(), file)?;
     if newest_us.is_none_or(|newest_us| latest_arrival_us(newest_us, now_us) <= cutoff_us) {
@@ -66,7 +69,7 @@ fn read(
     mallard_compactor::read_ids(env, layout.root(), file, &mut |IdRow { lsn, received_us, event_id }| {
         let stored_us = latest_arrival_us(received_us, now_us);
         if stored_us > cutoff_us {
-            found.push((lsn, fingerprint(site, event_id), stored_us));
+            found.push(Entry { fingerprint: fingerprint(site, event_id), lsn, stored_us });
         }
     })?;
     Ok(true)

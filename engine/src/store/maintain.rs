@@ -17,7 +17,7 @@ use mallard_wal::seeded::{Bug, is_seeded};
 
 use super::Store;
 use super::state::State;
-use super::{erase, expire};
+use super::{erase, erased_ids, expire};
 use crate::error::Error;
 
 /// How long maintenance rests when nothing is due: commits wake it earlier.
@@ -82,6 +82,8 @@ pub(super) struct Maintenance {
     pub(super) erasure: erase::Progress,
     /// Retention in snapshots.
     pub(super) expiry: expire::Progress,
+    /// What is kept of erased events.
+    pub(super) erased_ids: erased_ids::Progress,
 }
 
 #[derive(Debug)]
@@ -105,6 +107,7 @@ impl Maintenance {
             orphans_checked: false,
             erasure: erase::Progress::default(),
             expiry: expire::Progress::default(),
+            erased_ids: erased_ids::Progress::default(),
         }
     }
 
@@ -173,7 +176,10 @@ impl Store {
             Some(job) => self.run(maintenance, &manifest, &job, published),
             None => match self.expire_snapshot(maintenance)? {
                 Some(step) => Ok(step),
-                None => Ok(Step::Idle { next_in_us: self.rest_us() }),
+                None => {
+                    self.forget_erased_ids(maintenance)?;
+                    Ok(Step::Idle { next_in_us: self.rest_us() })
+                }
             },
         }
     }
@@ -230,7 +236,7 @@ impl Store {
         job: &Job,
         published: &dyn Fn(&Manifest),
     ) -> Result<Step, Error> {
-        let edit = self.make(manifest, job)?;
+        let edit = self.make(maintenance, manifest, job)?;
         let step = match job {
             Job::Compact { .. } => Step::Compacted { events: edit.add.iter().map(|file| file.rows).sum() },
             Job::Merge { inputs, .. } => Step::Merged { files: inputs.len() },
@@ -248,7 +254,13 @@ impl Store {
     }
 
     /// Does the work of a job; nothing of it counts before the edit is committed.
-    pub(super) fn make(&self, manifest: &Manifest, job: &Job) -> Result<Edit, Error> {
+    pub(super) fn make(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        manifest: &Manifest,
+        job: &Job,
+    ) -> Result<Edit, Error> {
+        self.keep_erased_ids(maintenance)?;
         let erasures = if is_seeded(Bug::CompactErased) { Vec::new() } else { self.erasures() };
         let context = Context {
             env: &self.env,

@@ -19,6 +19,7 @@
 mod damage;
 mod dedup;
 mod erase;
+mod erased_ids;
 mod expire;
 mod history;
 mod maintain;

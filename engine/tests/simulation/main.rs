@@ -5,6 +5,7 @@
 //! world     a machine, a store, its clients, readers and supervisor
 //! lives     one life, cut off or failing at every operation
 //! erasing   a life full of erasures, cut off or failing at every operation
+//! retries   senders that send again what was erased meanwhile
 //! copies    what must not be found on the disk, and must not come back with a copy
 //! small     every workload of up to three commits, cut off at every operation
 //! history   random histories by the thousand, shrunk when they fail
@@ -44,6 +45,7 @@ mod lives;
 mod moments;
 mod oracle;
 mod quiet;
+mod retries;
 mod seeded;
 mod small;
 mod sweep;
