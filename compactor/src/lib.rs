@@ -51,5 +51,5 @@ pub use manifest::{
     ReplayError, SiteTotals, Totals,
 };
 pub use orphans::{Orphans, remove_orphans, unlink};
-pub use parquet::{IdRow, Order, check_file, newest_arrival, read_file, read_ids};
+pub use parquet::{IdRow, Loose, Order, check_file, newest_arrival, read_file, read_ids};
 pub use plan::{erasure_files, plan, plan_erasure};

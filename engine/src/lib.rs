@@ -31,6 +31,7 @@ mod owner;
 mod query;
 mod receipt;
 mod snapshot;
+mod sql;
 mod status;
 mod store;
 mod tail;
@@ -50,12 +51,13 @@ pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
 pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
-    Answer, BreakdownRow, Bucket, CacheFigures, Cohort, DailyRow, Dimension, Direction, Figures, Filter, FilterError,
-    FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Identity, Interval,
-    Journey, Journeys, Key, MainReport, PathRow, Position, QueryConfig, QueryError, Question, Realtime, Revenue, Span,
-    Subject, Term, ValueRow,
+    Answer, BreakdownRow, Bucket, CacheFigures, Cell, Cohort, DailyRow, Dimension, Direction, Figures, Filter,
+    FilterError, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Identity,
+    Interval, Journey, Journeys, Key, MainReport, PathRow, Position, QueryConfig, QueryError, Question, Realtime,
+    Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
 };
 pub use receipt::Receipt;
+pub use sql::{Missing, Sql};
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};
 pub use store::{Claim, Claimed, Step, Store, View, Waiting};
 pub use verify::{Checked, Fault, Verification, verify};

@@ -16,7 +16,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-use mallard_engine::{Config, Dimension, Engine, Error, Question, Span, Step, TimeZone, env, verify};
+use mallard_engine::{
+    Cell, Config, Dimension, Engine, Error, QueryConfig, Question, Span, Sql, SqlCancel, SqlPart, Step, TimeZone, env,
+    verify,
+};
 use mallard_event::columns::RowBuilder;
 use mallard_event::{Amount, Event, EventId, EventName, SiteId, Stored, Timestamp, VisitorId};
 use parquet::arrow::ArrowWriter;
@@ -145,6 +148,29 @@ fn the_history_of_the_original_counts_from_the_first_start_on() {
     assert_eq!(bytes("mallard.duckdb.original"), b"01234567DUCK and rows");
     assert_eq!(bytes("mallard.duckdb.original.wal"), b"more rows");
     assert!(!root.path().join("ADOPTING").exists());
+}
+
+#[test]
+fn sql_over_old_and_new_files_has_all_columns_of_all_rows() {
+    let root = original();
+    let engine = open(root.path());
+    store(&engine, event(SITE, 'd', "11:00:00", "/"));
+    settle(&engine);
+    store(&engine, event(SITE, 'd', "11:01:00", "/"));
+    let cancel = SqlCancel::new().unwrap();
+    let sql = Sql::open(root.path(), &env::real(), &QueryConfig::default(), None, &cancel).unwrap();
+    let mut rows = Vec::new();
+    let statement = "select count(*), count(lsn), sum(revenue_amount), min(timestamp), count(channel) from events";
+    let is_whole = sql.ask(statement, 10, &mut |part| {
+        if let SqlPart::Row(cells) = part {
+            rows.push(cells.to_vec());
+        }
+        true
+    });
+    assert!(is_whole.unwrap() && sql.missing().is_empty(), "{:?}", sql.missing());
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let (sum, first) = (text("50.0000"), text("2024-01-15 10:00:00.123"));
+    assert_eq!(rows, [[Cell::Integer(6), Cell::Integer(2), sum, first, Cell::Integer(0)]]);
 }
 
 #[test]

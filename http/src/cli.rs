@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::backup::command::{self as backup, BackupOptions, RestoreOptions, Store};
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
-use crate::{demo, healthcheck, loss, serve, verify};
+use crate::{demo, healthcheck, loss, serve, sql, verify};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ enum Command {
     /// Read the log, the manifest and every Parquet file, and say what is damaged: exit code 0 if nothing is, else 74.
     /// Read-only; a server may be running.
     Verify(verify::Options),
+    /// Answer a question in SQL about the view `events`. Read-only; a server may be running.
+    Sql(sql::Options),
     /// Take note of what damage has destroyed, so that health is no longer degraded by it. The server must be stopped; of
     /// a running one, POST /api/store/acknowledge-loss does the same.
     AcknowledgeLoss(Store),
@@ -94,6 +96,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Demo(options) => demo::run(&options, options.config.load(environment)?),
         Command::CheckConfig(file) => print(&file.load(environment)?),
         Command::Verify(options) => verify::run(&options, environment),
+        Command::Sql(options) => sql::run(&options, environment),
         Command::AcknowledgeLoss(store) => loss::run(&store, environment),
         Command::Snapshot(store) => backup::snapshot(&store, environment),
         Command::Backup(options) => backup::write(&options, environment),

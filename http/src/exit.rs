@@ -44,6 +44,15 @@ pub enum Failure {
         /// Number of lost LSNs.
         lost: u64,
     },
+    /// A statement of `sql` has no answer, or no whole one: its fault, or a limit that was met.
+    #[error("{0}")]
+    Query(String),
+    /// `sql` would have to answer without data that is lost or damaged.
+    #[error("{0}; --accept-damage answers from what is there")]
+    Incomplete(String),
+    /// Somebody ended what was asked for.
+    #[error("cancelled")]
+    Cancelled,
     /// The server asked for by `healthcheck` is not ready. Already said.
     #[error("not ready: {0}")]
     Unhealthy(String),
@@ -53,13 +62,15 @@ impl Failure {
     /// The exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Unhealthy(_) => 1,
+            Self::Unhealthy(_) | Self::Query(_) => 1,
             Self::Configuration(_) => 64,
             Self::Bind { .. } => 69,
             Self::Internal(_) => 70,
             Self::DataDirectory(_) => 73,
-            Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } => 74,
+            Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } | Self::Incomplete(_) => 74,
             Self::Locked(_) => 75,
+            // The shells' convention of 128 + signal number.
+            Self::Cancelled => 130,
         }
     }
 }

@@ -46,5 +46,6 @@ pub mod segments;
 mod serve;
 pub mod server;
 pub mod sites;
+mod sql;
 pub mod stats;
 mod verify;

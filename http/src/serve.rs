@@ -103,7 +103,8 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     engine
 }
 
-fn query_memory_mb(config: &Config) -> u64 {
+/// The memory of DuckDB.
+pub(crate) fn query_memory_mb(config: &Config) -> u64 {
     match config.query_memory_mb {
         0 => ((memory::limit_bytes() / QUERY_MEMORY_SHARE) >> 20).max(QUERY_MEMORY_MB_MIN),
         megabytes => megabytes,

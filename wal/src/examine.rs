@@ -6,7 +6,7 @@
 //! ```
 //! A server may be writing meanwhile: it appends to the newest segment, which may therefore have no SEAL or end in half a
 //! frame, and it trims the oldest, which are then passed over. Everything else that does not verify is a [`Fault`]; what
-//! to do about it is recovery's business.
+//! to do about it is recovery's business. Whoever wants the records too is shown them on the way.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,16 @@ use std::vec;
 use thiserror::Error;
 
 use crate::disk::{self, Disk};
+use crate::record::Record;
 use crate::recovery::{Found, Survey};
 use crate::segment::{Corruption, End, HeaderError, Scan, SegmentHeader, scan};
 use crate::{Error, Lsn};
 
 /// How often the folder is listed again because a segment was trimmed while it was surveyed.
 const SURVEYS_MAX: usize = 5;
+/// How often the newest segment is read again because it does not verify: frames that are written while it is read look
+/// like damage.
+const READS_MAX: usize = 5;
 
 /// What a segment turned out to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,13 +104,42 @@ impl<'a> Examination<'a> {
         self.segments.as_slice().iter().map(|found| found.bytes).sum()
     }
 
-    fn examine(&mut self, found: Found) -> Result<Option<Examined>, Error> {
-        let bytes = match disk::read(self.disk, &found.path) {
-            Ok(bytes) => bytes,
-            // Trimmed since the folder was listed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &found.path)(error)),
-        };
+    /// The next segment; `on_record` is shown each of its records that verify, in log order, gap records included.
+    pub fn next_with(&mut self, on_record: &mut dyn FnMut(Record<'_>)) -> Option<Result<Examined, Error>> {
+        loop {
+            let found = self.segments.next()?;
+            match self.examine(found, on_record) {
+                Ok(None) => {}
+                Ok(Some(examined)) => return Some(Ok(examined)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The bytes of a segment; `None` if it was trimmed since the folder was listed.
+    fn read(&self, found: &Found) -> Result<Option<Vec<u8>>, Error> {
+        let is_newest = self.segments.as_slice().is_empty();
+        let mut read = disk::read(self.disk, &found.path);
+        for _ in 1..READS_MAX {
+            let is_settled = match &read {
+                Ok(bytes) => !is_newest || scan(bytes, self.store_id).is_ok_and(|scan| is_whole(scan.end)),
+                // It was sealed, and so cut, while it was read.
+                Err(error) => error.kind() != io::ErrorKind::UnexpectedEof,
+            };
+            if is_settled {
+                break;
+            }
+            read = disk::read(self.disk, &found.path);
+        }
+        match read {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &found.path)(error)),
+        }
+    }
+
+    fn examine(&mut self, found: Found, on_record: &mut dyn FnMut(Record<'_>)) -> Result<Option<Examined>, Error> {
+        let Some(bytes) = self.read(&found)? else { return Ok(None) };
         let link = self.link.take();
         let mut examined = Examined {
             bytes: bytes.len() as u64,
@@ -119,7 +152,7 @@ impl<'a> Examination<'a> {
         };
         match scan(&bytes, self.store_id) {
             Ok(scan) => {
-                examined.count(&scan);
+                examined.count(&scan, on_record);
                 examined.fault = self.fault_at(scan.end).or_else(|| discontinued(link?, &scan.header));
                 self.link = link_of(&scan);
             }
@@ -140,10 +173,11 @@ impl<'a> Examination<'a> {
 }
 
 impl Examined {
-    fn count(&mut self, scan: &Scan<'_>) {
+    fn count(&mut self, scan: &Scan<'_>, on_record: &mut dyn FnMut(Record<'_>)) {
         for record in scan.records() {
             self.records += 1;
             self.gaps.extend(record.gap());
+            on_record(record);
         }
         self.last_lsn = scan.next_lsn().previous();
     }
@@ -165,15 +199,13 @@ impl Iterator for Examination<'_> {
     type Item = Result<Examined, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let found = self.segments.next()?;
-            match self.examine(found) {
-                Ok(None) => {}
-                Ok(Some(examined)) => return Some(Ok(examined)),
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        self.next_with(&mut |_| {})
     }
+}
+
+/// Whether a segment ends where its writer has left it.
+fn is_whole(end: End) -> bool {
+    matches!(end, End::Clean { .. } | End::Sealed(_))
 }
 
 fn is_missing(error: &Error) -> bool {

@@ -49,6 +49,19 @@ fn a_log_that_is_being_written_is_sound() {
 }
 
 #[test]
+fn whoever_wants_the_records_is_shown_each_of_them_once_in_log_order() {
+    let (home, running) = log();
+    let (copy, disk) = install(&files_of(&home));
+    let mut examination = Examination::begin(&disk, &copy.dir, STORE_ID).unwrap();
+    let mut lsns = Vec::new();
+    while let Some(segment) = examination.next_with(&mut |record| lsns.push(record.lsn.get())) {
+        assert_eq!(segment.unwrap().fault, None);
+    }
+    assert!(lsns.iter().copied().eq(1..=12), "{lsns:?}");
+    drop(running);
+}
+
+#[test]
 fn every_flipped_bit_of_a_sealed_segment_is_seen_and_blamed_on_that_segment() {
     let (home, running) = log();
     let files = files_of(&home);

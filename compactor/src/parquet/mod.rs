@@ -15,12 +15,14 @@
 //! - A published file is not live. Only the manifest makes it so.
 
 mod ids;
+mod loose;
 mod properties;
 mod reader;
 mod sink;
 mod writer;
 
 pub use ids::{IdRow, newest_arrival, read_ids};
+pub use loose::Loose;
 pub(crate) use reader::Verified;
 pub use reader::{check_file, read_file};
 pub(crate) use writer::{Draft, Identity};

@@ -13,6 +13,7 @@
 //! filter/       which events count                        visits.rs      rows by visit, for filters that look at visits
 //! pool.rs       DuckDB and its connections                deadline.rs    time limits
 //! views.rs      the derived mallard.duckdb                sql.rs         the only place that writes SQL
+//! console.rs    SQL of a user, in a DuckDB of its own     cell.rs        its answers as values
 //! ```
 //!
 //! # How a report is computed
@@ -32,7 +33,9 @@
 //! This module never writes events, never lists a folder, and shows its callers no type of DuckDB or Arrow.
 
 mod cache;
+mod cell;
 mod config;
+mod console;
 mod cuts;
 mod deadline;
 mod dimension;
@@ -70,7 +73,10 @@ use filter::Program;
 use pool::Pool;
 use report::Asked;
 
+pub use cell::Cell;
 pub use config::QueryConfig;
+pub(crate) use console::Console;
+pub use console::{SqlCancel, SqlError, SqlPart};
 pub(crate) use deadline::Deadline;
 pub use dimension::Dimension;
 pub use filter::{Filter, FilterError, Subject, Term};

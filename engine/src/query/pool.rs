@@ -93,8 +93,9 @@ impl Pool {
 
     fn open(&self) -> Result<Connection, QueryError> {
         let folder = sql::path(&self.data_dir)?;
-        let connection =
-            self.settings().and_then(Connection::open_in_memory_with_flags).map_err(QueryError::internal)?;
+        let connection = settings(&self.config, &self.data_dir.join("tmp").join("duckdb"))
+            .and_then(Connection::open_in_memory_with_flags)
+            .map_err(QueryError::internal)?;
         // IMPORTANT: what may be read is settled before access is cut down to it, and the lock comes last.
         let confine = format!(
             "SET allowed_directories = [{folder}]; SET enable_external_access = false; SET lock_configuration = true;"
@@ -103,24 +104,24 @@ impl Pool {
         Ok(connection)
     }
 
-    fn settings(&self) -> Result<duckdb::Config, duckdb::Error> {
-        let spill_dir = self.data_dir.join("tmp").join("duckdb");
-        duckdb::Config::default()
-            .with("memory_limit", format!("{}MB", self.config.memory_mb))?
-            .with("threads", self.config.threads.to_string())?
-            .with("temp_directory", spill_dir.to_string_lossy())?
-            .with("max_temp_directory_size", format!("{}B", self.config.temp_bytes_max))?
-            .with("preserve_insertion_order", "false")?
-            .with("autoinstall_known_extensions", "false")?
-            .with("autoload_known_extensions", "false")?
-            // The operating system caches files already.
-            .with("enable_external_file_cache", "false")
-    }
-
     /// A panic while the state was locked can only have happened before it was changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What every instance is bounded by. What does not fit into its memory is spilled to `spill_dir`, which it makes and removes.
+pub(super) fn settings(config: &QueryConfig, spill_dir: &Path) -> Result<duckdb::Config, duckdb::Error> {
+    duckdb::Config::default()
+        .with("memory_limit", format!("{}MB", config.memory_mb))?
+        .with("threads", config.threads.to_string())?
+        .with("temp_directory", spill_dir.to_string_lossy())?
+        .with("max_temp_directory_size", format!("{}B", config.temp_bytes_max))?
+        .with("preserve_insertion_order", "false")?
+        .with("autoinstall_known_extensions", "false")?
+        .with("autoload_known_extensions", "false")?
+        // The operating system caches files already.
+        .with("enable_external_file_cache", "false")
 }
 
 impl State {

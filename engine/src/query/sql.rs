@@ -1,6 +1,7 @@
-//! The only place where text becomes SQL. None of it is a user's: names come from the column table, paths are our own.
+//! The only place where text becomes SQL. None of it is a user's: names come from the column table, paths are our own. (The
+//! statements of `console.rs` are SQL already.)
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field};
 
@@ -23,6 +24,36 @@ pub(super) fn path(path: &Path) -> Result<String, QueryError> {
 pub(super) fn read_parquet<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<String, QueryError> {
     let list = files.into_iter().map(path).collect::<Result<Vec<_>, _>>()?.join(", ");
     Ok(format!("read_parquet([{list}], union_by_name = true, hive_partitioning = false)"))
+}
+
+/// All rows of `files`; with no files, no rows of the same columns.
+pub(super) fn rows_of(files: &[PathBuf], has_adopted: bool) -> Result<String, QueryError> {
+    if files.is_empty() {
+        return no_rows();
+    }
+    let table = read_parquet(files.iter().map(PathBuf::as_path))?;
+    let table = if has_adopted { completed(&table)? } else { table };
+    Ok(format!("SELECT * FROM {table}"))
+}
+
+/// A moment, in microseconds since 1970, as a TIMESTAMP.
+pub(super) fn moment(at_us: i64) -> String {
+    format!("make_timestamp({at_us})")
+}
+
+/// Asks DuckDB's parser about a text, which is its parameter: the kind of its error, the message, the number of SELECTs.
+pub(super) const PARSE: &str = "SELECT parsed->>'error_type', coalesce(parsed->>'error_message', ''), \
+     coalesce(json_array_length(parsed, '$.statements'), 0)::BIGINT FROM (SELECT json_serialize_sql(?)::JSON AS parsed)";
+
+/// What a statement explains, if it is an EXPLAIN; otherwise the statement. Comments before the word are not looked through.
+pub(super) fn without_explain(statement: &str) -> &str {
+    let Some(explained) = without_word(statement, "explain") else { return statement };
+    without_word(explained, "analyze").unwrap_or(explained)
+}
+
+fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (first, rest) = text.trim_start().split_once(char::is_whitespace)?;
+    first.eq_ignore_ascii_case(word).then_some(rest)
 }
 
 /// No rows of all columns.
@@ -66,6 +97,14 @@ mod tests {
             Ok("read_parquet(['/d''d/a.parquet', '/b.parquet'], union_by_name = true, hive_partitioning = false)"
                 .into())
         );
+    }
+
+    #[test]
+    fn what_is_explained_is_what_counts() {
+        for explained in ["explain select 1", " EXPLAIN\tANALYZE  select 1", "select 1"] {
+            assert_eq!(without_explain(explained).trim_start(), "select 1", "{explained}");
+        }
+        assert_eq!(without_explain("explain set threads = 1"), "set threads = 1");
     }
 
     #[test]

@@ -51,19 +51,11 @@ fn replace(disk: &dyn Disk, path: &Path, draft: &Path) -> io::Result<()> {
 
 fn build(lease: &Lease<'_>, draft: &Path, files: &[PathBuf]) -> Result<(), QueryError> {
     let attach = format!("ATTACH {} AS derived (STORAGE_VERSION '{STORAGE_VERSION}')", sql::path(draft)?);
-    let view = format!("CREATE VIEW derived.events AS {}", rows_of(files)?);
+    let view = format!("CREATE VIEW derived.events AS {}", sql::rows_of(files, false)?);
     lease.execute(&attach)?;
     let built = lease.execute(&view);
     let detached = lease.execute("DETACH derived");
     built.and(detached)
-}
-
-/// All rows of `files`; with no files, no rows of the same columns.
-fn rows_of(files: &[PathBuf]) -> Result<String, QueryError> {
-    if !files.is_empty() {
-        return Ok(format!("SELECT * FROM {}", sql::read_parquet(files.iter().map(PathBuf::as_path))?));
-    }
-    sql::no_rows()
 }
 
 /// Whether `path` is free, or holds a DuckDB database.

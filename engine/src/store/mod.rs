@@ -47,6 +47,7 @@ use crate::tail::{Entry, Pending};
 pub use dedup::{Claim, Claimed, Waiting};
 pub(crate) use erase::shown;
 pub use maintain::Step;
+pub(crate) use open::event_of;
 pub use view::View;
 
 use dedup::{Dedup, Fingerprint};

@@ -108,7 +108,7 @@ fn replay(
 
 /// The event of a record. Other kinds, and events that do not decode, have none; compaction sets the latter aside,
 /// counted and kept.
-fn event_of(record: &Record<'_>) -> Option<Pending> {
+pub(crate) fn event_of(record: &Record<'_>) -> Option<Pending> {
     if record.kind != Kind::EVENT {
         return None;
     }

@@ -9,7 +9,7 @@ use mallard_engine::{Error, Image, Restore, Snapshots, backup, env};
 use super::WITHOUT;
 use super::archive::{self, Place, Writing};
 use crate::cli::ConfigFile;
-use crate::config::Environment;
+use crate::config::{Config, Environment};
 use crate::exit::Failure;
 use crate::{privileges, progress};
 
@@ -34,6 +34,11 @@ impl Store {
 }
 
 impl Store {
+    /// The configuration, for its limits.
+    pub(crate) fn config(&self, environment: &Environment) -> Result<Config, Failure> {
+        Ok(self.config.load(environment)?.config)
+    }
+
     /// The data directory meant; started as root, this process becomes the user of the server, so that what it makes there
     /// is the server's.
     pub(crate) fn existing_as_owner(&self, environment: &Environment) -> Result<PathBuf, Failure> {

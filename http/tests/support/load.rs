@@ -106,6 +106,11 @@ fn send_until_gone(address: SocketAddr, client: usize, round: u64, books: &Share
 }
 
 impl Books {
+    /// The highest position that was acknowledged; 0 if there is none.
+    pub(crate) fn last_acknowledged(&self) -> u64 {
+        self.acknowledged.values().copied().max().unwrap_or(0)
+    }
+
     /// Opens the store at `data_dir` and checks that every acknowledged event is stored once and under its LSN, that
     /// everything stored was sent, and that LSNs are dense.
     pub(crate) fn check(&self, data_dir: &Path) -> Counts {
