@@ -6,6 +6,7 @@ import { exact, percent } from '../text/numbers';
 import { nameOf, TITLES } from '../text/values';
 import { Dialog } from './dialog';
 import { Failure } from './failure';
+import { DataTable } from './data-table';
 import { Value } from './panel';
 
 interface Props {
@@ -64,36 +65,20 @@ interface TableProps {
 }
 
 export function RowTable({ rows, dimension, visitors }: TableProps) {
+  const share = (row: Row) => (visitors ? percent(Math.min(row.visitors / visitors, 1)) : '');
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">{TITLES[dimension]}</th>
-          <th scope="col" class="number">
-            Visitors
-          </th>
-          <th scope="col" class="number share">
-            Share
-          </th>
-          <th scope="col" class="number">
-            Pageviews
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={row.value}>
-            <th scope="row">
-              <Value dimension={dimension} value={row.value} />
-            </th>
-            <td class="number">{exact(row.visitors)}</td>
-            <td class="number share muted">
-              {visitors ? percent(Math.min(row.visitors / visitors, 1)) : ''}
-            </td>
-            <td class="number">{exact(row.pageviews)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <DataTable
+      name={{
+        title: TITLES[dimension],
+        of: (row) => <Value dimension={dimension} value={row.value} />,
+      }}
+      columns={[
+        { title: 'Visitors', of: (row) => exact(row.visitors) },
+        { title: 'Share', of: share, kind: 'share' },
+        { title: 'Pageviews', of: (row) => exact(row.pageviews) },
+      ]}
+      lines={rows}
+      keyOf={(row) => row.value}
+    />
   );
 }

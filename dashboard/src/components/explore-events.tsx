@@ -4,6 +4,7 @@ import { useQuery } from '../state/query';
 import { exact, money } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
+import { DataTable } from './data-table';
 
 const ROWS = 100;
 
@@ -12,32 +13,16 @@ export function ExploreEvents({ question, questionKey }: Asked) {
   return (
     <Explored query={query} isEmpty={(rows) => rows.length === 0} empty="No custom events in this period.">
       {(rows) => (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Event</th>
-              <th scope="col" class="number">
-                Visitors
-              </th>
-              <th scope="col" class="number">
-                Events
-              </th>
-              <th scope="col" class="number">
-                Revenue
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.value}>
-                <th scope="row">{row.value}</th>
-                <td class="number">{exact(row.visitors)}</td>
-                <td class="number">{exact(row.events)}</td>
-                <td class="number">{row.revenue.map(money).join(' + ')}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <DataTable
+          name={{ title: 'Event', of: (row) => row.value }}
+          columns={[
+            { title: 'Visitors', of: (row) => exact(row.visitors) },
+            { title: 'Events', of: (row) => exact(row.events) },
+            { title: 'Revenue', of: (row) => row.revenue.map(money).join(' + ') },
+          ]}
+          lines={rows}
+          keyOf={(row) => row.value}
+        />
       )}
     </Explored>
   );

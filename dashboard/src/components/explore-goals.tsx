@@ -1,13 +1,24 @@
 // The goals of the site: how they were met, and the form that makes and removes them.
 import { useState } from 'preact/hooks';
-import { ApiError, goalList, goals, type Question } from '../api';
+import { ApiError, goalList, goals, type Goal, type Question } from '../api';
 import { useQuery } from '../state/query';
 import { exact, money, percent } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
+import { DataTable } from './data-table';
 
 export function ExploreGoals({ question, questionKey }: Asked) {
   const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
+  const removeButton = (goal: Goal) => (
+    <button
+      class="link"
+      type="button"
+      aria-label={`Remove goal ${goal.name}`}
+      onClick={() => void goalList.remove(question.site, goal.id).then(query.retry, query.retry)}
+    >
+      Remove
+    </button>
+  );
   return (
     <>
       <Explored
@@ -16,49 +27,18 @@ export function ExploreGoals({ question, questionKey }: Asked) {
         empty="No goals yet. A goal is a page or an event that you want visitors to reach."
       >
         {(lines) => (
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Goal</th>
-                <th scope="col" class="number">
-                  Visitors
-                </th>
-                <th scope="col" class="number">
-                  Conversions
-                </th>
-                <th scope="col" class="number">
-                  Rate
-                </th>
-                <th scope="col" class="number">
-                  Revenue
-                </th>
-                <td />
-              </tr>
-            </thead>
-            <tbody>
-              {lines.map((goal) => (
-                <tr key={goal.id}>
-                  <th scope="row">{goal.name}</th>
-                  <td class="number">{exact(goal.unique_conversions)}</td>
-                  <td class="number">{exact(goal.conversions)}</td>
-                  <td class="number">{percent(goal.conversion_rate)}</td>
-                  <td class="number">{goal.revenue.map(money).join(' + ')}</td>
-                  <td class="number">
-                    <button
-                      class="link"
-                      type="button"
-                      aria-label={`Remove goal ${goal.name}`}
-                      onClick={() =>
-                        void goalList.remove(question.site, goal.id).then(query.retry, query.retry)
-                      }
-                    >
-                      Remove
-                    </button>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <DataTable
+            name={{ title: 'Goal', of: (goal) => goal.name }}
+            columns={[
+              { title: 'Visitors', of: (goal) => exact(goal.unique_conversions) },
+              { title: 'Conversions', of: (goal) => exact(goal.conversions) },
+              { title: 'Rate', of: (goal) => percent(goal.conversion_rate) },
+              { title: 'Revenue', of: (goal) => goal.revenue.map(money).join(' + ') },
+              { title: '', of: removeButton },
+            ]}
+            lines={lines}
+            keyOf={(goal) => goal.id}
+          />
         )}
       </Explored>
       <NewGoal question={question} onMade={query.retry} />
