@@ -22,6 +22,8 @@ pub struct Config {
     pub tail_bytes_max: usize,
     /// Refuse events ([`crate::AppendError::DiskReserve`]) when less than this is free on the volume.
     pub disk_reserve_bytes: u64,
+    /// Refuse events ([`crate::AppendError::TooManySites`]) of further sites.
+    pub sites_max: usize,
     /// How long an event's id is remembered, so that a retry is stored once; 0: not at all.
     pub dedup_window_us: i64,
     /// Ids remembered at most, at about 40 bytes each.
@@ -50,6 +52,7 @@ impl Config {
             tail_bytes: TAIL_BYTES,
             tail_bytes_max: TAIL_BYTES_MAX,
             disk_reserve_bytes: 64 << 20,
+            sites_max: 1000,
             dedup_window_us: 86_400 * 1_000_000,
             dedup_ids_max: 150_000,
             wal: wal::Config::default(),

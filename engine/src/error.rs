@@ -82,6 +82,9 @@ pub enum AppendError {
     /// The store is closing.
     #[error("the server is stopping")]
     Closed,
+    /// The site has no event, and there are as many sites as there may be.
+    #[error("there are as many sites as there may be")]
+    TooManySites,
     /// The event, or the batch, does not fit into one record or frame.
     #[error("the event is too large for the log")]
     TooLarge,

@@ -21,7 +21,7 @@ use mallard_compactor::Erasure;
 use mallard_event::{Date, Event, SiteId, Stored, Timestamp, columns};
 use mallard_wal::{Committed, Lsn};
 
-use crate::store::Claim;
+use crate::store::{Claim, Newcomer};
 
 /// Rows of a chunk. Small enough that a query copies little, large enough that chunks are few.
 const CHUNK_ROWS: usize = 512;
@@ -39,6 +39,8 @@ pub(crate) struct Pending {
     pub(crate) body_bytes: usize,
     /// The right to store it, if it came with an id of its sender's.
     pub(crate) claim: Option<Claim>,
+    /// Its place among the sites, if it is the first of one.
+    pub(crate) newcomer: Option<Newcomer>,
 }
 
 /// What the log carries for its owner.
@@ -134,7 +136,8 @@ impl Tail {
 
     /// Adds an event that replay has read from the log.
     pub(crate) fn push_replayed(&mut self, lsn: Lsn, pending: Pending) {
-        let Pending { event, received_at, body_bytes, claim } = pending;
+        // NOTE: the newcomer lives until its site is in the tail.
+        let Pending { event, received_at, body_bytes, claim, newcomer: _newcomer } = pending;
         // Whoever waits for it to be stored may know now: it is durable.
         if let Some(claim) = claim {
             claim.settle(lsn.get());

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use crate::backup::command::{self as backup, BackupOptions, RestoreOptions, Store};
 use crate::config::{self, Environment, Loaded};
@@ -70,6 +72,8 @@ impl ConfigFile {
 
 /// Runs the program for a command line and an environment.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    // Also what DuckDB and the C library make is nobody else's.
+    umask(Mode::RWXG | Mode::RWXO);
     match try_run(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

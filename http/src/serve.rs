@@ -93,6 +93,7 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     engine.flush_interval_us = i64::from(config.flush_interval_secs) * 1_000_000;
     engine.wal.on_corruption = config.on_corruption;
     engine.dedup_window_us = i64::from(config.dedup_window_secs) * 1_000_000;
+    engine.sites_max = config.max_sites;
     engine.dedup_ids_max = config.dedup_max_ids;
     engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);

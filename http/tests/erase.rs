@@ -16,14 +16,14 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use support::volume::{holders, rows};
 use support::{Server, Session};
 
 const OWN: Option<&str> = Some("http://localhost");
@@ -43,30 +43,6 @@ fn erase(session: &Session<'_>, query: &str) -> Value {
     let answer = session.delete(&format!("/api/gdpr/erase?{query}"), OWN);
     assert_eq!(answer.status, 200, "{query}: {}", answer.text());
     serde_json::from_slice(&answer.body).unwrap()
-}
-
-/// The files of the volume that hold `marker`, in their bytes or in the rows of a Parquet file.
-fn holders(folder: &Path, marker: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(holders(&path, marker));
-            continue;
-        }
-        let bytes = fs::read(&path).unwrap();
-        let is_in_bytes = bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
-        let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
-        if is_in_bytes || (is_parquet && rows(&path).iter().any(|row| row.contains(marker))) {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
-
-fn rows(file: &Path) -> Vec<String> {
-    let reader = SerializedFileReader::new(File::open(file).unwrap()).unwrap();
-    reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect()
 }
 
 /// This text of the rows with this page, from the Parquet files of a folder.

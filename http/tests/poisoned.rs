@@ -44,6 +44,9 @@ fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing(
     let answer = server.post_event(&event(11));
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{}", answer.text());
 
+    let pixel = server.get(&format!("/api/event?d={SITE}&u=%2Fmail"));
+    assert_eq!((pixel.status, pixel.header("content-type"), pixel.body.len()), (503, Some("image/gif"), 43));
+
     assert_eq!(session.pageviews(SITE), 10, "questions are answered");
     assert_eq!(server.get("/health/ready").status, 503);
     let health = session.json("/health/detailed");

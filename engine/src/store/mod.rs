@@ -23,6 +23,7 @@ mod erased_ids;
 mod expire;
 mod history;
 mod maintain;
+mod newcomers;
 mod open;
 mod scrub;
 mod space;
@@ -47,11 +48,13 @@ use crate::tail::{Entry, Pending};
 pub use dedup::{Claim, Claimed, Waiting};
 pub(crate) use erase::shown;
 pub use maintain::Step;
+pub(crate) use newcomers::Newcomer;
 pub(crate) use open::event_of;
 pub use view::View;
 
 use dedup::{Dedup, Fingerprint};
 use maintain::Maintenance;
+use newcomers::Newcomers;
 use scrub::Scrub;
 use space::Space;
 use state::Shared;
@@ -68,6 +71,7 @@ pub struct Store {
     space: Space,
     scrub: Scrub,
     dedup: Arc<Dedup>,
+    newcomers: Arc<Newcomers>,
     maintenance: Mutex<Maintenance>,
     _lock: Box<dyn Lock>,
 }
@@ -94,7 +98,8 @@ impl Store {
         claim: Option<Claim>,
     ) -> Result<Receipt, AppendError> {
         self.admit()?;
-        let (draft, pending) = prepare(event, received_at, claim)?;
+        let newcomer = self.admit_site(&event.site)?;
+        let (draft, pending) = prepare(event, received_at, claim, newcomer)?;
         self.log.append_quietly(draft, pending).map(Receipt::new).map_err(refusal)
     }
 
@@ -111,7 +116,10 @@ impl Store {
     /// The same, with the rights to store their ids.
     pub fn append_all_claimed(&self, events: Vec<(Event, Timestamp, Option<Claim>)>) -> Result<Receipt, AppendError> {
         self.admit()?;
-        let prepared = events.into_iter().map(|(event, received_at, claim)| prepare(event, received_at, claim));
+        let prepared = events.into_iter().map(|(event, received_at, claim)| {
+            let newcomer = self.admit_site(&event.site)?;
+            prepare(event, received_at, claim, newcomer)
+        });
         let batch = prepared.collect::<Result<_, _>>()?;
         self.log.append_all(batch).map(Receipt::new).map_err(refusal)
     }
@@ -129,6 +137,10 @@ impl Store {
             true => Err(AppendError::Busy),
             false => Ok(()),
         }
+    }
+
+    fn admit_site(&self, site: &SiteId) -> Result<Option<Newcomer>, AppendError> {
+        self.newcomers.admit(&self.shared.state(), site, self.config.sites_max)
     }
 
     /// Drive::Manual only: performs one group commit; false if nothing was queued.
@@ -218,7 +230,12 @@ impl Store {
 
 /// The log's form of an event, and what travels beside it to the tail. The record's key is the fingerprint by which a
 /// retry will be recognised.
-fn prepare(event: Event, received_at: Timestamp, claim: Option<Claim>) -> Result<(Draft, Entry), AppendError> {
+fn prepare(
+    event: Event,
+    received_at: Timestamp,
+    claim: Option<Claim>,
+    newcomer: Option<Newcomer>,
+) -> Result<(Draft, Entry), AppendError> {
     let body = codec::encode(&event);
     let (key, flags) = match &claim {
         Some(claim) => (claim.fingerprint(), FLAG_CLIENTS_ID),
@@ -226,7 +243,7 @@ fn prepare(event: Event, received_at: Timestamp, claim: Option<Claim>) -> Result
     };
     let draft = Draft::new(Kind::EVENT, codec::BODY_VERSION, flags, received_at.micros(), key, &body)
         .map_err(|_| AppendError::TooLarge)?;
-    Ok((draft, Entry::Event(Box::new(Pending { event, received_at, body_bytes: body.len(), claim }))))
+    Ok((draft, Entry::Event(Box::new(Pending { event, received_at, body_bytes: body.len(), claim, newcomer }))))
 }
 
 /// Flag of a record: the event's id is its sender's, so a retry may come.

@@ -67,7 +67,20 @@ impl Store {
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
         let scrub = Scrub::new(env.clock.now_us());
-        Ok(Self { config, env, layout, identity, log, shared, space, scrub, dedup, maintenance, _lock: lock })
+        Ok(Self {
+            config,
+            env,
+            layout,
+            identity,
+            log,
+            shared,
+            space,
+            scrub,
+            dedup,
+            newcomers: Arc::default(),
+            maintenance,
+            _lock: lock,
+        })
     }
 }
 
@@ -114,7 +127,7 @@ pub(crate) fn event_of(record: &Record<'_>) -> Option<Pending> {
     }
     let event = codec::decode(record.body_version, record.body).ok()?;
     let received_at = Timestamp::saturating_from_micros(record.received_us);
-    Some(Pending { event, received_at, body_bytes: record.body.len(), claim: None })
+    Some(Pending { event, received_at, body_bytes: record.body.len(), claim: None, newcomer: None })
 }
 
 /// What an operator must hear about, from what recovery found.

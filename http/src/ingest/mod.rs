@@ -115,6 +115,7 @@ async fn settle(app: &App, appended: Result<Receipt, AppendError>) -> Result<u64
         AppendError::Poisoned => ApiError::Unavailable("Events cannot be stored until the server is restarted".into()),
         AppendError::Closed => stopping(),
         AppendError::TooLarge => ApiError::TooLargeForLog,
+        AppendError::TooManySites => too_many_sites(),
     })?;
     app.nudge.ring();
     match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
@@ -128,7 +129,8 @@ fn stopping() -> ApiError {
     ApiError::Unavailable("The server is stopping".into())
 }
 
-/// The allowlist, and the bound on the number of sites that a stranger can create; `new` ones are about to be.
+/// The allowlist, and the bound on the number of sites that a stranger can create; `new` ones are about to be. Of sites that
+/// arrive at the same time the engine admits no more than there may be.
 fn admit(app: &App, site: &SiteId, new: &[SiteId]) -> Result<(), ApiError> {
     let allowed = &app.config.site_ids;
     if !allowed.is_empty() && !allowed.contains(site) {
@@ -136,9 +138,13 @@ fn admit(app: &App, site: &SiteId, new: &[SiteId]) -> Result<(), ApiError> {
     }
     let is_known = new.contains(site) || app.engine.knows_site(site);
     if !is_known && app.engine.site_count() + new.len() >= app.config.max_sites {
-        return Err(ApiError::forbidden("The server has as many sites as it may have (MALLARD_MAX_SITES)"));
+        return Err(too_many_sites());
     }
     Ok(())
+}
+
+fn too_many_sites() -> ApiError {
+    ApiError::forbidden("The server has as many sites as it may have (MALLARD_MAX_SITES)")
 }
 
 fn header_id(request: &Request) -> Result<Option<EventId>, ApiError> {

@@ -6,6 +6,7 @@
 
 pub(crate) mod http;
 pub(crate) mod load;
+pub(crate) mod volume;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -107,6 +108,25 @@ impl Server {
         self.connect().post_event(event).expect("an answer")
     }
 
+    /// A batch from a program with this key; every item must be stored.
+    pub(crate) fn post_batch(&self, key: &str, events: &Value) {
+        let headers = [("x-api-key", key), ("content-type", "application/json")];
+        let answer = self.connect().request("POST", "/api/events", &headers, &events.to_string()).expect("an answer");
+        let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(
+            (answer.status, body["accepted"].as_u64()),
+            (202, events.as_array().map(|all| all.len() as u64)),
+            "{body}"
+        );
+    }
+
+    /// A figure without labels, or with those that `name` has.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in {text}"))
+    }
+
     /// Logs in with the password of the tests.
     pub(crate) fn log_in(&self) -> Session<'_> {
         let body = json!({ "password": PASSWORD }).to_string();
@@ -170,6 +190,11 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Its cookie, as a header's value.
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// GET with the session's cookie.
     pub(crate) fn get(&self, path: &str) -> Response {
         self.server.connect().request("GET", path, &[("cookie", &self.cookie)], "").expect("an answer")
