@@ -7,6 +7,7 @@
 
 pub mod bare;
 pub mod document;
+pub mod flood;
 pub mod load;
 pub mod server;
 pub mod stopwatch;

@@ -333,3 +333,31 @@ fn the_table_of_metrics_is_that_of_the_binary() {
         assert!(sources.contains(&format!("\"{registered}\"")), "docs/operations.md: there is no metric {name}");
     }
 }
+
+/// What stands between backticks in a text.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_test_that_the_acceptance_list_names_exists() {
+    let list = fs::read_to_string(root().join("docs/acceptance.md")).unwrap();
+    let rows = list.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| situation"));
+    let mut names = BTreeSet::new();
+    for row in rows {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(quoted(shown_by).next().is_some(), "nothing shows this: {row}");
+        names.extend(quoted(shown_by));
+    }
+    assert!(names.len() > 60, "{}", names.len());
+    for name in names {
+        let (file, test) = name.split_once("::").unwrap_or((name, ""));
+        let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let is_there = match file.rsplit('.').next() {
+            _ if test.is_empty() => true,
+            Some("rs") => source.contains(&format!("fn {test}(")),
+            _ => source.contains(&format!("test('{test}'")),
+        };
+        assert!(is_there, "docs/acceptance.md names {name}, and there is no such test");
+    }
+}

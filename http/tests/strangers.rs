@@ -335,3 +335,47 @@ fn sites_that_many_invent_at_once_end_exactly_at_the_limit() {
     let known = json!({ "d": sites[0]["site_id"], "n": "pageview", "u": "/" });
     assert_eq!(server.post_event(&known).status, 202, "the sites that there are go on");
 }
+
+/// A log-in with a wrong password, sent and not waited for.
+fn guess(server: &Server, number: usize) -> Client {
+    let body = json!({ "password": "wrong" }).to_string();
+    let head = format!(
+        "POST /api/auth/login HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.{}.{}\r\ncontent-length: {}\r\n\r\n",
+        number / 256,
+        number % 256,
+        body.len()
+    );
+    let mut client = server.connect();
+    client.send(format!("{head}{body}").as_bytes()).unwrap();
+    client
+}
+
+#[test]
+fn a_flood_of_logins_is_bounded_and_events_do_not_wait_for_it() {
+    const GUESSES: usize = 100;
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let event = json!({ "d": "a.example", "n": "pageview", "u": "/" });
+    let (mut refused, mut wrong, mut rounds_overtaken) = (0, 0, 0);
+    for _ in 0..5 {
+        let mut guesses: Vec<Client> = (0..GUESSES).map(|number| guess(&server, number)).collect();
+        // A server that hashes where it answers, or under a lock of its own, has answered all guesses before the event.
+        assert_eq!(server.post_event(&event).status, 202);
+        assert_eq!(server.get("/health/ready").status, 200);
+        rounds_overtaken += usize::from(!guesses.iter_mut().all(Client::has_answer));
+        for mut guess in guesses {
+            let answer = guess.read_response().unwrap();
+            match answer.status {
+                401 => wrong += 1,
+                503 => refused += 1,
+                _ => panic!("{}", answer.text()),
+            }
+        }
+    }
+    assert!(rounds_overtaken > 0, "an event is stored while passwords are being checked");
+    assert!(wrong >= 5 * 10, "ten are checked or wait at any time: {wrong}");
+    assert!(refused > 0, "and the others are told to come again");
+    assert_eq!(server.metric("mallard_login_failures_total"), wrong);
+    assert_eq!(log_in(&server, &[], PASSWORD).status, 200, "who knows the password gets in");
+    assert_eq!(server.log_in().pageviews("a.example"), 5);
+}

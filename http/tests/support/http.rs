@@ -109,6 +109,14 @@ impl Client {
         }
     }
 
+    /// Whether an answer, or a part of it, is there by now.
+    pub(crate) fn has_answer(&mut self) -> bool {
+        self.stream.get_ref().set_nonblocking(true).expect("a socket");
+        let is_there = self.stream.fill_buf().is_ok();
+        self.stream.get_ref().set_nonblocking(false).expect("a socket");
+        is_there
+    }
+
     /// Whether the server has closed the connection without another byte.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.stream.fill_buf().is_ok_and(<[u8]>::is_empty)
