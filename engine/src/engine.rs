@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mallard_compactor::Manifest;
+use mallard_compactor::{Erasure, Manifest};
 use mallard_event::{Event, EventId, SiteId, Stored, Timestamp};
 use mallard_wal::Drive;
 use mallard_wal::disk::Env;
@@ -281,6 +281,7 @@ impl Engine {
     /// Does one piece of maintenance, or says when the next one is due. See [`crate::Maintenance`] for a thread.
     pub fn maintain(&self) -> Result<Step, Error> {
         let step = self.store.maintain(&|manifest| self.refresh_views(manifest));
+        self.store.unattended_erasures().iter().for_each(|(erasure, erased)| report(erasure, *erased));
         match step {
             Ok(Step::Compacted { events }) => self.progress.compacted(events),
             Ok(Step::Expired { events }) => self.progress.expired(events),
@@ -371,6 +372,19 @@ impl Engine {
     fn deadline(&self) -> Deadline {
         Deadline::after(&self.store.env().clock, self.query_timeout_us)
     }
+}
+
+/// Says in the log that an erasure is done, as whoever waits for one does: with its days in UTC, since nothing else is kept.
+fn report(erasure: &Erasure, erased: Erased) {
+    let day = |at_us| Timestamp::saturating_from_micros(at_us).date();
+    tracing::info!(
+        site_id = erasure.site.as_str(),
+        start_date = %day(erasure.start_us),
+        end_date = %day(erasure.end_us.saturating_sub(1)),
+        db_records_deleted = erased.events,
+        parquet_partitions_deleted = erased.partitions,
+        "GDPR erasure completed"
+    );
 }
 
 fn refuse_unfinished_restore(config: &Config, env: &Env) -> Result<(), Error> {

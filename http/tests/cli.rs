@@ -41,7 +41,8 @@ fn help_and_version_are_on_standard_output() {
     );
     let help = run(&["--help"], &[]);
     assert_eq!(help.status.code(), Some(0));
-    assert!(stdout(&help).contains("MALLARD_RETENTION_DAYS"), "{}", stdout(&help));
+    let said = "MALLARD_FLUSH_INTERVAL\n          compact when an event waits so long [default: 300 s] [in the file: flush_interval_secs]\n";
+    assert!(stdout(&help).contains(said), "{}", stdout(&help));
     for command in ["serve", "check-config", "healthcheck", "verify"] {
         assert_eq!(run(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }
@@ -57,6 +58,9 @@ fn a_wrong_value_stops_the_start_with_code_64_and_names_what_is_allowed() {
     let unknown = run(&["--prot", "1"], &[]);
     assert_eq!(unknown.status.code(), Some(64));
     assert!(stderr(&unknown).starts_with("Configuration error: "), "{}", stderr(&unknown));
+    let misspelt = stderr(&run(&["chek-config"], &[]));
+    assert!(misspelt.starts_with("Configuration error: cannot read chek-config: "), "{misspelt}");
+    assert!(misspelt.ends_with("; it is no command either, see --help\n"), "{misspelt}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::volume::{holders, rows};
@@ -294,6 +295,30 @@ fn a_server_that_is_killed_during_an_erasure_finishes_it_after_the_restart() {
         assert_eq!(session.json("/health/detailed")["status"], "ok");
     }
     run(&["verify", "--data-dir", text(home.path())]);
+}
+
+#[test]
+fn an_erasure_that_cannot_finish_is_no_success_and_is_finished_in_the_background() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::with_password(home.path(), &[("MALLARD_QUERY_TIMEOUT_SECS", "1")]);
+    let session = server.log_in();
+    view(&server, "a.example", "quince", 1);
+    assert_eq!(session.post("/api/store/snapshots", OWN).status, 201);
+    // As a backup does that is read from a snapshot.
+    let lock = fs::File::open(home.path().join("snapshots/LOCK")).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let answer = session.delete(&format!("/api/gdpr/erase?site_id=a.example&{DAYS}"), OWN);
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &body["status"]), (500, &json!("incomplete")), "{body}");
+    assert_eq!(session.pageviews("a.example"), 0, "no answer shows it any more");
+    assert!(!holders(home.path(), "quince").is_empty(), "the snapshot has it still");
+    assert_eq!(server.metric("mallard_erasures_total{outcome=\"incomplete\"}"), 1);
+    drop(lock);
+    let line = server.logged("GDPR erasure completed");
+    let fields = &line["fields"];
+    assert_eq!((&fields["site_id"], &fields["db_records_deleted"]), (&json!("a.example"), &json!(1)));
+    assert_eq!((&fields["start_date"], &fields["end_date"]), (&json!("2025-01-01"), &json!("2034-12-31")));
+    assert_eq!(holders(home.path(), "quince"), Vec::<String>::new());
 }
 
 #[test]

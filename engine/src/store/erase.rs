@@ -92,6 +92,12 @@ impl Store {
         Some(erased)
     }
 
+    /// The erasures that were finished since the last call and for which nobody waits: of an earlier life, or after an answer
+    /// that they are not finished.
+    pub(crate) fn unattended_erasures(&self) -> Vec<(Arc<Erasure>, Erased)> {
+        std::mem::take(&mut self.shared.state().unattended)
+    }
+
     /// Nobody waits for this erasure any more.
     pub fn forget_erasure(&self, id: [u8; 16]) {
         self.shared.state().ended.remove(&id);
@@ -184,7 +190,6 @@ impl Store {
         }
         let manifest = self.manifest();
         self.commit(maintenance, &manifest, Edit { ended: vec![erasure.id], ..Edit::default() }, |_| {})?;
-        tracing::info!(lsn = erasure.lsn.get(), "An erasure is finished: nothing of it is left on the volume");
         Ok(Some(Step::Erased { events: 0 }))
     }
 

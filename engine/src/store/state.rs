@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) erasing: Arc<Vec<Erasing>>,
     /// What finished erasures have done, for those who wait for them.
     pub(super) ended: BTreeMap<[u8; 16], Option<Erased>>,
+    /// Finished erasures for which nobody waits.
+    pub(super) unattended: Vec<(Arc<Erasure>, Erased)>,
     /// Set by [`Shared::wake`] and by commits that cross a threshold; cleared by the waiter.
     work_waits: bool,
 }
@@ -193,6 +195,7 @@ impl State {
             suspects: Arc::default(),
             erasing: Arc::default(),
             ended: BTreeMap::new(),
+            unattended: Vec::new(),
             work_waits: true,
         }
     }
@@ -228,8 +231,10 @@ impl State {
     pub(super) fn end(&mut self, id: [u8; 16]) {
         Arc::make_mut(&mut self.erasing).retain(|erasing| {
             let is_it = erasing.erasure.id == id;
-            if is_it && let Some(awaited) = self.ended.get_mut(&id) {
-                *awaited = Some(erasing.erased);
+            match self.ended.get_mut(&id) {
+                Some(awaited) if is_it => *awaited = Some(erasing.erased),
+                None if is_it => self.unattended.push((Arc::clone(&erasing.erasure), erasing.erased)),
+                _ => {}
             }
             !is_it
         });

@@ -136,13 +136,19 @@ pub enum ConfigError {
         reason: String,
     },
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {source}{}", file.display(), no_command(file))]
     Unreadable {
         /// The file.
         file: PathBuf,
         /// The operating system's answer.
         source: std::io::Error,
     },
+}
+
+/// A hint for a bare word, which may have been meant as a command.
+fn no_command(file: &Path) -> &'static str {
+    let is_word = file.to_str().is_some_and(|text| !text.contains(['.', '/']));
+    if is_word { "; it is no command either, see --help" } else { "" }
 }
 
 /// Where the value of a variable comes from.

@@ -66,9 +66,16 @@ impl Display for Loaded {
 pub fn variables_help() -> String {
     let mut text = "Environment variables:".to_owned();
     for row in TABLE.iter().filter(|row| row.status != Status::Internal) {
-        let default = row.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
+        let unit = row.toml.key().and_then(unit).unwrap_or_default();
+        let default = row.default.map(|text| format!(" [default: {text}{unit}]")).unwrap_or_default();
         let key = row.toml.key().map(|key| format!(" [in the file: {key}]")).unwrap_or_default();
-        text.push_str(&format!("\n  {:<32} {}{default}{key}", row.name, row.help));
+        text.push_str(&format!("\n  {}\n          {}{default}{key}", row.name, row.help));
     }
     text
+}
+
+/// In what a number is counted, where its key says so.
+fn unit(key: &str) -> Option<&'static str> {
+    let units = [("_secs", " s"), ("_mb", " MB"), ("_hours", " h"), ("_days", " days")];
+    units.iter().find(|(ending, _)| key.ends_with(ending)).map(|(_, unit)| *unit)
 }
