@@ -17,11 +17,11 @@ use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use mallard_engine::{
-    Cell, Config, Dimension, Engine, Error, QueryConfig, Question, Span, Sql, SqlCancel, SqlPart, Step, TimeZone, env,
-    verify,
+    Cell, Config, Dimension, Engine, ErasureRequest, Error, QueryConfig, Question, Span, Sql, SqlCancel, SqlPart, Step,
+    TimeZone, env, verify,
 };
 use mallard_event::columns::RowBuilder;
-use mallard_event::{Amount, Event, EventId, EventName, SiteId, Stored, Timestamp, VisitorId};
+use mallard_event::{Amount, Event, EventId, EventName, SiteId, Stored, Subject, Timestamp, VisitorId};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
@@ -171,6 +171,46 @@ fn sql_over_old_and_new_files_has_all_columns_of_all_rows() {
     let text = |text: &str| Cell::Text(text.to_owned());
     let (sum, first) = (text("50.0000"), text("2024-01-15 10:00:00.123"));
     assert_eq!(rows, [[Cell::Integer(6), Cell::Integer(2), sum, first, Cell::Integer(0)]]);
+}
+
+#[test]
+fn an_erasure_takes_a_part_of_an_adopted_file_and_leaves_the_rest_as_it_was() {
+    let root = original();
+    let engine = open(root.path());
+    let site = SiteId::parse(SITE).unwrap();
+    let rows = |engine: &Engine| {
+        let mut rows = engine.events(&site).unwrap();
+        rows.sort_by_key(|row| row.event.timestamp);
+        rows
+    };
+    let before = rows(&engine);
+    let erase = |subject, seconds: std::ops::Range<i64>| {
+        let start = Timestamp::parse("2024-01-15T10:00:00Z").unwrap().micros();
+        let span = Span { start_us: start + seconds.start * 1_000_000, end_us: start + seconds.end * 1_000_000 };
+        engine.erase(&ErasureRequest { site: site.clone(), span, subject }).unwrap().events
+    };
+    // One of the two rows of a file, and all of another.
+    let visitor = before[0].event.visitor.clone();
+    let theirs = before.iter().filter(|row| row.event.visitor == visitor).count() as u64;
+    assert!(theirs > 0 && theirs < before.len() as u64);
+    assert_eq!(erase(Some(Subject::visitor(&site, &visitor)), 0..86_400), theirs);
+    let left: Vec<_> = before.iter().filter(|row| row.event.visitor != visitor).cloned().collect();
+    assert_eq!(rows(&engine), left, "amounts, times and all");
+    assert_eq!(figures(&engine, SITE).1, left.len() as u64);
+    assert_eq!(figures(&engine, "a..b"), (1, 1, 1));
+    close(engine);
+    let engine = open(root.path());
+    store(&engine, event(SITE, 'd', "11:00:00", "/"));
+    settle(&engine);
+    assert_eq!(figures(&engine, SITE).1, left.len() as u64 + 1);
+    let verified = verify(root.path(), &env::real(), &mut |_, _| {}).unwrap();
+    assert!(verified.faults.is_empty(), "{:?}", verified.faults);
+    let one = left[0].event.timestamp.micros();
+    let span = Span { start_us: one, end_us: one + 1 };
+    let request = ErasureRequest { site: site.clone(), span, subject: None };
+    assert_eq!(engine.erase(&request).unwrap().events, 1, "what was rewritten is erased like any other");
+    assert_eq!(figures(&engine, SITE).1, left.len() as u64);
+    close(engine);
 }
 
 #[test]

@@ -76,13 +76,14 @@ fn rewrite(
     if found as u64 != file.rows {
         return Err(Error::RowCount { path, expected: file.rows, found: found as u64 });
     }
-    Ok(Left::Some(rows.write(context, identity)?))
+    // What is left of an adopted file is one still: no merge takes it, and its rows have no LSN.
+    Ok(Left::Some(FileEntry { schema_version: file.schema_version, ..rows.write(context, identity)? }))
 }
 
 /// For each batch of the file, the rows that any of the erasures takes.
 fn masks(input: &Verified, erasures: &[&Arc<Erasure>]) -> Result<Vec<BooleanArray>, Error> {
     let mut masks = Vec::new();
-    for batch in input.batches(Some(&COLUMNS), BATCH_ROWS)? {
+    for batch in input.complete_batches(Some(&COLUMNS), BATCH_ROWS)? {
         let batch = batch?;
         let mut taken = BooleanArray::from(vec![false; batch.num_rows()]);
         for erasure in erasures {

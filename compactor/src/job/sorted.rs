@@ -60,7 +60,7 @@ impl Sorted {
     fn gather(&self, column: &'static str, rows: &[(usize, usize)]) -> Result<ArrayRef, Error> {
         let mut values: Vec<ArrayRef> = Vec::with_capacity(self.batch_rows.len());
         for input in &self.inputs {
-            for batch in input.batches(Some(&[column]), BATCH_ROWS)? {
+            for batch in input.complete_batches(Some(&[column]), BATCH_ROWS)? {
                 values.push(input.column(&batch?, column)?);
             }
         }
@@ -89,8 +89,11 @@ impl Keys {
     fn read(inputs: &[Verified], order: Order) -> Result<Self, Error> {
         let mut batches = Vec::new();
         for input in inputs {
-            for batch in input.batches(Some(order.columns()), BATCH_ROWS)? {
-                batches.push(KeyBatch::of(input, &batch?, order)?);
+            let mut position = input.adopted_from().map(Lsn::get);
+            for batch in input.complete_batches(Some(order.columns()), BATCH_ROWS)? {
+                let batch = KeyBatch::of(input, &batch?, order, position)?;
+                position = position.map(|first| first + batch.lsn.len() as u64);
+                batches.push(batch);
             }
         }
         Ok(Self { batches, left_out: Vec::new() })
@@ -135,12 +138,17 @@ impl Keys {
 }
 
 impl KeyBatch {
-    fn of(input: &Verified, batch: &RecordBatch, order: Order) -> Result<Self, Error> {
+    /// `position` is that of the first row in an adopted file, whose rows have no LSN and keep their order by it.
+    fn of(input: &Verified, batch: &RecordBatch, order: Order, position: Option<u64>) -> Result<Self, Error> {
         let visitor = match order {
             Order::Time => None,
             Order::Visitor => Some(typed(input, batch, "visitor_id")?),
         };
-        Ok(Self { visitor, timestamp: typed(input, batch, "timestamp")?, lsn: typed(input, batch, "lsn")? })
+        let lsn = match position {
+            Some(first) => UInt64Array::from_iter_values((first..).take(batch.num_rows())),
+            None => typed(input, batch, "lsn")?,
+        };
+        Ok(Self { visitor, timestamp: typed(input, batch, "timestamp")?, lsn })
     }
 }
 

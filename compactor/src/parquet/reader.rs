@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use arrow::array::{ArrayRef, RecordBatch};
+use mallard_event::columns;
+use mallard_wal::Lsn;
 use mallard_wal::disk::{self, Disk, Env};
 use mallard_wal::seeded::{Bug, is_seeded};
 use parquet::arrow::ProjectionMask;
@@ -10,6 +12,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 
+use crate::adopt::SCHEMA_ADOPTED;
 use crate::error::{Error, at};
 use crate::manifest::FileEntry;
 
@@ -19,6 +22,8 @@ pub(crate) struct Verified {
     path: PathBuf,
     bytes: bytes::Bytes,
     metadata: ArrowReaderMetadata,
+    /// Of a file that was adopted: the position of its first row.
+    adopted_from: Option<Lsn>,
 }
 
 /// Gives the file's bytes, mapped or owned, to the Parquet reader without copying them.
@@ -43,7 +48,8 @@ impl Verified {
         let bytes = bytes::Bytes::from_owner(Shared(bytes));
         let metadata =
             ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).map_err(Error::parquet(&path))?;
-        Ok(Self { path, bytes, metadata })
+        let adopted_from = (entry.schema_version == SCHEMA_ADOPTED).then_some(entry.lsns.first);
+        Ok(Self { path, bytes, metadata, adopted_from })
     }
 
     /// Reads some columns, by name, or all of them, in batches of at most `batch_rows` rows.
@@ -55,6 +61,25 @@ impl Verified {
         };
         let reader = builder.with_projection(mask).with_batch_size(batch_rows).build();
         Ok(Batches { path: &self.path, reader: reader.map_err(Error::parquet(&self.path))? })
+    }
+
+    /// The same with the columns and types of the table, which an adopted file lacks in part.
+    pub(crate) fn complete_batches<'a>(
+        &'a self,
+        columns: Option<&'a [&'a str]>,
+        batch_rows: usize,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + 'a, Error> {
+        let batches = self.batches(columns, batch_rows)?;
+        let complete = move |batch| match self.adopted_from {
+            None => Ok(batch),
+            Some(_) => columns::complete(&batch, columns).map_err(|_| self.bad_column("timestamp")),
+        };
+        Ok(batches.map(move |batch| batch.and_then(complete)))
+    }
+
+    /// The position of the first row of an adopted file, whose rows have no LSN; `None` for any other.
+    pub(crate) fn adopted_from(&self) -> Option<Lsn> {
+        self.adopted_from
     }
 
     /// One column of a batch of this file.

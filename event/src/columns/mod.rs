@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use crate::{Amount, Currency, Props, Stored, Timestamp};
 
 pub use builder::RowBuilder;
-pub use rows::{RowError, rows_from};
+pub use rows::{RowError, complete, rows_from};
 
 /// The version of this layout, in the column `schema_version` and in the files' metadata.
 pub const SCHEMA_VERSION: u16 = 1;

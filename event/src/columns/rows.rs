@@ -1,12 +1,13 @@
 //! [`rows_from`]: a batch back into rows, by the names of its columns.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Decimal128Array, StringArray, TimestampMicrosecondArray, UInt64Array, new_null_array,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use smol_str::SmolStr;
@@ -39,6 +40,9 @@ pub enum RowError {
         /// What the conversion met.
         source: ArrowError,
     },
+    /// Columns that do not fit together.
+    #[error("the columns are no table: {0}")]
+    Table(ArrowError),
     /// A value that every event has is null.
     #[error("column {column} is null in row {row}, where every event has a value")]
     Null {
@@ -64,6 +68,17 @@ pub enum RowError {
 pub fn rows_from(batch: &RecordBatch) -> Result<Vec<Stored>, RowError> {
     let columns = Columns::of(batch)?;
     (0..batch.num_rows()).map(|row| Row { columns: &columns, row }.read()).collect()
+}
+
+/// Some columns of `batch` by name, or all of the table, as the table has them: what [`rows_from`] accepts, converted.
+pub fn complete(batch: &RecordBatch, columns: Option<&[&str]>) -> Result<RecordBatch, RowError> {
+    let wanted = COLUMNS.iter().filter(|column| columns.is_none_or(|names| names.contains(&column.name)));
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for column in wanted {
+        fields.push(Field::new(column.name, column.data_type(), column.nullable));
+        arrays.push(find(batch, column)?);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(RowError::Table)
 }
 
 /// The columns of the table as arrays of exactly its types.
