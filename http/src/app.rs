@@ -10,6 +10,7 @@ use mallard_event::Timestamp;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::enrich::Enricher;
+use crate::funnels::Funnels;
 use crate::goals::Goals;
 use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
@@ -45,6 +46,8 @@ pub struct App {
     pub enrich: Enricher,
     /// What sites want their visitors to do.
     pub(crate) goals: Goals,
+    /// Funnels of sites that are kept.
+    pub(crate) funnels: Funnels,
     /// Filters under a name.
     pub segments: Arc<Segments>,
     /// How many queries run.

@@ -77,6 +77,11 @@ impl Goals {
         book.sites.get(site.as_str()).cloned().unwrap_or_default()
     }
 
+    /// What meets each of them, by its name.
+    pub(crate) fn steps(&self, site: &SiteId) -> Vec<(String, FunnelStep)> {
+        self.of(site).into_iter().map(|goal| (goal.name.clone(), goal.step())).collect()
+    }
+
     /// Changes a copy, makes it durable, and only then lets others see it. Blocks.
     fn change<T>(
         &self,

@@ -26,6 +26,7 @@ mod erase;
 pub mod error;
 mod exit;
 mod files;
+mod funnels;
 mod goals;
 mod health;
 mod healthcheck;

@@ -15,6 +15,7 @@
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
 //! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
 //! | DELETE /api/gdpr/erase | operators of the site | [`erase`] |
+//! | POST, GET /api/sites/{site_id}/funnels; DELETE .../{id} | operators of the site; readers may list | [`funnels`] |
 //! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; readers of the store may list | [`segments`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
@@ -37,7 +38,8 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::server::cors::Cors;
 use crate::{
-    auth, backup, erase, files, goals, health, ingest, loss, metrics, openapi, plausible, segments, sites, stats,
+    auth, backup, erase, files, funnels, goals, health, ingest, loss, metrics, openapi, plausible, segments, sites,
+    stats,
 };
 
 /// One line of the table.
@@ -99,6 +101,9 @@ enum Handler<'a> {
     GoalReport,
     GoalBy(&'a str, &'a str),
     Goals(&'a str),
+    Funnels(&'a str),
+    AddFunnel(&'a str),
+    RemoveFunnel(&'a str, &'a str),
     AddGoal(&'a str),
     ReplaceGoal(&'a str, &'a str),
     RemoveGoal(&'a str, &'a str),
@@ -184,6 +189,15 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         }
         (&Method::DELETE, ["api", "sites", site, "goals", id]) => {
             ("remove_goal", OperatorsOf(site), DashboardOrigin, Handler::RemoveGoal(site, id))
+        }
+        (&Method::GET, ["api", "sites", site, "funnels"]) => {
+            ("funnels", ListReaders, DashboardOrigin, Handler::Funnels(site))
+        }
+        (&Method::POST, ["api", "sites", site, "funnels"]) => {
+            ("add_funnel", OperatorsOf(site), DashboardOrigin, Handler::AddFunnel(site))
+        }
+        (&Method::DELETE, ["api", "sites", site, "funnels", id]) => {
+            ("remove_funnel", OperatorsOf(site), DashboardOrigin, Handler::RemoveFunnel(site, id))
         }
         (&Method::GET, ["api", "sites"]) => ("sites", ListReaders, DashboardOrigin, Handler::Sites),
         (&Method::POST, ["api", "keys"]) => ("create_key", Operators, DashboardOrigin, Handler::CreateKey),
@@ -283,6 +297,9 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::AddGoal(site) => goals::add(app, request, site).await,
         Handler::ReplaceGoal(site, id) => goals::replace(app, request, site, id).await,
         Handler::RemoveGoal(site, id) => goals::remove(app, site, id).await,
+        Handler::Funnels(site) => funnels::list(app, principal.as_ref(), site),
+        Handler::AddFunnel(site) => funnels::add(app, request, site).await,
+        Handler::RemoveFunnel(site, id) => funnels::remove(app, site, id).await,
         Handler::Sites => sites::get(app, principal.as_ref()),
         Handler::ChangeSite(site) => sites::put(app, request, site).await,
         Handler::CreateKey => keys::api::create(app, request).await,

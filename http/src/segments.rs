@@ -7,7 +7,8 @@
 //! | DELETE /api/sites/{site_id}/segments/{id} | |
 //!
 //! They are one control document, durable before the answer. Ids are never given twice, so that a deleted segment is an
-//! error in a report and never another one. A segment cannot contain a segment.
+//! error in a report and never another one. A segment cannot contain a segment,
+//! nor a goal, which may change.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -80,7 +81,7 @@ impl Segments {
     pub fn filter(&self, site: &SiteId, id: u64) -> Option<Filter> {
         let saved = self.saved();
         let segment = saved.segments.iter().find(|segment| segment.id == id && segment.site_id == site.as_str())?;
-        filter::from_json(&segment.filters, &|_| None).ok()
+        filter::from_json(&segment.filters, filter::Saved::nothing()).ok()
     }
 
     fn saved(&self) -> Arc<Saved> {
@@ -167,7 +168,7 @@ fn checked(draft: Draft) -> Result<Draft, ApiError> {
     if draft.filters.to_string().len() > FILTERS_BYTES_MAX {
         return Err(ApiError::bad_request(format!("filters: at most {FILTERS_BYTES_MAX} bytes are kept")));
     }
-    filter::from_json(&draft.filters, &|_| None)?;
+    filter::from_json(&draft.filters, filter::Saved::nothing())?;
     Ok(draft)
 }
 

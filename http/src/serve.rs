@@ -27,6 +27,7 @@ use crate::auth::documents::Documents;
 use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
 use crate::exit::Failure;
+use crate::funnels::Funnels;
 use crate::goals::Goals;
 use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
@@ -163,8 +164,10 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     let sites = SiteSettings::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);
     let goals = Goals::open(&*documents).map_err(|error| unreadable(&error))?;
+    let funnels = Funnels::open(&*documents).map_err(|error| unreadable(&error))?;
     Ok(App {
         goals,
+        funnels,
         segments: Arc::new(Segments::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?),
         auth: Auth::open(&config, documents, Arc::clone(entropy)).map_err(|error| unreadable(&error))?,
         enrich: enrich.map_err(|error| unreadable(&error))?,

@@ -132,7 +132,14 @@ fn ask_every_get(document: &Document, session: &Session<'_>) -> usize {
 fn queries_of(path: &str) -> &'static [&'static str] {
     match path {
         "/api/event" => &["?d=a.example&u=https://a.example/pixel", "?d=a.example", "?d=a/b&u=x"],
-        "/api/stats/funnel" | "/api/stats/sequences" => {
+        "/api/stats/funnel" => &[
+            "?site_id=a.example&steps=page:/one,event:Purchase",
+            "?site_id=a.example&funnel=1",
+            "?site_id=a.example&funnel=9",
+            "?site_id=a.example&steps=goal:9",
+            "?site_id=a.example",
+        ],
+        "/api/stats/sequences" => {
             &["?site_id=a.example&steps=page:/one,event:Purchase", "?site_id=a.example&steps=x", "?site_id=a.example"]
         }
         "/api/stats/journeys" => &[
@@ -181,6 +188,10 @@ fn every_answer_is_one_that_the_document_describes() {
     let session = server.log_in();
     let made = session.send("POST", "/api/sites/a.example/goals", &json!({ "event": "Purchase" }));
     document.check("POST", "/api/sites/{site_id}/goals", &made);
+    assert_eq!(made.status, 201);
+    let funnel = json!({ "name": "Buyers", "steps": ["page:/one", "goal:1"] });
+    let made = session.send("POST", "/api/sites/a.example/funnels", &funnel);
+    document.check("POST", "/api/sites/{site_id}/funnels", &made);
     assert_eq!(made.status, 201);
     let taken = session.post("/api/store/snapshots", Some("http://localhost"));
     document.check("POST", "/api/store/snapshots", &taken);

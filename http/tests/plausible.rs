@@ -176,10 +176,7 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
             "dimensions: visit:country_name is not supported. Use visit:country with ISO 3166-1 codes.",
         ),
         (json!({ "filters": [["is", "segment", [2]]] }), "filters[0][2]: there is no segment 2"),
-        (
-            json!({ "filters": [["is", "event:goal", ["Signup"]]] }),
-            "filters[0][1]: event:goal is not supported. Use event:name or event:page.",
-        ),
+        (json!({ "filters": [["is", "event:goal", ["Signup"]]] }), "filters[0][2]: there is no goal 'Signup'"),
         (
             json!({ "filters": [["matches", "event:page", ["("]]] }),
             "filters[0][2]: '(' is not a regular expression in RE2 syntax: unclosed group",

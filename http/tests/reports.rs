@@ -283,4 +283,58 @@ fn goals_outlive_a_restart_and_count_conversions_by_dimension() {
     assert_eq!(entry, line);
     let unknown = session.get(&format!("/api/stats/goals/3/pages?site_id={SITE}"));
     assert_eq!(unknown.status, 404);
+
+    // As a filter, by its name: the events that meet it, their visitors, and with has_done all that these visits did.
+    let encoded = |filters: &str| filters.replace('[', "%5B").replace(']', "%5D").replace('"', "%22");
+    let main = |filters: &str| ask(&session, "main", &format!("filters={}", encoded(filters)));
+    let prices = main(r#"[["is","event:goal",["Prices"]]]"#);
+    assert_eq!((&prices["unique_visitors"], &prices["total_pageviews"]), (&json!(2), &json!(2)));
+    let signups = main(r#"[["is","event:goal",["Sign-ups"]]]"#);
+    assert_eq!((&signups["unique_visitors"], &signups["total_pageviews"]), (&json!(1), &json!(0)));
+    let others = main(r#"[["has_not_done",["contains","event:goal",["i"]]]]"#);
+    assert_eq!(others["unique_visitors"], 1);
+    let unknown = encoded(r#"[["is","event:goal",["Mistake"]]]"#);
+    let unknown = session.get(&format!("/api/stats/main?site_id={SITE}&filters={unknown}"));
+    assert_eq!((unknown.status, unknown.error()), (400, "filters[0][2]: there is no goal 'Mistake'".into()));
+}
+
+#[test]
+fn a_funnel_of_goals_is_kept_and_reported_by_its_id_until_it_is_removed() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    visit(&server);
+    let session = server.log_in();
+    assert_eq!(
+        session.send("POST", &format!("/api/sites/{SITE}/goals"), &json!({ "name": "Prices", "page": "/pri*" })).status,
+        201
+    );
+    let funnels = format!("/api/sites/{SITE}/funnels");
+    for (wish, message) in [
+        (json!({ "name": " ", "steps": ["page:/"] }), "name must be between 1 and 256 characters"),
+        (json!({ "name": "x", "steps": [] }), "steps: at least one is needed"),
+        (json!({ "name": "x", "steps": ["goal:7"] }), "There is no goal '7'"),
+        (json!({ "name": "x", "steps": ["/"] }), "Invalid step format: '/'. Use 'page:/path' or 'event:name'."),
+    ] {
+        let refused = session.send("POST", &funnels, &wish);
+        assert_eq!((refused.status, refused.error()), (400, message.into()));
+    }
+    let wish = json!({ "name": "To prices", "steps": ["page:/", "goal:1", "event:signup"], "window": "2 hours" });
+    assert_eq!(session.send("POST", &funnels, &wish).status, 201);
+    assert_eq!(session.send("POST", "/api/sites/none.example/funnels", &wish).status, 404);
+    server.kill();
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    let kept =
+        json!([{ "id": 1, "name": "To prices", "steps": ["page:/", "goal:1", "event:signup"], "window": "2 hours" }]);
+    assert_eq!(session.json(&funnels), kept);
+    let report = ask(&session, "funnel", "funnel=1");
+    let labels: Vec<&Value> = report.as_array().unwrap().iter().map(|line| &line["label"]).collect();
+    assert_eq!(labels, ["page:/", "goal:Prices", "event:signup"]);
+    let visitors: Vec<&Value> = report.as_array().unwrap().iter().map(|line| &line["visitors"]).collect();
+    assert_eq!(visitors, [3, 2, 1]);
+    assert_eq!(session.send("DELETE", &format!("{funnels}/1"), &json!({})).status, 200);
+    assert_eq!(session.send("DELETE", &format!("{funnels}/1"), &json!({})).status, 404);
+    let gone = session.get(&format!("/api/stats/funnel?site_id={SITE}&funnel=1"));
+    assert_eq!((gone.status, gone.error()), (400, "There is no funnel '1'".into()));
 }

@@ -1,5 +1,7 @@
-//! The vocabulary of ordered reports: steps and what is answered about them. Nothing here computes.
+//! The vocabulary of ordered reports: steps, also as filters, and what is answered about them. Nothing here computes.
 
+use super::dimension::Dimension;
+use super::filter::{Filter, FilterError, Subject, Term};
 use super::grouping::Revenue;
 
 /// What an event must be to fill a step.
@@ -11,6 +13,31 @@ pub enum FunnelStep {
     Views(Box<str>),
     /// An event of exactly this name.
     Event(Box<str>),
+}
+
+impl FunnelStep {
+    /// The filter that keeps exactly the events that fill this step.
+    ///
+    /// # Errors
+    /// [`FilterError`] if it is longer than a filter's value or pattern may be.
+    pub fn filter(&self) -> Result<Filter, FilterError> {
+        let is = |subject, value: &str| Term::is(subject, [value], true).map(Filter::Term);
+        let path = || Subject::Dimension(Dimension::Pages);
+        match self {
+            Self::Page(wanted) => is(path(), wanted),
+            Self::Event(name) => is(Subject::EventName, name),
+            Self::Views(pattern) => {
+                let path = match pattern.contains('*') {
+                    false => is(path(), pattern)?,
+                    true => {
+                        let parts: Vec<String> = pattern.split('*').map(regex::escape).collect();
+                        Filter::Term(Term::matches(path(), [format!("(?s)^{}$", parts.join(".*")).as_str()])?)
+                    }
+                };
+                Ok(Filter::All(vec![is(Subject::EventName, "pageview")?, path]))
+            }
+        }
+    }
 }
 
 /// Which way a journey goes.

@@ -233,7 +233,7 @@ mod tests {
             ),
             (
                 json!({"metrics": ["visits"], "dimensions": ["event:goal"]}),
-                "dimensions: event:goal is not supported. Use event:name or event:page.",
+                "dimensions: event:goal is not supported. It can be filtered by; /api/stats/goals has the figures of all goals.",
             ),
             (
                 json!({"metrics": ["visits"], "dimensions": ["time", "time:day"]}),

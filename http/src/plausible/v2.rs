@@ -130,7 +130,9 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
         params.range = Range::exact(span)?;
     }
     if let Some(filters) = body.get("filters").filter(|filters| !filters.is_null()) {
-        params.filter = filter::from_json(filters, &|id| app.segments.filter(&params.site, id))?;
+        let site = &params.site;
+        let (segment, goals) = (|id| app.segments.filter(site, id), || app.goals.steps(site));
+        params.filter = filter::from_json(filters, filter::Saved { segment: &segment, goals: &goals })?;
     }
     Ok(params)
 }

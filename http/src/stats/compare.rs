@@ -148,7 +148,8 @@ mod tests {
         let now = Timestamp::parse("2024-03-31T12:00:00Z").unwrap();
         let query = format!("site_id=a&{query}");
         let pairs: Pairs<'_> = url::form_urlencoded::parse(query.as_bytes()).collect();
-        let params = Params::parse(&pairs, now, |_| jiff::tz::TimeZone::UTC, |_| None, |_, _| None).unwrap();
+        let params =
+            Params::parse(&pairs, now, |_| jiff::tz::TimeZone::UTC, |_| None, |_, _| None, |_| Vec::new()).unwrap();
         match range(&pairs, &params).map_err(|error| error.to_string())? {
             Some(Range::Days { first, last }) => Ok(format!("{first}..{last}")),
             other => Ok(format!("{other:?}")),

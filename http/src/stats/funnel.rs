@@ -1,6 +1,6 @@
 //! `GET /api/stats/funnel`: how many visitors came to each step, in order.
 
-use mallard_engine::{Engine, Funnel, FunnelReport, Question};
+use mallard_engine::{Engine, Funnel, FunnelReport, FunnelStep, Question};
 use serde::Serialize;
 
 use super::params::value;
@@ -12,15 +12,27 @@ use crate::response::Response;
 
 const WINDOW_DEFAULT: &str = "1 day";
 
-/// The report; further parameters: `steps`, `window`.
+/// The report; further parameters: `steps` and `window`, or `funnel`, the id of one that is kept.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
-    let steps = steps::steps(value(&pairs, "steps").unwrap_or_default())?;
-    let window_us = Some(steps::window_us(value(&pairs, "window").unwrap_or(WINDOW_DEFAULT))?);
-    let labels: Vec<String> = steps.iter().map(steps::label).collect();
-    let funnel = Funnel { steps, window_us };
+    let asked = super::asked(app, &pairs)?;
+    let (site, goals) = (&asked.question.site, app.goals.of(&asked.question.site));
+    let (steps, window) = match value(&pairs, "funnel") {
+        Some(id) => {
+            let kept = id.parse().ok().and_then(|id| app.funnels.find(site, id));
+            let kept = kept.ok_or_else(|| ApiError::bad_request(format!("There is no funnel '{id}'")))?;
+            (steps::labelled(kept.steps.iter().map(String::as_str), &goals)?, kept.window)
+        }
+        None => {
+            let list = value(&pairs, "steps").unwrap_or_default();
+            let window = value(&pairs, "window").unwrap_or(WINDOW_DEFAULT).to_owned();
+            (steps::labelled(list.split(','), &goals)?, window)
+        }
+    };
+    let (labels, steps): (Vec<String>, Vec<FunnelStep>) = steps.into_iter().unzip();
+    let funnel = Funnel { steps, window_us: Some(steps::window_us(&window)?) };
     let query = move |engine: &Engine, question: &Question, _| engine.funnel(question, &funnel);
-    super::ask_both(app, "funnel", super::asked(app, &pairs)?, query).await?.reply(|report| wire(&labels, report))
+    super::ask_both(app, "funnel", asked, query).await?.reply(|report| wire(&labels, report))
 }
 
 #[derive(Debug, PartialEq, Serialize)]

@@ -30,7 +30,7 @@ pub(crate) mod realtime;
 pub(crate) mod retention;
 pub(crate) mod sequences;
 pub(crate) mod sessions;
-mod steps;
+pub(crate) mod steps;
 pub(crate) mod timeseries;
 
 use std::sync::Arc;
@@ -57,7 +57,8 @@ pub(crate) fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
         app.engine.sites().into_iter().find(|summary| summary.site == *site).map(|summary| summary.first_event_at)
     };
     let segment = |site: &SiteId, id| app.segments.filter(site, id);
-    Params::parse(pairs, app.now(), |site| app.sites.get(site).zone, first_event, segment)
+    let goals = |site: &SiteId| app.goals.steps(site);
+    Params::parse(pairs, app.now(), |site| app.sites.get(site).zone, first_event, segment, goals)
 }
 
 /// Asks the engine on a blocking thread, within the gate, and measures how long the answer took.

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan, Zoned};
-use mallard_engine::{Filter, Interval, Question, Span};
+use mallard_engine::{Filter, FunnelStep, Interval, Question, Span};
 use mallard_event::{SiteId, Timestamp};
 
 use super::filter;
@@ -57,13 +57,14 @@ pub(crate) fn value<'a>(pairs: &'a Pairs<'_>, name: &str) -> Option<&'a str> {
 
 impl Params {
     /// Reads the parameters. `zone_of` is asked only if there is no `timezone`, `first_event` only for `period=all`,
-    /// `segment` for the filter of a saved segment.
+    /// `segment` and `goals` for a filter that names a saved segment or a goal.
     pub fn parse(
         pairs: &Pairs<'_>,
         now: Timestamp,
         zone_of: impl FnOnce(&SiteId) -> TimeZone,
         first_event: impl FnOnce(&SiteId) -> Option<Timestamp>,
         segment: impl Fn(&SiteId, u64) -> Option<Filter>,
+        goals: impl Fn(&SiteId) -> Vec<(String, FunnelStep)>,
     ) -> Result<Self, ApiError> {
         let site = site_id(value(pairs, "site_id").unwrap_or_default())?;
         let zone = value(pairs, "timezone").map_or_else(|| Ok(zone_of(&site)), timezone)?;
@@ -76,8 +77,9 @@ impl Params {
             }
             _ => return Err(ApiError::bad_request("start_date and end_date must be given together")),
         };
-        let filter = value(pairs, "filters")
-            .map_or(Ok(Filter::default()), |text| filter::from_text(text, &|id| segment(&site, id)))?;
+        let (segment, goals) = (|id| segment(&site, id), || goals(&site));
+        let saved = filter::Saved { segment: &segment, goals: &goals };
+        let filter = value(pairs, "filters").map_or(Ok(Filter::default()), |text| filter::from_text(text, saved))?;
         let as_of = value(pairs, "as_of").map(lsn).transpose()?;
         Ok(Self { site, range, zone, filter, as_of })
     }
@@ -258,10 +260,12 @@ mod tests {
     fn parse(query: &str) -> Result<Params, String> {
         let now = Timestamp::parse(NOW).unwrap();
         let first_event = |_: &SiteId| Some(Timestamp::parse("2024-02-10T12:00:00Z").unwrap());
-        Params::parse(&pairs(query), now, |_| TimeZone::UTC, first_event, |_, _| None).map_err(|error| {
-            assert_eq!(error.status(), 400, "{query}");
-            error.to_string()
-        })
+        Params::parse(&pairs(query), now, |_| TimeZone::UTC, first_event, |_, _| None, |_| Vec::new()).map_err(
+            |error| {
+                assert_eq!(error.status(), 400, "{query}");
+                error.to_string()
+            },
+        )
     }
 
     fn range(query: &str) -> String {
@@ -312,6 +316,7 @@ mod tests {
                 |_| TimeZone::UTC,
                 |_| first,
                 |_, _| None,
+                |_| Vec::new(),
             )
             .unwrap()
             .range

@@ -4,6 +4,7 @@
 use mallard_engine::FunnelStep;
 
 use crate::error::ApiError;
+use crate::goals::Goal;
 
 const STEPS_MAX: usize = 32;
 const CHARACTERS_MAX: usize = 256;
@@ -24,6 +25,27 @@ pub(super) fn steps(list: &str) -> Result<Vec<FunnelStep>, ApiError> {
         return Err(ApiError::bad_request(format!("steps must be at most {STEPS_MAX}")));
     }
     Ok(steps)
+}
+
+/// Reads 1 to 32 steps, of which some may be goals by their ids (`goal:1`), with what they are called.
+pub(crate) fn labelled<'a>(
+    texts: impl Iterator<Item = &'a str>,
+    goals: &[Goal],
+) -> Result<Vec<(String, FunnelStep)>, ApiError> {
+    let read = |text: &str| match text.trim().strip_prefix("goal:") {
+        None => step(text.trim()).map(|step| (label(&step), step)),
+        Some(id) => {
+            let goal = goals.iter().find(|goal| goal.id.to_string() == id.trim());
+            let goal = goal.ok_or_else(|| ApiError::bad_request(format!("There is no goal '{}'", id.trim())))?;
+            Ok((format!("goal:{}", goal.name), goal.step()))
+        }
+    };
+    let steps = texts.map(read).collect::<Result<Vec<_>, _>>()?;
+    match steps.len() {
+        0 => Err(ApiError::bad_request("steps: at least one is needed")),
+        1..=STEPS_MAX => Ok(steps),
+        _ => Err(ApiError::bad_request(format!("steps must be at most {STEPS_MAX}"))),
+    }
 }
 
 /// Reads one step.
@@ -53,7 +75,7 @@ pub(super) fn label(step: &FunnelStep) -> String {
 }
 
 /// Reads a length of time; in microseconds.
-pub(super) fn window_us(text: &str) -> Result<i64, ApiError> {
+pub(crate) fn window_us(text: &str) -> Result<i64, ApiError> {
     let (number, unit) = text.trim().split_once(' ').unwrap_or_default();
     let unit = unit.trim();
     let unit = UNITS.iter().find(|(name, ..)| unit == *name || unit.strip_suffix('s') == Some(name));

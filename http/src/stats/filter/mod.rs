@@ -8,7 +8,7 @@ pub mod legacy;
 pub mod names;
 pub mod syntax;
 
-use mallard_engine::{Filter, FilterError, Term};
+use mallard_engine::{Filter, FilterError, FunnelStep, Term};
 
 use self::names::Named;
 use self::syntax::{Clause, Comparison, Operator};
@@ -16,50 +16,96 @@ use crate::error::ApiError;
 
 /// The dimension that stands for saved segments.
 const SEGMENT: &str = "segment";
+/// The dimension that stands for goals, whose values are their names.
+const GOAL: &str = "event:goal";
 
-/// Finds the filter of a saved segment by its id.
-pub type FindSegment<'a> = &'a dyn Fn(u64) -> Option<Filter>;
+/// What is saved for a site and may be named by a filter.
+#[derive(Clone, Copy)]
+pub struct Saved<'a> {
+    /// The filter of a segment, by its id.
+    pub segment: &'a dyn Fn(u64) -> Option<Filter>,
+    /// The goals by their names.
+    pub goals: &'a dyn Fn() -> Vec<(String, FunnelStep)>,
+}
+
+impl Saved<'_> {
+    /// A site that has saved nothing.
+    pub fn nothing() -> Self {
+        Self { segment: &|_| None, goals: &Vec::new }
+    }
+}
 
 /// The filter that a query parameter says: JSON lists, or the text form of Plausible's first API.
-pub fn from_text(text: &str, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
+pub fn from_text(text: &str, saved: Saved<'_>) -> Result<Filter, ApiError> {
     let is_json = text.trim_start().starts_with(['[', '{']);
     let clause = if is_json { syntax::parse_text(text) } else { legacy::parse(text) };
-    bind(&clause.map_err(ApiError::bad_request)?, segment)
+    bind(&clause.map_err(ApiError::bad_request)?, saved)
 }
 
 /// The filter that JSON lists say.
-pub fn from_json(filters: &serde_json::Value, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
-    bind(&syntax::parse(filters).map_err(ApiError::bad_request)?, segment)
+pub fn from_json(filters: &serde_json::Value, saved: Saved<'_>) -> Result<Filter, ApiError> {
+    bind(&syntax::parse(filters).map_err(ApiError::bad_request)?, saved)
 }
 
-fn bind(clause: &Clause, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
+fn bind(clause: &Clause, saved: Saved<'_>) -> Result<Filter, ApiError> {
     let refused = |error: FilterError| ApiError::bad_request(format!("filters: {error}"));
-    filter(clause, segment)?.checked().map_err(refused)
+    filter(clause, saved)?.checked().map_err(refused)
 }
 
-fn filter(clause: &Clause, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
-    let all = |parts: &[Clause]| parts.iter().map(|part| filter(part, segment)).collect::<Result<_, _>>();
+fn filter(clause: &Clause, saved: Saved<'_>) -> Result<Filter, ApiError> {
+    let all = |parts: &[Clause]| parts.iter().map(|part| filter(part, saved)).collect::<Result<_, _>>();
     Ok(match clause {
         Clause::And(parts) => Filter::All(all(parts)?),
         Clause::Or(parts) => Filter::Any(all(parts)?),
-        Clause::Not(part) => Filter::Not(Box::new(filter(part, segment)?)),
-        Clause::HasDone(part) => Filter::HasDone(Box::new(filter(part, segment)?)),
-        Clause::Compare(comparison) if comparison.dimension == SEGMENT => any_segment(comparison, segment)?,
+        Clause::Not(part) => Filter::Not(Box::new(filter(part, saved)?)),
+        Clause::HasDone(part) => Filter::HasDone(Box::new(filter(part, saved)?)),
+        Clause::Compare(comparison) if comparison.dimension == SEGMENT => any_segment(comparison, saved)?,
+        Clause::Compare(comparison) if comparison.dimension == GOAL => any_goal(comparison, saved)?,
         Clause::Compare(comparison) => Filter::Term(term(comparison)?),
     })
 }
 
 /// What any of the segments keeps.
-fn any_segment(comparison: &Comparison, segment: FindSegment<'_>) -> Result<Filter, ApiError> {
+fn any_segment(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiError> {
     let Comparison { at, operator, values, .. } = comparison;
     if *operator != Operator::Is {
         return Err(ApiError::bad_request(format!("{at}[0]: a segment is compared by is and is_not only")));
     }
     let find = |id: &String| {
-        let found = id.parse().ok().and_then(segment);
+        let found = id.parse().ok().and_then(saved.segment);
         found.ok_or_else(|| ApiError::bad_request(format!("{at}[2]: there is no segment {id}")))
     };
     Ok(Filter::Any(values.iter().map(find).collect::<Result<_, _>>()?))
+}
+
+/// The events that meet any of the goals.
+fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiError> {
+    let Comparison { at, operator, values, is_case_sensitive, .. } = comparison;
+    let cased = |text: &str| if *is_case_sensitive { text.to_owned() } else { text.to_lowercase() };
+    let goals = (saved.goals)();
+    let mut met = Vec::new();
+    for value in values {
+        let wanted = cased(value);
+        let is_meant = |name: &str| match operator {
+            Operator::Is => Ok(cased(name) == wanted),
+            Operator::Contains => Ok(cased(name).contains(&wanted)),
+            Operator::Matches => {
+                Err(ApiError::bad_request(format!("{at}[0]: {GOAL} is compared by is and contains only")))
+            }
+        };
+        let before = met.len();
+        for (name, step) in &goals {
+            if is_meant(name)? {
+                met.push(
+                    step.filter().map_err(|error| ApiError::bad_request(format!("{at}[2]: goal '{name}': {error}")))?,
+                );
+            }
+        }
+        if met.len() == before && *operator != Operator::Contains {
+            return Err(ApiError::bad_request(format!("{at}[2]: there is no goal '{value}'")));
+        }
+    }
+    Ok(Filter::Any(met))
 }
 
 fn term(comparison: &Comparison) -> Result<Term, ApiError> {
@@ -85,7 +131,30 @@ mod tests {
     use super::*;
 
     fn from_text(text: &str) -> Result<Filter, ApiError> {
-        super::from_text(text, &|id| (id == 7).then(|| is(Subject::EventName, &["x"])))
+        let goals = || {
+            let page = |pattern: &str| FunnelStep::Views(pattern.into());
+            vec![("Sign-up".into(), FunnelStep::Event("signup".into())), ("Docs".into(), page("/docs/*.html"))]
+        };
+        let segment = |id| (id == 7).then(|| is(Subject::EventName, &["x"]));
+        super::from_text(text, Saved { segment: &segment, goals: &goals })
+    }
+
+    #[test]
+    fn a_goal_is_the_events_that_meet_it_and_an_unknown_one_is_an_error() {
+        let signup = is(Subject::EventName, &["signup"]);
+        let of = |goals: Vec<Filter>| Filter::All(vec![Filter::Any(goals)]);
+        assert_eq!(from_text(r#"[["is","event:goal",["Sign-up"]]]"#).unwrap(), of(vec![signup.clone()]));
+        assert_eq!(from_text("event:goal==Sign-up").unwrap(), of(vec![signup.clone()]));
+        let path = Term::matches(Subject::Dimension(Dimension::Pages), [r"(?s)^/docs/.*\.html$"]).unwrap();
+        let docs = Filter::All(vec![is(Subject::EventName, &["pageview"]), Filter::Term(path)]);
+        let both = from_text(r#"[["contains","event:goal",["SIGN","doc"],{"case_sensitive":false}]]"#).unwrap();
+        assert_eq!(both, of(vec![signup, docs]));
+        for (text, message) in [
+            (r#"[["is","event:goal",["Sign-up","sign-up"]]]"#, "filters[0][2]: there is no goal 'sign-up'"),
+            (r#"[["matches","event:goal",["."]]]"#, "filters[0][0]: event:goal is compared by is and contains only"),
+        ] {
+            assert_eq!(from_text(text).unwrap_err().to_string(), message);
+        }
     }
 
     #[test]
@@ -137,7 +206,6 @@ mod tests {
                 r#"[["matches","event:page",["("]]]"#,
                 "filters[0][2]: '(' is not a regular expression in RE2 syntax: unclosed group",
             ),
-            (r#"[["is","event:goal",["x"]]]"#, "filters[0][1]: event:goal is not supported"),
             (r#"[["is","visit:city",["2950159"]]]"#, "filters[0][1]: visit:city is not supported"),
         ] {
             let error = from_text(text).unwrap_err();

@@ -43,7 +43,7 @@ const PLAUSIBLE: [(&str, Dimension); 18] = [
 
 /// What Plausible has and we do not, and what to use.
 const UNSUPPORTED: [(&str, &str); 4] = [
-    ("event:goal", "Use event:name or event:page."),
+    ("event:goal", "It can be filtered by; /api/stats/goals has the figures of all goals."),
     ("visit:region", "Codes of regions are not stored. Use visit:region_name."),
     ("visit:city", "GeoName numbers are not stored. Use visit:city_name."),
     ("visit:country_name", "Use visit:country with ISO 3166-1 codes."),
