@@ -49,7 +49,7 @@ pub enum Error {
         found: (u64, u32),
     },
     /// The newest manifest file cannot be believed. An older one would bring removed files back, so none is used.
-    #[error("manifest {} cannot be used: {source}; restore it from a backup, the older files beside it are out of date", path.display())]
+    #[error("manifest {} cannot be used: {source}; the older files beside it are out of date: run `mallard-metrics repair`", path.display())]
     ManifestUnusable {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum Error {
         source: ReplayError,
     },
     /// The newest manifest file is damaged in its first page, of another store or of a newer program.
-    #[error("manifest {} is refused: {source}", path.display())]
+    #[error("manifest {} is refused: {source}{}", path.display(), advice(source))]
     ManifestHeader {
         /// The file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum Error {
         source: HeaderError,
     },
     /// A manifest file does not have the name it was made with.
-    #[error("manifest {} was made as number {number}; someone has renamed it", path.display())]
+    #[error("manifest {} was made as number {number}, someone has renamed it: run `mallard-metrics repair`", path.display())]
     ManifestMisnamed {
         /// The file.
         path: PathBuf,
@@ -73,10 +73,23 @@ pub enum Error {
         number: u64,
     },
     /// There is no manifest, and yet there are files that only a manifest could have named.
-    #[error("{} has files under events/ and no manifest; restore manifest/ from a backup", root.display())]
+    #[error("{} has files under events/ and no manifest: run `mallard-metrics repair`", root.display())]
     ManifestMissing {
         /// The data directory.
         root: PathBuf,
+    },
+    /// The newest manifest is not the newest that there was: the log has been trimmed further than it says.
+    #[error(
+        "the newest manifest in {} ends at LSN {checkpoint}, the log begins later, and {file}, which it does not name, has what lies between: a newer one is missing; run `mallard-metrics repair`",
+        root.join("manifest").display()
+    )]
+    ManifestStale {
+        /// The data directory.
+        root: PathBuf,
+        /// Where the manifest ends.
+        checkpoint: Lsn,
+        /// A file of what lies between.
+        file: String,
     },
     /// An edit does not fit the state.
     #[error(transparent)]
@@ -160,6 +173,14 @@ pub enum Error {
         /// The file.
         path: String,
     },
+}
+
+/// What to do about a manifest whose first page is refused.
+fn advice(source: &HeaderError) -> &'static str {
+    match source {
+        HeaderError::Unsupported { .. } => "",
+        HeaderError::Damaged | HeaderError::Foreign { .. } => "; run `mallard-metrics repair`",
+    }
 }
 
 /// Says what was attempted on `path` when the disk refuses; for `map_err`.

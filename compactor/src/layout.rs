@@ -14,9 +14,12 @@
 //! A site id cannot leave its folder: its alphabet has no slash, and `..` becomes `site_id=..`.
 
 use mallard_event::{Date, SiteId};
+use mallard_wal::Lsn;
 
 use crate::manifest::LsnRange;
 
+/// The folder of the log.
+pub const WAL: &str = "wal";
 /// The folder of the manifest files.
 pub const MANIFEST: &str = "manifest";
 /// The folder of the Parquet files.
@@ -36,6 +39,16 @@ pub fn partition_folder(site: &SiteId, date: Date) -> String {
 /// The name of a Parquet file inside its partition's folder.
 pub(crate) fn parquet_name(level: u8, lsns: LsnRange) -> String {
     format!("{level}-{:020}-{:020}{PARQUET}", lsns.first.get(), lsns.last.get())
+}
+
+/// Level and LSNs of a Parquet file by its name; `None` for a name that no job has made.
+pub(crate) fn parquet_identity(name: &str) -> Option<(u8, LsnRange)> {
+    let mut parts = name.strip_suffix(PARQUET)?.split('-');
+    let level = parts.next()?.parse().ok()?;
+    let (first, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let is_range = (Lsn::FIRST.get()..=last).contains(&first) && last <= Lsn::MAX.get();
+    let lsns = is_range.then(|| LsnRange::new(Lsn::new(first), Lsn::new(last)))?;
+    (parquet_name(level, lsns) == name).then_some((level, lsns))
 }
 
 /// The file that keeps records of these positions which could not become rows, relative to the data directory.

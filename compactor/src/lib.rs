@@ -38,6 +38,7 @@ mod orphans;
 mod parquet;
 mod plan;
 mod quarantine;
+mod rebuild;
 #[cfg(feature = "seeded-bugs")]
 mod seeded;
 
@@ -50,6 +51,7 @@ pub use manifest::{
     Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, Partition,
     ReplayError, SiteTotals, Totals,
 };
-pub use orphans::{Orphans, remove_orphans, unlink};
+pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, unlink};
 pub use parquet::{IdRow, Loose, Order, check_file, newest_arrival, read_file, read_ids};
 pub use plan::{erasure_files, plan, plan_erasure};
+pub use rebuild::{Aside, Rebuild, RebuildPlan, place_of};

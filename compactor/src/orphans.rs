@@ -47,7 +47,7 @@ pub fn unlink(env: &Env, root: &Path, edit: &Edit) -> Result<(), Error> {
 }
 
 /// All Parquet files below `events/`, with their lengths.
-pub(crate) fn parquet_files(disk: &dyn Disk, root: &Path) -> Result<BTreeMap<String, u64>, Error> {
+pub fn parquet_files(disk: &dyn Disk, root: &Path) -> Result<BTreeMap<String, u64>, Error> {
     let mut files = BTreeMap::new();
     for site in folders_in(disk, root, layout::EVENTS)? {
         for date in folders_in(disk, root, &site)? {

@@ -67,6 +67,16 @@ impl Control {
         }
     }
 
+    /// Whether the secret of this data directory can be used, or will be made at the first call; makes none.
+    pub fn has_usable_secret(&self) -> Result<bool, Error> {
+        let path = self.layout.secret();
+        match disk::read(self.env.disk.as_ref(), &path) {
+            Ok(bytes) => Ok(secret_from(&path, &bytes).is_ok()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error).at(&path),
+        }
+    }
+
     fn generate_secret(&self, path: &Path) -> Result<String, Error> {
         let mut random = [0; SECRET_BYTES];
         self.env.entropy.fill(&mut random);
@@ -93,7 +103,9 @@ fn secret_from(path: &Path, bytes: &[u8]) -> Result<String, Error> {
     match std::str::from_utf8(bytes).map(str::trim) {
         Ok(secret) if !secret.is_empty() => Ok(secret.to_owned()),
         _ => {
-            let reason = "it holds no text; set MALLARD_SECRET or restore the file from a backup".into();
+            let reason =
+                "it holds no text; set MALLARD_SECRET, restore the file from a backup, or run `mallard-metrics repair`"
+                    .into();
             Err(Error::Refused { path: path.to_owned(), reason })
         }
     }

@@ -53,16 +53,26 @@ impl Identity {
 
     /// Gives the store in this directory a new id. Whatever carries the old one must be gone, or be replaced next.
     pub(crate) fn replace(env: &Env, layout: &Layout) -> Result<Self, Error> {
+        let identity = Self::draw(env);
+        identity.write(env, layout)?;
+        Ok(identity)
+    }
+
+    /// A new id.
+    pub(crate) fn draw(env: &Env) -> Self {
         let mut id = [0; 16];
         env.entropy.fill(&mut id);
-        let identity = Self { store_id: u128::from_le_bytes(id), created_us: env.clock.now_us() };
+        Self { store_id: u128::from_le_bytes(id), created_us: env.clock.now_us() }
+    }
+
+    /// Makes this the `STORE` of the directory, durably.
+    pub(crate) fn write(&self, env: &Env, layout: &Layout) -> Result<(), Error> {
         let tmp = layout.tmp().join("STORE");
         let disk = env.disk.as_ref();
-        let written = durable::replace(disk, &tmp, &layout.store(), &identity.encode());
+        let written = durable::replace(disk, &tmp, &layout.store(), &self.encode());
         // NOTE: what a failed sync has given up would still be found by the next start, and be gone after a power cut, when
         // there is a log of that id. Without it the next start makes a new one.
-        written.inspect_err(|_| drop(disk.remove_file(&layout.store()))).at(&layout.store())?;
-        Ok(identity)
+        written.inspect_err(|_| drop(disk.remove_file(&layout.store()))).at(&layout.store())
     }
 
     fn encode(&self) -> [u8; LENGTH] {
@@ -83,15 +93,16 @@ impl Identity {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let bytes: &[u8; LENGTH] =
-            bytes.try_into().map_err(|_| format!("STORE has {} bytes instead of {LENGTH}", bytes.len()))?;
+        let bytes: &[u8; LENGTH] = bytes.try_into().map_err(|_| {
+            format!("STORE has {} bytes instead of {LENGTH}; run `mallard-metrics repair`", bytes.len())
+        })?;
         let (body, crc) = bytes.split_at(LENGTH - 4);
         let (magic, body_rest) = body.split_at(8);
         if magic != MAGIC {
-            return Err("STORE does not begin with MALLSTOR: this is not a Mallard Metrics data directory".into());
+            return Err("STORE does not begin with MALLSTOR: this is no Mallard Metrics data directory, or `mallard-metrics repair` is needed".into());
         }
         if crc32fast::hash(body).to_le_bytes() != crc {
-            return Err("STORE fails its checksum; restore it from a snapshot or backup".into());
+            return Err("STORE fails its checksum; run `mallard-metrics repair`".into());
         }
         let (version, rest) = body_rest.split_at(8);
         match version.first_chunk().map(|version| u16::from_le_bytes(*version)) {
@@ -117,8 +128,7 @@ impl Identity {
 fn refuse_orphaned_history(env: &Env, layout: &Layout) -> Result<(), Error> {
     for folder in [layout.wal(), layout.manifest()] {
         if !env.disk.list(&folder).at(&folder)?.is_empty() {
-            let reason =
-                format!("{} has files but STORE is missing; restore STORE from a snapshot or backup", folder.display());
+            let reason = format!("{} has files but STORE is missing; run `mallard-metrics repair`", folder.display());
             return Err(Error::Refused { path: layout.store(), reason });
         }
     }

@@ -19,6 +19,9 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Where repair keeps what it has replaced, relative to the data directory.
+    pub(crate) const REPAIRED_FILES: &str = "quarantine/repaired";
+
     /// The layout of the data directory at `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -114,6 +117,16 @@ impl Layout {
     /// There while a restore into this directory is not finished.
     pub fn restoring(&self) -> PathBuf {
         self.root.join("RESTORING")
+    }
+
+    /// There while a repair of this directory is not finished.
+    pub fn repairing(&self) -> PathBuf {
+        self.root.join("REPAIRING")
+    }
+
+    /// What repairs have done and nobody has acknowledged.
+    pub fn repaired(&self) -> PathBuf {
+        self.root.join("REPAIRED")
     }
 
     /// There while the directory of the original program is being adopted.

@@ -30,6 +30,7 @@ mod maintenance;
 mod owner;
 mod query;
 mod receipt;
+mod repair;
 mod snapshot;
 mod sql;
 mod status;
@@ -57,6 +58,7 @@ pub use query::{
     Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
 };
 pub use receipt::Receipt;
+pub use repair::{Action, Repair, Repaired};
 pub use sql::{Missing, Sql};
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};
 pub use store::{Claim, Claimed, Step, Store, View, Waiting};

@@ -20,11 +20,13 @@ use crate::layout::Layout;
 const LEVELS_ALWAYS: usize = 2;
 
 /// What a data directory may hold, of this program or of its predecessor, and what a new file system holds.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 20] = [
     "ADOPTING",
     "LOCK",
     "STORE",
     "RESTORING",
+    "REPAIRING",
+    "REPAIRED",
     "wal",
     "manifest",
     "events",

@@ -22,6 +22,7 @@ use crate::erasure::ledger;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::layout::Layout;
+use crate::repair::{self, read_notes};
 
 /// Files of one kind that were read from end to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Verification {
     pub parquet: Checked,
     /// Ranges of LSNs, both ends included, that an earlier recovery found destroyed.
     pub lost: Vec<(u64, u64)>,
+    /// What repairs have done and nobody has acknowledged.
+    pub repaired: Vec<String>,
     /// What is wrong now.
     pub faults: Vec<Fault>,
     /// Losses and damage that an operator has acknowledged.
@@ -78,9 +81,9 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Whether nothing is wrong, and nothing was lost.
+    /// Whether nothing is wrong, nothing was lost, and no repair is unacknowledged.
     pub fn is_sound(&self) -> bool {
-        self.faults.is_empty() && self.lost.is_empty()
+        self.faults.is_empty() && self.lost.is_empty() && self.repaired.is_empty()
     }
 }
 
@@ -91,6 +94,7 @@ impl Verification {
 pub fn verify(data_dir: &Path, env: &Env, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, Error> {
     let layout = Layout::new(data_dir);
     let identity = Identity::load(env.disk.as_ref(), &layout)?;
+    repair::refuse_unfinished(env, &layout)?;
     let mut verifier = Verifier { env, layout: &layout, identity, progress, read: 0, found: Verification::default() };
     verifier.run()?;
     Ok(verifier.found)
@@ -109,6 +113,7 @@ impl Verifier<'_> {
     fn run(&mut self) -> Result<(), Error> {
         // The manifest comes first: what the log loses afterwards is in a later one.
         let manifest = self.manifest()?;
+        self.found.repaired = read_notes(self.env.disk.as_ref(), self.layout)?;
         self.found.compacted_lsn = manifest.checkpoint().get();
         for gap in manifest.gaps() {
             self.gap((gap.first, gap.last), manifest.acknowledged());

@@ -13,7 +13,7 @@ use rustix::process::umask;
 use crate::backup::command::{self as backup, BackupOptions, RestoreOptions, Store};
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
-use crate::{demo, healthcheck, loss, serve, sql, verify};
+use crate::{demo, healthcheck, loss, repair, serve, sql, verify};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
@@ -41,6 +41,9 @@ enum Command {
     Verify(verify::Options),
     /// Answer a question in SQL about the view `events`. Read-only; a server may be running.
     Sql(sql::Options),
+    /// Put right what keeps a server from starting: a lost or damaged STORE, manifest, log, ledger or document. The server
+    /// must be stopped. Nothing is deleted: originals go to quarantine/repaired/.
+    Repair(repair::Options),
     /// Take note of what damage has destroyed, so that health is no longer degraded by it. The server must be stopped; of
     /// a running one, POST /api/store/acknowledge-loss does the same.
     AcknowledgeLoss(Store),
@@ -101,6 +104,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::CheckConfig(file) => print(&file.load(environment)?),
         Command::Verify(options) => verify::run(&options, environment),
         Command::Sql(options) => sql::run(&options, environment),
+        Command::Repair(options) => repair::run(&options, environment),
         Command::AcknowledgeLoss(store) => loss::run(&store, environment),
         Command::Snapshot(store) => backup::snapshot(&store, environment),
         Command::Backup(options) => backup::write(&options, environment),

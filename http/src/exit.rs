@@ -37,12 +37,14 @@ pub enum Failure {
     #[error("{0}")]
     Locked(Error),
     /// `verify` found damage, or a loss. The details are on standard output.
-    #[error("not sound: {faults} faults, {lost} events lost")]
+    #[error("not sound: {faults} faults, {lost} events lost, {repaired} repairs that nobody has acknowledged")]
     Unsound {
         /// Number of faults.
         faults: usize,
         /// Number of lost LSNs.
         lost: u64,
+        /// Number of unacknowledged notes of repairs.
+        repaired: usize,
     },
     /// A statement of `sql` has no answer, or no whole one: its fault, or a limit that was met.
     #[error("{0}")]
@@ -53,6 +55,9 @@ pub enum Failure {
     /// Somebody ended what was asked for.
     #[error("cancelled")]
     Cancelled,
+    /// `repair --dry-run` found something to repair. The details are on standard output.
+    #[error("not repaired: this was a dry run")]
+    Unrepaired,
     /// The server asked for by `healthcheck` is not ready. Already said.
     #[error("not ready: {0}")]
     Unhealthy(String),
@@ -67,7 +72,7 @@ impl Failure {
             Self::Bind { .. } => 69,
             Self::Internal(_) => 70,
             Self::DataDirectory(_) => 73,
-            Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } | Self::Incomplete(_) => 74,
+            Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } | Self::Unrepaired | Self::Incomplete(_) => 74,
             Self::Locked(_) => 75,
             // The shells' convention of 128 + signal number.
             Self::Cancelled => 130,

@@ -39,6 +39,7 @@ mod openapi;
 pub mod plausible;
 mod privileges;
 mod progress;
+mod repair;
 pub mod request;
 mod request_id;
 pub mod response;

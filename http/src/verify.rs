@@ -31,7 +31,11 @@ pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Fa
     let found = outcome.map_err(Failure::Store)?;
     let text = if options.json { format!("{}\n", as_json(&found)) } else { as_text(&found) };
     write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))?;
-    if found.is_sound() { Ok(()) } else { Err(Failure::Unsound { faults: found.faults.len(), lost: lost(&found) }) }
+    if found.is_sound() {
+        Ok(())
+    } else {
+        Err(Failure::Unsound { faults: found.faults.len(), lost: lost(&found), repaired: found.repaired.len() })
+    }
 }
 
 fn lost(found: &Verification) -> u64 {
@@ -46,6 +50,9 @@ fn as_text(found: &Verification) -> String {
     text += &format!("durable LSN {}, of which in Parquet {}\n", found.durable_lsn, found.compacted_lsn);
     for (first, last) in &found.lost {
         text += &format!("lost lsn {first}-{last}\n");
+    }
+    for repaired in &found.repaired {
+        text += &format!("{repaired}\n");
     }
     for known in &found.acknowledged {
         text += &format!("acknowledged: {known}\n");
@@ -73,6 +80,7 @@ fn as_json(found: &Verification) -> Value {
         "log": checked(&found.log),
         "parquet": checked(&found.parquet),
         "lost": found.lost.iter().map(|(first, last)| json!({ "first_lsn": first, "last_lsn": last })).collect::<Vec<_>>(),
+        "repaired": found.repaired,
         "acknowledged": found.acknowledged,
         "faults": faults.collect::<Vec<_>>(),
     })

@@ -43,7 +43,7 @@ fn help_and_version_are_on_standard_output() {
     assert_eq!(help.status.code(), Some(0));
     let said = "MALLARD_FLUSH_INTERVAL\n          compact when an event waits so long [default: 300 s] [in the file: flush_interval_secs]\n";
     assert!(stdout(&help).contains(said), "{}", stdout(&help));
-    for command in ["serve", "check-config", "healthcheck", "verify"] {
+    for command in ["serve", "check-config", "healthcheck", "verify", "repair"] {
         assert_eq!(run(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }
 }

@@ -28,7 +28,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A segment is damaged, and the caller asked not to repair it (or does not repair: a load).
-    #[error("segment {} is damaged at byte {at} ({reason}): start with salvage to recover what verifies", path.display())]
+    #[error("segment {} is damaged at byte {at} ({reason}): start with MALLARD_ON_CORRUPTION=salvage, or run `mallard-metrics repair`", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum Error {
         reason: Corruption,
     },
     /// Records are missing, and the caller asked not to go on without them.
-    #[error("the log lacks LSNs {first} to {last}, which should precede {}: bring the segment back, or start with salvage", path.display())]
+    #[error("the log lacks LSNs {first} to {last}, which should precede {}: bring the segment back, start with MALLARD_ON_CORRUPTION=salvage, or run `mallard-metrics repair`", path.display())]
     Missing {
         /// The segment after the hole.
         path: PathBuf,
@@ -56,13 +56,13 @@ pub enum Error {
         source: HeaderError,
     },
     /// A file whose name and header disagree, or whose name is not a segment's: someone renamed or put it there.
-    #[error("{} does not carry the name of its first LSN: move it out of the log's folder", path.display())]
+    #[error("{} does not carry the name of its first LSN: move it out of the log's folder, or run `mallard-metrics repair`", path.display())]
     Misnamed {
         /// The file.
         path: PathBuf,
     },
     /// Two segments hold the same LSN.
-    #[error("{} starts at LSN {first}, which an earlier segment already holds: move one of the two away", path.display())]
+    #[error("{} starts at LSN {first}, which an earlier segment already holds: move one of the two away, or run `mallard-metrics repair`", path.display())]
     Overlap {
         /// The later file.
         path: PathBuf,

@@ -54,8 +54,9 @@ pub use error::Error;
 pub use examine::{Examination, Examined, Fault};
 pub use log::{Committed, Config, Drive, Log, LogError, Observer, OnCorruption, Receipt, Refused, Status, lock_dir};
 pub use lsn::Lsn;
+pub use names::segment as segment_path;
 pub use record::{Draft, Kind, Record, RecordError, RecordTooLarge};
-pub use recovery::{Origin, Recovery, Report, recover};
+pub use recovery::{Origin, Recovery, Report, first_lsn, recover, strangers};
 pub use segment::{
     Corruption, End, HeaderError, LoadedSegment, Scan, Seal, SealedSegment, SegmentHeader, SegmentWriter, scan,
 };

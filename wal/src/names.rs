@@ -45,7 +45,7 @@ impl Name {
 }
 
 /// The segment that starts at `first`.
-pub(crate) fn segment(dir: &Path, first: Lsn) -> PathBuf {
+pub fn segment(dir: &Path, first: Lsn) -> PathBuf {
     dir.join(format!("{:020}{SEGMENT_SUFFIX}", first.get()))
 }
 

@@ -17,6 +17,7 @@ mod erase;
 mod index;
 mod merge;
 mod sorted;
+mod subset;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use crate::error::at;
 use crate::manifest::{Edit, FileEntry, Manifest};
 use crate::parquet::Order;
 use crate::{Error, Limits, layout};
+
+pub(crate) use self::subset::subset;
 
 /// Something to do, as [`plan`](crate::plan) found it.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mallard_event::{Date, SiteId, Timestamp};
 
 use super::LsnRange;
+use crate::layout;
 
 /// One live Parquet file. It never changes; a merge replaces it by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,4 +34,16 @@ pub struct FileEntry {
     pub crc32: u32,
     /// Its place relative to the data directory, with `/` between the folders.
     pub path: Arc<str>,
+}
+
+impl FileEntry {
+    /// Whether `path` is, by its name, what a merge or an erasure may have left of this file.
+    pub fn may_be_replaced_by(&self, path: &str) -> bool {
+        let same_folder =
+            |(folder, name)| self.path.rsplit_once('/').is_some_and(|(own, _)| own == folder).then_some(name);
+        let identity = path.rsplit_once('/').and_then(same_folder).and_then(layout::parquet_identity);
+        identity.is_some_and(|(level, lsns)| {
+            level > self.level && lsns.first <= self.lsns.last && self.lsns.first <= lsns.last
+        })
+    }
 }

@@ -20,6 +20,7 @@
 //!
 //! It relies on the lock of the data directory: nobody else makes files here.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ use super::replay::{MORE, replay};
 use super::{EDIT_VERSION, Edit, Manifest};
 use crate::error::{Error, at};
 use crate::layout;
+use crate::orphans::parquet_files;
 
 /// Frames start on pages, so that no commit touches a page of the one before.
 const COMMIT_ALIGN: u32 = 4096;
@@ -77,6 +79,7 @@ impl ManifestLog {
             }
             None => (0, 0, empty(env.disk.as_ref(), root)?),
         };
+        refuse_stale(env.disk.as_ref(), root, &manifest)?;
         #[cfg(feature = "seeded-bugs")]
         let manifest = crate::seeded::with_strays(env.disk.as_ref(), root, manifest);
         let place = Place { env, root, store_id, epoch: epoch + 1, number: number + 1 };
@@ -103,6 +106,13 @@ impl ManifestLog {
         }
     }
 
+    /// [`ManifestLog::peek`], refused if what it finds is not the newest that there was.
+    pub fn peek_newest(disk: &dyn Disk, root: &Path, store_id: u128) -> Result<Manifest, Error> {
+        let manifest = Self::peek(disk, root, store_id)?;
+        refuse_stale(disk, root, &manifest)?;
+        Ok(manifest)
+    }
+
     /// Writes `manifest` as the first manifest file of the store in `root`, which has none: of a copy, or of a fork that goes
     /// on under another store id. Durable on return.
     pub fn found(env: &Env, root: &Path, store_id: u128, manifest: &Manifest) -> Result<(), Error> {
@@ -114,6 +124,19 @@ impl ManifestLog {
         }
         let place = Place { env, root, store_id, epoch: 1, number: 1 };
         place.prepare(manifest)?.publish(env.disk.as_ref()).map(drop)
+    }
+
+    /// Writes `manifest` as the newest manifest file of the store in `root`, beside those that are there, and returns its
+    /// path. Durable on return. For a manifest that was made anew.
+    pub fn succeed(env: &Env, root: &Path, store_id: u128, manifest: &Manifest) -> Result<PathBuf, Error> {
+        let folder = root.join(layout::MANIFEST);
+        durable::create_dirs(env.disk.as_ref(), root, layout::MANIFEST.as_ref()).map_err(at("create", &folder))?;
+        let number = numbers(env.disk.as_ref(), &folder)?.last().map_or(1, |newest| newest + 1);
+        let place = Place { env, root, store_id, epoch: 1, number };
+        let file = place.prepare_beside(manifest)?;
+        let path = file.target.clone();
+        file.publish(env.disk.as_ref())?;
+        Ok(path)
     }
 
     /// The current state.
@@ -191,9 +214,14 @@ impl Prepared {
 impl Place<'_> {
     /// Makes the file with `manifest` as its checkpoint. Nothing of it counts yet.
     fn prepare(&self, manifest: &Manifest) -> Result<Prepared, Error> {
+        remove_old(self.env.disk.as_ref(), &self.root.join(layout::MANIFEST), self.number)?;
+        self.prepare_beside(manifest)
+    }
+
+    /// The same, and no older file is removed.
+    fn prepare_beside(&self, manifest: &Manifest) -> Result<Prepared, Error> {
         let disk = self.env.disk.as_ref();
         let folder = self.root.join(layout::MANIFEST);
-        remove_old(disk, &folder, self.number)?;
         let name = layout::manifest_name(self.number);
         let (tmp, target) = (folder.join(format!("{name}{UNFINISHED}")), folder.join(name));
         durable::remove(disk, &tmp).map_err(at("remove", &tmp))?;
@@ -276,8 +304,11 @@ fn fill_with_zeros(file: &dyn File, bytes: usize) -> std::io::Result<()> {
 }
 
 /// The numbers of the files, ascending.
-fn numbers(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, Error> {
-    let entries = disk.list(folder).map_err(at("list", folder))?;
+pub(crate) fn numbers(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, Error> {
+    let entries = match disk.list(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        entries => entries.map_err(at("list", folder))?,
+    };
     Ok(entries.iter().filter_map(|entry| layout::manifest_number(&entry.name)).collect())
 }
 
@@ -292,13 +323,37 @@ fn read(disk: &dyn Disk, folder: &Path, number: u64, store_id: u128) -> Result<(
     Ok((scan.header, manifest))
 }
 
+/// A manifest whose end is not where the log begins, while there are files of what lies between, is one of the past: the
+/// newer ones are gone. Those files would be orphans of it, and be removed.
+///
+/// NOTE: in a sound store the log reaches down to the checkpoint, so the folders are listed for a damaged one only.
+fn refuse_stale(disk: &dyn Disk, root: &Path, manifest: &Manifest) -> Result<(), Error> {
+    let (wal, checkpoint) = (root.join(layout::WAL), manifest.checkpoint());
+    let first = match disk.list(&wal) {
+        // A manifest without a log, as in tests of this crate.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        _ => mallard_wal::first_lsn(disk, &wal)?,
+    };
+    if first.is_some_and(|first| first <= checkpoint.next()) {
+        return Ok(());
+    }
+    let fills_the_hole = |path: &String| {
+        let name = path.rsplit('/').next().and_then(layout::parquet_identity);
+        name.is_some_and(|(_, lsns)| lsns.last > checkpoint && first.is_none_or(|first| lsns.first < first))
+    };
+    match parquet_files(disk, root)?.into_keys().find(fills_the_hole) {
+        Some(file) => Err(Error::ManifestStale { root: root.to_owned(), checkpoint, file }),
+        None => Ok(()),
+    }
+}
+
 /// The state of a store that has no manifest file, if it is a new one.
 fn empty(disk: &dyn Disk, root: &Path) -> Result<Manifest, Error> {
     let events = root.join(layout::EVENTS);
     match disk.list(&events) {
         // NOTE: without this check all of them would be orphans of an empty manifest, and be removed.
         Ok(entries) if !entries.is_empty() => Err(Error::ManifestMissing { root: root.to_owned() }),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at("list", &events)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(at("list", &events)(error)),
         _ => Ok(Manifest::default()),
     }
 }

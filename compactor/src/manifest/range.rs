@@ -20,6 +20,11 @@ impl LsnRange {
         Self { first, last }
     }
 
+    /// The first so many positions of all, at least one.
+    pub(crate) fn of_first(count: u64) -> Self {
+        Self { first: Lsn::FIRST, last: Lsn::new(count.max(1)) }
+    }
+
     /// One position.
     pub fn one(lsn: Lsn) -> Self {
         Self { first: lsn, last: lsn }

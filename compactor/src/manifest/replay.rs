@@ -45,6 +45,13 @@ pub enum ReplayError {
     Manifest(#[from] ManifestError),
 }
 
+impl ReplayError {
+    /// Whether only a newer program can read it.
+    pub const fn is_of_a_newer_program(&self) -> bool {
+        matches!(self, Self::Edit(EditError::Version { .. }))
+    }
+}
+
 /// The state that a scanned manifest file ends with.
 pub(super) fn replay(scan: &Scan<'_>) -> Result<Manifest, ReplayError> {
     match scan.end {
@@ -67,6 +74,36 @@ pub(super) fn replay(scan: &Scan<'_>) -> Result<Manifest, ReplayError> {
         }
     }
     state.ok_or(ReplayError::NoCheckpoint)
+}
+
+/// The state up to which a manifest file can be read, if any of it can; `on_edit` hears of every edit in it. For evidence:
+/// what comes after it is not known.
+///
+/// # Errors
+/// An edit of a newer program.
+pub(crate) fn salvage(scan: &Scan<'_>, on_edit: &mut dyn FnMut(&Edit)) -> Result<Option<Manifest>, EditError> {
+    let mut state: Option<Manifest> = None;
+    let mut parts = Parts::default();
+    for record in scan.records() {
+        let edit = match parts.add(&record) {
+            Ok(Some(edit)) => edit,
+            Ok(None) => continue,
+            Err(error @ EditError::Version { .. }) => return Err(error),
+            Err(_) => break,
+        };
+        on_edit(&edit);
+        let is_taken = match &mut state {
+            None => {
+                state = Manifest::from_checkpoint(&edit).ok();
+                state.is_some()
+            }
+            Some(manifest) => manifest.apply(&edit).is_ok(),
+        };
+        if !is_taken {
+            break;
+        }
+    }
+    Ok(state)
 }
 
 /// The parts of one edit, as far as they were read.

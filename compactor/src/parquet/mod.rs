@@ -25,7 +25,7 @@ pub use ids::{IdRow, newest_arrival, read_ids};
 pub use loose::Loose;
 pub(crate) use reader::Verified;
 pub use reader::{check_file, read_file};
-pub(crate) use writer::{Draft, Identity};
+pub(crate) use writer::{Draft, Identity, widest_column};
 
 /// In which order the rows of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

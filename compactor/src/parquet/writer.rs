@@ -172,7 +172,7 @@ impl<'a> Target<'a> {
 }
 
 /// What the widest column takes in memory: its texts, and 16 bytes per row for offsets or fixed values.
-fn widest_column(metadata: &ParquetMetaData) -> u64 {
+pub(crate) fn widest_column(metadata: &ParquetMetaData) -> u64 {
     let text_bytes = |column: usize| {
         let chunks = metadata.row_groups().iter().filter_map(|group| group.columns().get(column));
         chunks.filter_map(ColumnChunkMetaData::unencoded_byte_array_data_bytes).sum::<i64>()

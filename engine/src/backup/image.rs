@@ -18,6 +18,7 @@ use mallard_wal::disk::{Disk, Entry, Env, durable};
 use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
+use crate::repair;
 
 /// How often it is begun anew because maintenance was faster. Every attempt takes milliseconds, every step of maintenance
 /// longer.
@@ -63,6 +64,7 @@ impl Taker<'_> {
     fn attempt(&self) -> Result<Option<Image>, Error> {
         let (disk, root) = (self.disk, self.target.root());
         let identity = Identity::load(disk, self.store)?;
+        repair::refuse_unfinished(self.env, self.store)?;
         disk.create_dir(root).at(root)?;
         self.link_if_there(&self.store.ledger(), &self.target.ledger())?;
         let manifest = ManifestLog::peek(disk, self.store.root(), identity.store_id)?;

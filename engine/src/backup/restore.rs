@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use mallard_compactor::{Erasure, ManifestLog, Reach};
+use mallard_compactor::{Erasure, ManifestLog};
 use mallard_wal::Drive;
 use mallard_wal::disk::{Env, durable};
 use mallard_wal::seeded::{Bug, is_seeded};
@@ -27,7 +27,7 @@ use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::status::Progress;
-use crate::store::{Store, shown};
+use crate::store::Store;
 use crate::verify::verify;
 
 const CHUNK_BYTES: usize = 256 << 10;
@@ -128,22 +128,10 @@ impl Restore {
         store.close()
     }
 
-    /// The erasures of both ledgers, each once.
-    ///
-    /// A position means something in the store that gave it out. Of an erasure of another one it is the time that says what
-    /// came before it.
+    /// The erasures of both ledgers.
     fn erasures(&self, store_id: u128) -> Result<Vec<Erasure>, Error> {
         let own = ledger::read_if_any(self.env.disk.as_ref(), &self.layout.ledger())?;
-        let mut erasures: Vec<Erasure> = Vec::new();
-        for erasure in own.iter().chain(&self.ledger) {
-            if erasures.iter().any(|known| known.id == erasure.id) {
-                continue;
-            }
-            let is_own = erasure.store == shown(store_id);
-            let reach = if is_own { erasure.reach } else { Reach::Received };
-            erasures.push(Erasure { reach, ..erasure.clone() });
-        }
-        Ok(erasures)
+        Ok(ledger::of_store(own.into_iter().chain(self.ledger.iter().cloned()), store_id))
     }
 
     /// A new store id, an empty log, the manifest as it is.

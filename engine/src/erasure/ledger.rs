@@ -15,11 +15,12 @@
 use std::io;
 use std::path::Path;
 
-use mallard_compactor::{ERASURE_VERSION, Erasure};
+use mallard_compactor::{ERASURE_VERSION, Erasure, Reach};
 use mallard_wal::disk::{self, Disk, Env, durable};
 
 use crate::error::{Error, IoContext as _};
 use crate::layout::Layout;
+use crate::store::shown;
 
 const MAGIC: &[u8; 8] = b"MALLERAS";
 const VERSION: u16 = 1;
@@ -41,6 +42,54 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<Erasure>, Error> 
     decode(&disk::read(disk, path).at(path)?).map_err(|reason| refused(path, &reason))
 }
 
+/// The entries that verify of a damaged ledger, and its bytes. One of a newer program is refused.
+pub(crate) fn salvage(disk: &dyn Disk, path: &Path) -> Result<(Vec<Erasure>, Vec<u8>), Error> {
+    let bytes = disk::read(disk, path).at(path)?;
+    let version = bytes.get(8..10).filter(|_| bytes.starts_with(MAGIC));
+    let is_sound =
+        bytes.split_last_chunk::<CRC_BYTES>().is_some_and(|(body, crc)| crc32fast::hash(body).to_le_bytes() == *crc);
+    if is_sound && version.is_some_and(|version| version != VERSION.to_le_bytes()) {
+        return Err(refused(path, "it was written by a newer program; use that"));
+    }
+    let mut entries: Vec<Erasure> = Vec::new();
+    let mut rest = bytes.get(HEAD_BYTES..).unwrap_or_default();
+    while let Some((_, after)) = rest.split_first() {
+        let entry = take(rest).and_then(|(entry, after)| Some((Erasure::decode(ERASURE_VERSION, entry).ok()?, after)));
+        rest = match entry {
+            Some((entry, after)) => {
+                entries.push(entry);
+                after
+            }
+            // An entry may begin at any byte behind a damaged one.
+            None => after,
+        };
+    }
+    Ok((entries, bytes))
+}
+
+/// Replaces the ledger, durably.
+pub(crate) fn replace(env: &Env, layout: &Layout, entries: &[Erasure]) -> Result<(), Error> {
+    let path = layout.ledger();
+    durable::replace(env.disk.as_ref(), &layout.tmp().join("erasure.log"), &path, &encode(entries)).at(&path)
+}
+
+/// Erasures as they are to be applied again in the store with this id, each once.
+///
+/// A position means something in the store that gave it out. Of an erasure of another one it is the time that says what
+/// came before it.
+pub(crate) fn of_store(entries: impl IntoIterator<Item = Erasure>, store_id: u128) -> Vec<Erasure> {
+    let mut erasures: Vec<Erasure> = Vec::new();
+    for erasure in entries {
+        if erasures.iter().any(|known| known.id == erasure.id) {
+            continue;
+        }
+        let is_own = erasure.store == shown(store_id);
+        let reach = if is_own { erasure.reach } else { Reach::Received };
+        erasures.push(Erasure { reach, ..erasure });
+    }
+    erasures
+}
+
 /// Adds an entry to the store's ledger, durably; one that is there already is fine.
 pub(crate) fn add(env: &Env, layout: &Layout, erasure: &Erasure) -> Result<(), Error> {
     let path = layout.ledger();
@@ -49,11 +98,10 @@ pub(crate) fn add(env: &Env, layout: &Layout, erasure: &Erasure) -> Result<(), E
         return Ok(());
     }
     entries.push(erasure.clone());
-    let bytes = encode(&entries);
-    if bytes.len() > BYTES_MAX {
+    if encode(&entries).len() > BYTES_MAX {
         return Err(refused(&path, "it is as long as it may be"));
     }
-    durable::replace(env.disk.as_ref(), &layout.tmp().join("erasure.log"), &path, &bytes).at(&path)
+    replace(env, layout, &entries)
 }
 
 fn refused(path: &Path, reason: &str) -> Error {
@@ -77,7 +125,7 @@ fn encode(entries: &[Erasure]) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Vec<Erasure>, String> {
-    let damaged = || "it is damaged; restore it from a backup".to_owned();
+    let damaged = || "it is damaged; run `mallard-metrics repair`, or restore it from a backup".to_owned();
     let (body, crc) = bytes.split_last_chunk::<CRC_BYTES>().ok_or_else(damaged)?;
     let (head, mut rest) = body.split_at_checked(HEAD_BYTES).ok_or_else(damaged)?;
     if !head.starts_with(MAGIC) || crc32fast::hash(body).to_le_bytes() != *crc {
@@ -105,7 +153,6 @@ fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use mallard_compactor::Reach;
     use mallard_event::{SiteId, Subject, VisitorId};
     use mallard_wal::Lsn;
     use mallard_wal::disk::sim;

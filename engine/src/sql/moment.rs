@@ -30,6 +30,7 @@ use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::SqlError;
+use crate::repair;
 use crate::store::event_of;
 use crate::tail::Tail;
 
@@ -60,6 +61,7 @@ impl Moment {
         site: Option<&SiteId>,
         check: &dyn Fn() -> Result<(), SqlError>,
     ) -> Result<Self, SqlError> {
+        repair::refuse_unfinished(env, layout)?;
         let identity = Identity::load(env.disk.as_ref(), layout)?;
         let finder = Finder { env, layout, site, check, store_id: identity.store_id };
         for _ in 0..ATTEMPTS_MAX {

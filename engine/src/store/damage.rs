@@ -17,6 +17,7 @@ use mallard_compactor::{Condition, Edit, FileEntry, Manifest, read_file};
 use super::Store;
 use super::maintain::{Maintenance, Step};
 use crate::error::{Error, IoContext};
+use crate::repair::forget_notes;
 
 impl Store {
     /// Notes that a live file cannot be read as what was published; from now on no view has it. False if that is known,
@@ -110,6 +111,7 @@ impl Store {
         let conditions = manifest.damaged().map(|(file, _)| (file.path.to_string(), Condition::Acknowledged)).collect();
         let edit = Edit { acknowledged: Some(high_water), conditions, ..Edit::default() };
         self.commit(&mut maintenance, &manifest, edit, |_| {})?;
+        forget_notes(self.env.disk.as_ref(), &self.layout)?;
         self.shared.state().damage.clear();
         Ok(losses)
     }

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, plan_erasure};
-use mallard_event::Date;
+use mallard_event::{Date, Timestamp};
+use mallard_wal::disk::{self, Disk, durable};
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Draft, Kind, Lsn};
 
@@ -19,6 +21,7 @@ use super::state::Erasing;
 use crate::backup::{Rewriting, Snapshots};
 use crate::erasure::{Erased, ErasureRequest, ledger};
 use crate::error::{AppendError, Error, IoContext as _};
+use crate::layout::Layout;
 use crate::receipt::Receipt;
 use crate::tail::Entry;
 
@@ -268,7 +271,30 @@ impl Store {
             first.is_some_and(|first| erasure.reach == Reach::Received || first < erasure.lsn)
         };
         let names = entries.into_iter().map(|entry| entry.name).filter(|name| is_original(name));
-        self.forget_quarantined(&names.collect::<Vec<_>>())
+        self.forget_quarantined(&names.collect::<Vec<_>>())?;
+        self.forget_repaired(erasure)
+    }
+
+    /// Removes what repair has set aside of the days of an erasure: Parquet files of its site, and segments.
+    fn forget_repaired(&self, erasure: &Erasure) -> Result<(), Error> {
+        let (disk, root) = (self.env.disk.as_ref(), self.layout.root().join(Layout::REPAIRED_FILES));
+        let wal = root.join("wal");
+        let mut paths: Vec<_> = list(disk, &wal)?.into_iter().map(|entry| wal.join(entry.name)).collect();
+        let (start, end) = (erasure.start_us, erasure.end_us.saturating_sub(1));
+        let days = [start, end].map(|at_us| Timestamp::saturating_from_micros(at_us).date());
+        let site = root.join("events").join(format!("site_id={}", erasure.site.folder()));
+        for day in list(disk, &site)? {
+            let date = day.name.strip_prefix("date=").and_then(|date| Date::parse(date).ok());
+            if date.is_some_and(|date| (days[0]..=days[1]).contains(&date)) {
+                let folder = site.join(&day.name);
+                paths.extend(list(disk, &folder)?.into_iter().map(|entry| folder.join(entry.name)));
+            }
+        }
+        for path in paths {
+            durable::remove(disk, &path).at(&path)?;
+            tracing::warn!(file = %path.display(), "an original that a repair had set aside was removed by an erasure");
+        }
+        Ok(())
     }
 
     fn forget_quarantined(&self, names: &[String]) -> Result<(), Error> {
@@ -316,6 +342,14 @@ impl Store {
         if is_final && !error.is_lack_of_space() {
             self.shared.poison(&error.to_string());
         }
+    }
+}
+
+/// The entries of a folder; none if there is none.
+fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<disk::Entry>, Error> {
+    match disk.list(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries.at(folder),
     }
 }
 

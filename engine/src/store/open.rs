@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::layout::Layout;
+use crate::repair;
 use crate::status::Progress;
 use crate::tail::{Pending, Tail};
 
@@ -44,6 +45,7 @@ impl Store {
         let layout = Layout::new(&config.data_dir);
         layout.create(env.disk.as_ref())?;
         let lock = lock(&env, &layout)?;
+        repair::refuse_unfinished(&env, &layout)?;
         let not_adopted = adopt::adopt(&env, &layout)?;
         let identity = Identity::load_or_create(&env, &layout)?;
         let manifest_log = ManifestLog::open(&env, layout.root(), identity.store_id)?;
@@ -55,7 +57,8 @@ impl Store {
         let (recovery, tail, erasures) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let acknowledged = manifest.acknowledged();
-        let damage = damage_of(&recovery, acknowledged).into_iter().chain(not_adopted).collect();
+        let damage = damage_of(&recovery, acknowledged).into_iter().chain(not_adopted);
+        let damage = damage.chain(repair::read_notes(env.disk.as_ref(), &layout)?).collect();
         let begun = manifest.erasures().to_vec();
         let mut state = State::new(manifest, tail, high_water, damage, env.clock.now_us());
         if !is_seeded(Bug::ForgetErasing) {

@@ -89,6 +89,12 @@ impl Credential {
     }
 }
 
+/// Reads both documents.
+pub(super) fn check(documents: &dyn Documents) -> Result<(), DocumentError> {
+    read(CHOSEN, documents)?;
+    read(ENVIRONMENT, documents).map(drop)
+}
+
 fn environment_hash(
     documents: &dyn Documents,
     entropy: &dyn Entropy,

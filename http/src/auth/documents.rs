@@ -23,7 +23,9 @@ pub enum DocumentError {
         cause: Box<dyn StdError + Send + Sync>,
     },
     /// It was read, and is not what this program writes.
-    #[error("control document `{name}` is damaged ({cause}); restore it from a backup, or remove it: {consequence}")]
+    #[error(
+        "control document `{name}` is damaged ({cause}); restore it from a backup, or let `mallard-metrics repair` set it aside: {consequence}"
+    )]
     Damaged {
         /// The document.
         name: &'static str,

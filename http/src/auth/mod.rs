@@ -50,13 +50,20 @@ pub(crate) use self::login::durably;
 pub use self::password::HashError;
 
 use self::credential::Credential;
-use self::documents::Documents;
+use self::documents::{DocumentError, Documents};
 use self::keys::Keys;
 use self::lockout::Lockout;
 use self::queue::HashQueue;
 use self::session::Sessions;
 use self::setup::SetupToken;
 use crate::config::{Config, Origin};
+
+/// Reads every document of this module as a start does. For repair: changes nothing if writing does not.
+pub(crate) fn check(documents: &Arc<dyn Documents>, entropy: &Arc<dyn Entropy>) -> Result<(), DocumentError> {
+    Sessions::open(Arc::clone(documents), Arc::clone(entropy), 1)?;
+    Keys::open(Arc::clone(documents), Arc::clone(entropy))?;
+    credential::check(documents.as_ref())
+}
 
 /// Everything that decides who may do what.
 pub struct Auth {

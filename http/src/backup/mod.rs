@@ -14,4 +14,4 @@ pub(crate) mod command;
 
 /// Documents that no copy has: the salt of the day must be gone when the day is, and sessions are those of browsers that
 /// talk to this server.
-const WITHOUT: [&str; 2] = ["salt", "sessions"];
+pub(crate) const WITHOUT: [&str; 2] = ["salt", "sessions"];

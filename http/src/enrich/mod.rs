@@ -98,6 +98,15 @@ pub struct Enricher {
     privacy: Privacy,
 }
 
+/// Reads the document of this module as a start does. For repair: changes nothing if writing does not.
+pub(crate) fn check(
+    documents: &Arc<dyn Documents>,
+    entropy: &Arc<dyn Entropy>,
+    now: Timestamp,
+) -> Result<(), DocumentError> {
+    Salts::open(Arc::clone(documents), Arc::clone(entropy), "", now).map(drop)
+}
+
 impl Enricher {
     /// Loads the day's salt and the GeoIP file. Blocks.
     pub fn open(

@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 pub use report::{Origin, Report};
 
 pub(crate) use self::survey::{Found, Survey};
+pub use self::survey::{first_lsn, strangers};
 use self::walk::{Place, Walk};
 use crate::disk::Env;
 use crate::log::{Config, Leftover};

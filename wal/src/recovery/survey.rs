@@ -56,6 +56,44 @@ impl Survey {
     }
 }
 
+/// The first LSN of the oldest segment in `dir`, by its name; `None` if there is none.
+pub fn first_lsn(disk: &dyn Disk, dir: &Path) -> Result<Option<Lsn>, Error> {
+    let entries = disk.list(dir).map_err(Error::io("list", dir))?;
+    let bases = entries.iter().filter_map(|entry| match Name::parse(&entry.name) {
+        Name::Segment(base) if !entry.is_dir => Some(base),
+        _ => None,
+    });
+    Ok(bases.min())
+}
+
+/// The segments in `dir` that a survey refuses, and that can be set right by giving them another place: files of other
+/// stores, and those whose name is not that of their first LSN, with that LSN where their header tells it.
+///
+/// # Errors
+/// [`Error::Refused`] for a segment of a newer format: only a newer program knows what it is.
+pub fn strangers(disk: &dyn Disk, dir: &Path, store_id: u128) -> Result<Vec<(PathBuf, Option<Lsn>)>, Error> {
+    let mut strangers = Vec::new();
+    for entry in disk.list(dir).map_err(Error::io("list", dir))?.into_iter().filter(|entry| !entry.is_dir) {
+        let path = dir.join(&entry.name);
+        let name = Name::parse(&entry.name);
+        if !matches!(name, Name::Segment(_) | Name::Misnamed) {
+            continue;
+        }
+        let file = disk.open(&path).map_err(Error::io("open", &path))?;
+        let mut page = Image::default();
+        page.read_first(file.as_ref(), HEADER_BYTES as u64).map_err(Error::io("read", &path))?;
+        match SegmentHeader::parse(page.bytes(), store_id) {
+            Ok(header) if name == Name::Segment(header.base_lsn) => {}
+            Ok(header) => strangers.push((path, Some(header.base_lsn))),
+            Err(HeaderError::Foreign { .. }) => strangers.push((path, None)),
+            Err(HeaderError::Damaged) if name == Name::Misnamed => strangers.push((path, None)),
+            Err(HeaderError::Damaged) => {}
+            Err(source) => return Err(Error::Refused { path, source }),
+        }
+    }
+    Ok(strangers)
+}
+
 fn header_of(disk: &dyn Disk, path: &Path, base: Lsn, store_id: u128) -> Result<Option<SegmentHeader>, Error> {
     let file = disk.open(path).map_err(Error::io("open", path))?;
     let mut page = Image::default();

@@ -123,6 +123,15 @@ impl SegmentHeader {
 
     /// Reads the header of a segment that must belong to `store_id`.
     pub fn parse(bytes: &[u8], store_id: u128) -> Result<Self, HeaderError> {
+        let header = Self::parse_of_any_store(bytes)?;
+        if header.store_id != store_id && !is_seeded(Bug::IgnoreStoreId) {
+            return Err(HeaderError::Foreign { expected: store_id, found: header.store_id });
+        }
+        Ok(header)
+    }
+
+    /// Reads the header of a segment of whatever store: for who has lost the store's id.
+    pub fn parse_of_any_store(bytes: &[u8]) -> Result<Self, HeaderError> {
         let page = bytes.get(..HEADER_BYTES).ok_or(HeaderError::Damaged)?;
         if !page.starts_with(&MAGIC) || !ends_in_its_crc(page) {
             return Err(HeaderError::Damaged);
@@ -133,9 +142,6 @@ impl SegmentHeader {
             return Err(HeaderError::Unsupported { version });
         }
         let header = Self::read(fields).ok_or(HeaderError::Damaged)?;
-        if header.store_id != store_id && !is_seeded(Bug::IgnoreStoreId) {
-            return Err(HeaderError::Foreign { expected: store_id, found: header.store_id });
-        }
         let unused = page.get(FIELDS_BYTES..HEADER_BYTES - 4).unwrap_or_default();
         if header.is_sane() && is_zero(unused) { Ok(header) } else { Err(HeaderError::Damaged) }
     }

@@ -1,0 +1,56 @@
+//! Where originals go: `quarantine/repaired/` and the path that they had, numbered if that is taken.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use mallard_wal::disk::durable;
+
+use super::{Action, Repair};
+use crate::error::{Error, IoContext as _};
+use crate::layout::Layout;
+
+/// How many originals of one path are kept.
+const COPIES_MAX: u32 = 1000;
+
+impl Repair {
+    /// The action that takes a file away.
+    pub(super) fn aside(&self, path: &str, what: &str) -> Action {
+        Action { path: path.to_owned(), what: what.to_owned(), kept: Some(self.free_name(path)) }
+    }
+
+    /// The first name for an original of `path` that is not taken.
+    pub(super) fn free_name(&self, path: &str) -> String {
+        let name = |copy: u32| match copy {
+            0 => format!("{}/{path}", Layout::REPAIRED_FILES),
+            _ => format!("{}/{path}.{copy}", Layout::REPAIRED_FILES),
+        };
+        let is_free = |name: &String| {
+            let opened = self.disk().open(&self.layout.root().join(name));
+            opened.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        (0..COPIES_MAX).map(name).find(is_free).unwrap_or_else(|| name(COPIES_MAX))
+    }
+
+    /// Gives a file another place; one that is gone has got it already.
+    pub(super) fn move_aside(&self, path: &str, kept: &str) -> Result<(), Error> {
+        let (disk, root) = (self.disk(), self.layout.root());
+        let (from, to) = (root.join(path), root.join(kept));
+        if let Some(folder) = Path::new(kept).parent() {
+            durable::create_dirs(disk, root, folder).at(&to)?;
+        }
+        match durable::publish(disk, &from, &to) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            moved => moved.at(&from),
+        }
+    }
+
+    /// Gives a file a second name, for an original that is about to be replaced.
+    pub(super) fn copy_aside(&self, from: &Path, path: &str) -> Result<(), Error> {
+        let (disk, root) = (self.disk(), self.layout.root());
+        durable::create_dirs(disk, root, Path::new(Layout::REPAIRED_FILES)).at(from)?;
+        let to = root.join(self.free_name(path));
+        disk.hard_link(from, &to).at(from)?;
+        let folder = to.parent().unwrap_or(root);
+        disk.sync_dir(folder).at(folder)
+    }
+}

@@ -1,0 +1,43 @@
+//! `REPAIRED`: what repairs have done and nobody has acknowledged, a line each; a reason each for being degraded.
+
+use std::io::ErrorKind;
+
+use mallard_wal::disk::{self, Disk, Env, durable};
+
+use crate::error::{Error, IoContext as _};
+use crate::layout::Layout;
+
+/// Lines that are kept; a repair of a large store may move thousands of files.
+const LINES_MAX: usize = 50;
+const MORE: &str = "repaired: more than is listed here; see quarantine/repaired/";
+
+/// The lines; none if there is no such file.
+pub(crate) fn read_notes(disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Error> {
+    let path = layout.repaired();
+    match disk::read(disk, &path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        bytes => Ok(String::from_utf8_lossy(&bytes.at(&path)?).lines().map(str::to_owned).collect()),
+    }
+}
+
+/// An operator knows.
+pub(crate) fn forget_notes(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
+    let path = layout.repaired();
+    durable::remove(disk, &path).at(&path)
+}
+
+/// Adds lines, each once, durably.
+pub(super) fn add(env: &Env, layout: &Layout, lines: impl Iterator<Item = String>) -> Result<(), Error> {
+    let mut kept = read_notes(env.disk.as_ref(), layout)?;
+    for line in lines {
+        if kept.len() == LINES_MAX {
+            kept.push(MORE.to_owned());
+        }
+        if kept.len() < LINES_MAX && !kept.contains(&line) {
+            kept.push(line);
+        }
+    }
+    let text: String = kept.into_iter().map(|line| line + "\n").collect();
+    let path = layout.repaired();
+    durable::replace(env.disk.as_ref(), &layout.tmp().join("REPAIRED"), &path, text.as_bytes()).at(&path)
+}
