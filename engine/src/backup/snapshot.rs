@@ -169,6 +169,9 @@ impl Snapshots {
                 remove_tree(disk, &folder.join(&entry.name))?;
             }
         }
+        // IMPORTANT: or a power cut brings back what an erasure was told is gone. Also when nothing was there: an earlier
+        // life may have removed it and been killed before this line.
+        disk.sync_dir(&folder).at(&folder)?;
         Ok(lock)
     }
 }
