@@ -1,14 +1,14 @@
 //! `DELETE /api/gdpr/erase`: the events of a site and some local days, of everybody, of one visitor or of one user.
 //!
 //! The same dates and zone mean the same events as for a report. The work goes on if the client hangs up, and is not
-//! subject to the limit of queries. A user id becomes its hash here and goes no further.
+//! subject to the limit of queries.
 
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use jiff::tz::TimeZone;
 use mallard_engine::{EraseError, Erased, ErasureRequest, Filter};
-use mallard_event::{SiteId, Subject, VisitorId};
+use mallard_event::SiteId;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
@@ -18,10 +18,10 @@ use crate::error::ApiError;
 use crate::request::{Pairs, Request};
 use crate::response::{self, Response};
 use crate::stats::params::{self, Params, value};
+use crate::subject;
 
 const START: &str = "Invalid start_date. Use YYYY-MM-DD.";
 const END: &str = "Invalid end_date. Use YYYY-MM-DD.";
-const USER_ID_BYTES_MAX: usize = 256;
 
 #[derive(Debug, Serialize)]
 struct Wire {
@@ -47,7 +47,7 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response, Api
     let pairs = request.query_pairs();
     let params = parse(&pairs, |site| app.sites.get(site).zone)?;
     let question = params.question(app.now())?;
-    let subject = subject(app, &pairs, &params.site)?;
+    let subject = subject::of(app, &pairs, &params.site)?;
     let wanted = ErasureRequest { site: params.site, span: question.span, subject };
     let [start, end] = ["start_date", "end_date"].map(|name| value(&pairs, name).unwrap_or_default().to_owned());
     let engine = Arc::clone(&app.engine);
@@ -107,23 +107,6 @@ fn parse(pairs: &Pairs<'_>, zone_of: impl FnOnce(&SiteId) -> TimeZone) -> Result
     let last = params::date(value(pairs, "end_date").unwrap_or_default(), END)?;
     let range = params::range_of(first, last)?;
     Ok(Params { site, range, zone, filter: Filter::default(), as_of: None })
-}
-
-fn subject(app: &App, pairs: &Pairs<'_>, site: &SiteId) -> Result<Option<Subject>, ApiError> {
-    match (value(pairs, "visitor_id"), value(pairs, "user_id")) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(ApiError::bad_request("Give visitor_id or user_id, not both")),
-        (Some(text), None) => {
-            let visitor = VisitorId::parse(text).map_err(|invalid| {
-                ApiError::bad_request(format!("visitor_id {}", invalid.to_string().trim_start_matches("visitor id ")))
-            })?;
-            Ok(Some(Subject::visitor(site, &visitor)))
-        }
-        (None, Some(user)) if (1..=USER_ID_BYTES_MAX).contains(&user.len()) => {
-            Ok(Some(Subject::user(site, &app.enrich.user_hash(site, user))))
-        }
-        (None, Some(_)) => Err(ApiError::bad_request("user_id must be 1 to 256 bytes")),
-    }
 }
 
 #[cfg(test)]

@@ -100,6 +100,9 @@ pub enum ApiError {
     /// 503: the query was cancelled at its deadline.
     #[error("Query time limit exceeded")]
     QueryTimeLimit,
+    /// 503: the query needs more memory than queries have together; alone it may fit.
+    #[error("Query memory limit exceeded. Ask for a shorter range.")]
+    QueryMemoryLimit,
 }
 
 impl ApiError {
@@ -135,9 +138,11 @@ impl ApiError {
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown | Self::QueryTimeLimit => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Busy
+            | Self::Unavailable(_)
+            | Self::OutcomeUnknown
+            | Self::QueryTimeLimit
+            | Self::QueryMemoryLimit => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -146,7 +151,7 @@ impl ApiError {
     pub fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::TooManyRequests { retry_after_secs, .. } => Some(*retry_after_secs),
-            Self::Busy | Self::OutcomeUnknown | Self::QueryTimeLimit => Some(RETRY_SOON_SECS),
+            Self::Busy | Self::OutcomeUnknown | Self::QueryTimeLimit | Self::QueryMemoryLimit => Some(RETRY_SOON_SECS),
             Self::Unavailable(_) => Some(RETRY_RESTARTED_SECS),
             Self::InsufficientStorage => Some(RETRY_ROOM_SECS),
             _ => None,
@@ -219,6 +224,7 @@ mod tests {
             (ApiError::Unavailable(message()), 503, Some("5")),
             (ApiError::OutcomeUnknown, 503, Some("1")),
             (ApiError::QueryTimeLimit, 503, Some("1")),
+            (ApiError::QueryMemoryLimit, 503, Some("1")),
             (ApiError::InsufficientStorage, 507, Some("60")),
         ] {
             let text = error.to_string();

@@ -50,4 +50,5 @@ pub mod server;
 pub mod sites;
 mod sql;
 pub mod stats;
+mod subject;
 mod verify;

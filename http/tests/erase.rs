@@ -188,7 +188,18 @@ fn a_user_is_erased_by_the_name_that_the_site_knows_and_others_stay() {
     assert_eq!(session.post("/api/store/snapshots", OWN).status, 201);
     assert!(holders(home.path(), &hashes[0]).len() >= 2, "in a file and in the snapshot");
 
+    let rows = |user: &str| {
+        let export =
+            session.get(&format!("/api/stats/export?site_id=a.example&kind=events&format=json&user_id={user}"));
+        assert_eq!(export.status, 200, "{}", export.text());
+        export.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let hers = rows("alice@a.example");
+    assert_eq!(hers.len(), 11, "a copy of what is kept of her, from files and from memory");
+    assert!(hers.iter().all(|row| row["user_hash"] == hashes[0].as_str()), "{hers:?}");
+
     let answer = erase(&session, &format!("site_id=a.example&{DAYS}&user_id=alice@a.example"));
+    assert_eq!((rows("alice@a.example").len(), rows("bob@a.example").len()), (0, 10));
     assert_eq!((&answer["db_records_deleted"], &answer["snapshots_rewritten"]), (&json!(11), &json!(1)));
     assert_eq!(session.pageviews("a.example"), 10);
     for marker in ["quince", hashes[0].as_str(), "alice", "bob@"] {

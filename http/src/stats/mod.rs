@@ -85,7 +85,11 @@ fn failed(app: &App, error: QueryError) -> ApiError {
             ApiError::Unavailable("The history cannot be queried yet".into())
         }
         QueryError::TooManyBuckets { .. } | QueryError::NotYet { .. } => ApiError::bad_request(error.to_string()),
-        QueryError::OutOfMemory | QueryError::Damaged { .. } | QueryError::Internal(_) => ApiError::internal(error),
+        QueryError::OutOfMemory => {
+            app.metrics.query_refused("memory");
+            ApiError::QueryMemoryLimit
+        }
+        QueryError::Damaged { .. } | QueryError::Internal(_) => ApiError::internal(error),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use mallard_engine::{Engine, Export, Filter, QueryError, Question};
-use mallard_event::Stored;
+use mallard_event::{Stored, Subject};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
 use tracing::error;
@@ -26,12 +26,12 @@ const PIECES_WAITING_MAX: usize = 2;
 /// How long a client may take nothing before the export ends.
 const STALL_MAX: Duration = Duration::from_mins(1);
 
-/// The file, as it is made. With `visitor_id`, the events of that visitor only.
+/// The file, as it is made. With a `subject`, only its events.
 pub(super) async fn get(
     app: &App,
     question: Question,
     format: Format,
-    visitor_id: Option<&str>,
+    subject: Option<Subject>,
 ) -> Result<Response, ApiError> {
     if question.filter != Filter::default() {
         return Err(ApiError::bad_request("kind=events cannot be filtered. Remove the filters."));
@@ -40,8 +40,8 @@ pub(super) async fn get(
     let (as_of, incomplete) = (export.as_of(), export.incomplete().to_vec());
     let (pieces, body) = mpsc::channel(PIECES_WAITING_MAX);
     let writer = Writer { pieces, runtime: Handle::current(), format, text: String::new() };
-    let (engine, visitor_id) = (Arc::clone(&app.engine), visitor_id.map(str::to_owned));
-    let started = app.exports.start(move || write(&engine, &export, visitor_id.as_deref(), writer)).await;
+    let engine = Arc::clone(&app.engine);
+    let started = app.exports.start(move || write(&engine, &export, subject, writer)).await;
     started.inspect_err(|_| app.metrics.query_refused("concurrency"))?;
     let file = match format {
         Format::Csv => response::as_file(response::stream(CSV, body), "events.csv")?,
@@ -51,11 +51,11 @@ pub(super) async fn get(
 }
 
 /// Sends the whole export, on a thread that may block.
-fn write(engine: &Engine, export: &Export, visitor_id: Option<&str>, mut writer: Writer) {
+fn write(engine: &Engine, export: &Export, subject: Option<Subject>, mut writer: Writer) {
     if writer.format == Format::Csv {
         writer.text = cells::csv_header();
     }
-    let is_wanted = |row: &Stored| visitor_id.is_none_or(|visitor_id| row.event.visitor.as_str() == visitor_id);
+    let is_wanted = |row: &Stored| subject.is_none_or(|subject| subject.is_of(&row.event));
     let sent = engine.send(export, &mut |row| !writer.pieces.is_closed() && (!is_wanted(row) || writer.push(row)));
     match sent {
         Ok(()) => writer.flush(),

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
+use crate::subject;
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
 
@@ -29,7 +30,7 @@ enum Format {
     Json,
 }
 
-/// The report; further parameters: `format`, `kind`, and for events `visitor_id`.
+/// The report; further parameters: `format`, `kind`, and for events `visitor_id` or `user_id`.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
     let format = match value(&pairs, "format") {
@@ -42,7 +43,10 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     let question = super::params(app, &pairs)?.question(app.now())?;
     match value(&pairs, "kind") {
         None | Some("daily") => daily::get(app, question, format).await,
-        Some("events") => events::get(app, question, format, value(&pairs, "visitor_id")).await,
+        Some("events") => {
+            let subject = subject::of(app, &pairs, &question.site)?;
+            events::get(app, question, format, subject).await
+        }
         Some(other) => Err(ApiError::bad_request(format!("Invalid kind: '{other}'. Use 'daily' or 'events'."))),
     }
 }
