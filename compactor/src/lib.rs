@@ -52,6 +52,6 @@ pub use manifest::{
     ReplayError, SiteTotals, Totals,
 };
 pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, unlink};
-pub use parquet::{IdRow, Loose, Order, check_file, newest_arrival, read_file, read_ids};
+pub use parquet::{IdRow, Loose, Order, arrivals, check_file, newest_arrival, read_file, read_ids};
 pub use plan::{erasure_files, plan, plan_erasure};
 pub use rebuild::{Aside, Rebuild, RebuildPlan, place_of};

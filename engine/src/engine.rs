@@ -225,9 +225,10 @@ impl Engine {
     ) -> Result<Answer<T>, QueryError> {
         let deadline = self.deadline();
         loop {
-            match answer(&self.store.view(&question.site), &deadline) {
+            let view = self.store.view(&question.site);
+            match answer(&view, &deadline) {
                 Err(QueryError::Damaged { file, reason }) if self.store.suspect(&file, &reason) => {}
-                answered => return answered,
+                answered => return answered.map(|answer| answer.lacking(view.lost(question))),
             }
         }
     }

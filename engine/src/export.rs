@@ -27,6 +27,8 @@ impl Export {
                 incomplete.push(format!("{} {date}..{date}", question.site));
             }
         }
+        incomplete.extend(view.lost(&question));
+        incomplete.dedup();
         Ok(Self { view, question, incomplete })
     }
 

@@ -21,6 +21,7 @@ use crate::backup::command::Store;
 use crate::config::Environment;
 use crate::enrich;
 use crate::exit::Failure;
+use crate::funnels::Funnels;
 use crate::goals::Goals;
 use crate::progress;
 use crate::segments::Segments;
@@ -95,6 +96,7 @@ fn check(found: &Arc<Found>, env: &Env) -> Result<(), DocumentError> {
     enrich::check(&documents, &env.entropy, now)?;
     SiteSettings::open(Arc::clone(&documents))?;
     Goals::open(&*documents)?;
+    Funnels::open(&*documents)?;
     Segments::open(documents)?;
     Ok(())
 }

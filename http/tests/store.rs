@@ -67,6 +67,17 @@ fn a_damaged_log_is_salvaged_and_the_loss_named_or_refused_and_left_alone() {
 
     let server = Server::with_password(data_dir.path(), &[]);
     assert_eq!(server.log_in().pageviews(SITE), 19);
+    let incomplete = |server: &Server, site: &str, range: &str| {
+        let answer = server.log_in().get(&format!("/api/stats/main?site_id={site}&{range}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("x-mallard-incomplete").map(str::to_owned)
+    };
+    let named = incomplete(&server, SITE, "period=7d").expect("the answer may miss events");
+    assert!(named.starts_with("a.example 20") && named.contains(".."), "{named}");
+    let other = incomplete(&server, "b.example", "period=7d").expect("nobody knows whose events were lost");
+    assert_eq!(other, named.replace("a.example", "b.example"));
+    let earlier = "period=custom&start_date=2024-01-01&end_date=2024-01-31";
+    assert_eq!(incomplete(&server, SITE, earlier), None, "the log says when it was");
     let health = health(&server);
     let reasons: Vec<&str> = health["degraded_reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert_eq!(health["status"], "degraded");
@@ -78,6 +89,10 @@ fn a_damaged_log_is_salvaged_and_the_loss_named_or_refused_and_left_alone() {
 
     let server = Server::with_password(data_dir.path(), &[]);
     assert_eq!(server.log_in().pageviews(SITE), 20, "a second start loses nothing more");
+    assert_eq!(incomplete(&server, SITE, "period=7d").as_ref(), Some(&named));
+    let session = server.log_in();
+    assert_eq!(session.post("/api/store/acknowledge-loss", Some("http://localhost")).status, 200);
+    assert_eq!(incomplete(&server, SITE, "period=7d"), None, "whoever has taken note knows");
 }
 
 #[test]

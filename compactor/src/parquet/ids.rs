@@ -28,6 +28,11 @@ pub struct IdRow<'a> {
 /// When the newest row of a live file was received, in microseconds since 1970, by the file's footer alone; `None` if it does
 /// not say. NOTE: the checksum is not verified, so this decides what to read and nothing else.
 pub fn newest_arrival(env: &Env, root: &Path, entry: &FileEntry) -> Result<Option<i64>, Error> {
+    Ok(arrivals(env, root, entry)?.map(|(_, newest)| newest))
+}
+
+/// When the oldest and the newest row of a live file were received, likewise.
+pub fn arrivals(env: &Env, root: &Path, entry: &FileEntry) -> Result<Option<(i64, i64)>, Error> {
     let path = root.join(&*entry.path);
     let file = env.disk.open(&path).map_err(at("open", &path))?;
     let bytes = bytes::Bytes::from_owner(super::reader::Shared(file.bytes().map_err(at("read", &path))?));
@@ -35,13 +40,13 @@ pub fn newest_arrival(env: &Env, root: &Path, entry: &FileEntry) -> Result<Optio
     let schema = metadata.metadata().file_metadata().schema_descr();
     let column = (0..schema.num_columns()).find(|number| schema.column(*number).name() == "received_at");
     let Some(column) = column else { return Ok(None) };
-    let newest = metadata.metadata().row_groups().iter().filter_map(|group| {
+    let groups = metadata.metadata().row_groups().iter().filter_map(|group| {
         match group.columns().get(column)?.statistics()? {
-            Statistics::Int64(statistics) => statistics.max_opt().copied(),
+            Statistics::Int64(statistics) => Some((*statistics.min_opt()?, *statistics.max_opt()?)),
             _ => None,
         }
     });
-    Ok(newest.max())
+    Ok(groups.reduce(|(oldest, newest), (first, last)| (oldest.min(first), newest.max(last))))
 }
 
 /// Reads the rows of a live file that have an LSN and an id, after verifying its length and checksum.

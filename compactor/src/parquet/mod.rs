@@ -21,7 +21,7 @@ mod reader;
 mod sink;
 mod writer;
 
-pub use ids::{IdRow, newest_arrival, read_ids};
+pub use ids::{IdRow, arrivals, newest_arrival, read_ids};
 pub use loose::Loose;
 pub(crate) use reader::Verified;
 pub use reader::{check_file, read_file};

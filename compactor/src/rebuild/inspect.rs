@@ -32,6 +32,8 @@ pub(super) struct Contents {
     pub(super) entry: FileEntry,
     /// The LSNs of its rows. Those of an adopted file have none.
     pub(super) lsns: Vec<u64>,
+    /// Whether its positions are certain; those of an adopted file are in no row of it.
+    pub(super) is_certain: bool,
 }
 
 /// What the path alone says.
@@ -87,7 +89,7 @@ fn of_known(bytes: &Bytes, entry: &FileEntry) -> Result<Contents, String> {
             return Err(format!("it has {} rows instead of {}", lsns.len(), entry.rows));
         }
     }
-    Ok(Contents { entry: entry.clone(), lsns })
+    Ok(Contents { entry: entry.clone(), lsns, is_certain: true })
 }
 
 fn of_unknown(path: &str, bytes: &Bytes) -> Result<Contents, String> {
@@ -100,7 +102,8 @@ fn of_unknown(path: &str, bytes: &Bytes) -> Result<Contents, String> {
         return Err("it is in the folder of another site".to_owned());
     }
     let is_adopted = lsns.is_empty();
-    let (level, range) = match place.identity.filter(|_| !is_adopted) {
+    // What an erasure has left of an adopted file has no LSNs, and positions in its name.
+    let (level, range) = match place.identity {
         Some(identity) => identity,
         None if is_adopted => (0, LsnRange::of_first(rows)),
         None => return Err("its name does not tell its level and its LSNs".to_owned()),
@@ -119,7 +122,7 @@ fn of_unknown(path: &str, bytes: &Bytes) -> Result<Contents, String> {
         crc32: crc32fast::hash(bytes),
         path: Arc::from(path),
     };
-    Ok(Contents { entry, lsns })
+    Ok(Contents { entry, lsns, is_certain: place.identity.is_some() })
 }
 
 /// What the rows of a file add up to.

@@ -161,8 +161,12 @@ impl Rebuild {
 
     /// Takes those rows of a file that no file before it has.
     fn take(&mut self, contents: Contents) {
-        let Contents { mut entry, lsns } = contents;
+        let Contents { mut entry, lsns, is_certain } = contents;
         if entry.schema_version == SCHEMA_ADOPTED {
+            if is_certain && self.accounted.count_in(entry.lsns) > 0 {
+                self.aside.push(Aside::new(&entry.path, "what an erasure has left of it is in another file"));
+                return;
+            }
             entry.lsns = self.positions_of_adopted(&entry);
             self.accounted.add(entry.lsns.first.get()..=entry.lsns.last.get());
             self.sound.push(Sound { entry, only: None });

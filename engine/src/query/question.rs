@@ -67,6 +67,18 @@ pub struct Answer<T> {
     pub incomplete: Vec<String>,
 }
 
+impl<T> Answer<T> {
+    /// The same, which lacks more than was known, each part named once.
+    pub(crate) fn lacking(mut self, more: Vec<String>) -> Self {
+        for part in more {
+            if !self.incomplete.contains(&part) {
+                self.incomplete.push(part);
+            }
+        }
+        self
+    }
+}
+
 /// The figures at the top of a dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MainReport {

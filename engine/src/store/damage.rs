@@ -112,7 +112,10 @@ impl Store {
         let edit = Edit { acknowledged: Some(high_water), conditions, ..Edit::default() };
         self.commit(&mut maintenance, &manifest, edit, |_| {})?;
         forget_notes(self.env.disk.as_ref(), &self.layout)?;
-        self.shared.state().damage.clear();
+        let mut state = self.shared.state();
+        state.damage.clear();
+        state.lost_days = Arc::default();
+        drop(state);
         Ok(losses)
     }
 }

@@ -21,6 +21,7 @@ mod dedup;
 mod erase;
 mod erased_ids;
 mod expire;
+mod gaps;
 mod history;
 mod maintain;
 mod newcomers;

@@ -21,6 +21,7 @@ use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
 
 use super::Store;
 use super::dedup::Dedup;
+use super::gaps::Heard;
 use super::maintain::Maintenance;
 use super::scrub::Scrub;
 use super::space::Space;
@@ -54,13 +55,15 @@ impl Store {
         if config.dedup_window_us > 0 {
             history::recall(&env, &layout, &manifest, &dedup, config.dedup_window_us, config.dedup_ids_max);
         }
-        let (recovery, tail, erasures) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
+        let (recovery, tail, erasures, heard) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let acknowledged = manifest.acknowledged();
         let damage = damage_of(&recovery, acknowledged).into_iter().chain(not_adopted);
         let damage = damage.chain(repair::read_notes(env.disk.as_ref(), &layout)?).collect();
         let begun = manifest.erasures().to_vec();
+        let lost_days = heard.lost_days(&env, &layout, &identity, &manifest);
         let mut state = State::new(manifest, tail, high_water, damage, env.clock.now_us());
+        state.lost_days = Arc::new(lost_days);
         if !is_seeded(Bug::ForgetErasing) {
             state.begin(begun.into_iter().chain(erasures));
         }
@@ -103,13 +106,15 @@ fn replay(
     identity: &Identity,
     manifest: &Manifest,
     dedup: &Dedup,
-) -> Result<(Recovery, Tail, Vec<Arc<Erasure>>), Error> {
+) -> Result<(Recovery, Tail, Vec<Arc<Erasure>>, Heard), Error> {
     let now_us = env.clock.now_us();
     let mut tail = Tail::default();
     let mut erasures = Vec::new();
+    let mut heard = Heard::default();
     let origin = Origin { store_id: identity.store_id, checkpoint: manifest.checkpoint() };
     let recovery =
         mallard_wal::recover(env, &layout.wal(), &layout.quarantine(), &config.wal, origin, &mut |record| {
+            heard.record(&record);
             if let Some(pending) = event_of(&record) {
                 if record.flags & FLAG_CLIENTS_ID != 0 {
                     let arrived_us = history::latest_arrival_us(record.received_us, now_us);
@@ -119,7 +124,7 @@ fn replay(
             }
             erasures.extend(Erasure::of(&record).map(Arc::new));
         })?;
-    Ok((recovery, tail, erasures))
+    Ok((recovery, tail, erasures, heard))
 }
 
 /// The event of a record. Other kinds, and events that do not decode, have none; compaction sets the latter aside,

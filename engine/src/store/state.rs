@@ -12,6 +12,7 @@ use mallard_wal::disk::Clock;
 use mallard_wal::seeded::{Bug, between, is_seeded};
 use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
 
+use super::gaps::LostDays;
 use crate::erasure::Erased;
 use crate::status::{Progress, SiteSummary};
 use crate::tail::{Entry, Tail};
@@ -46,6 +47,8 @@ pub(super) struct State {
     waiting_since_us: Option<i64>,
     /// Damage found when opening; shown until an operator acknowledges it.
     pub(super) damage: Vec<String>,
+    /// The days that gaps in the log may affect, until an operator acknowledges them.
+    pub(super) lost_days: Arc<Vec<LostDays>>,
     /// Live files that were found damaged in this life, by their paths, and why; views leave them out at once, the
     /// manifest is told by maintenance.
     pub(super) suspects: Arc<BTreeMap<String, String>>,
@@ -192,6 +195,7 @@ impl State {
             high_water,
             waiting_since_us,
             damage,
+            lost_days: Arc::default(),
             suspects: Arc::default(),
             erasing: Arc::default(),
             ended: BTreeMap::new(),

@@ -18,8 +18,10 @@ use mallard_wal::disk::Env;
 use mallard_wal::seeded::{Bug, is_seeded};
 
 use super::Store;
+use super::gaps::LostDays;
 use super::state::Erasing;
 use crate::error::Error;
+use crate::query::Question;
 use crate::tail::SiteTail;
 
 /// Every day there is.
@@ -34,6 +36,7 @@ pub struct View {
     manifest: Arc<Manifest>,
     suspects: Arc<BTreeMap<String, String>>,
     erasing: Arc<Vec<Erasing>>,
+    lost_days: Arc<Vec<LostDays>>,
     tail: SiteTail,
     high_water: Lsn,
 }
@@ -49,6 +52,7 @@ impl Store {
             manifest: Arc::clone(&state.manifest),
             suspects: Arc::clone(&state.suspects),
             erasing: Arc::clone(&state.erasing),
+            lost_days: Arc::clone(&state.lost_days),
             tail: state.tail.site(site),
             high_water: state.high_water,
         }
@@ -142,6 +146,15 @@ impl View {
 
     fn is_damaged(&self, file: &FileEntry) -> bool {
         self.manifest.is_damaged(&file.path) || self.suspects.contains_key(&*file.path)
+    }
+
+    /// The days of a question of which a gap in the log may have taken events: `<site> <UTC date>..<UTC date>` each.
+    pub(crate) fn lost(&self, question: &Question) -> Vec<String> {
+        let days = self.lost_days.iter().filter_map(|lost| lost.of(question));
+        let mut parts: Vec<String> =
+            days.map(|days| format!("{} {}..{}", self.site, days.start(), days.end())).collect();
+        parts.dedup();
+        parts
     }
 
     /// The hot rows of one UTC day, as batches of all columns.
