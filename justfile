@@ -52,7 +52,8 @@ api *ARGS:
 # The long runs: more kills and more simulated schedules than CI has time for. (Always the whole workspace: a package alone
 # has other features, and DuckDB would be compiled again.)
 soak:
-    MALLARD_TEST_KILLS=1000 cargo test --release --workspace --test crash -- --nocapture
+    MALLARD_TEST_KILLS=1000 MALLARD_TEST_FULL=1 cargo test --release --workspace --test crash -- --nocapture
+    MALLARD_TEST_KILLS=300 cargo test --release --workspace --test kills -- --nocapture
     MALLARD_TEST_SCHEDULES=200000 cargo test --release --workspace --test simulation -- --nocapture
 
 # The whole-store simulation, for as long as one wishes: just sim 1000000 0 (how many histories, from which seed).

@@ -15,6 +15,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use support::Server;
 use support::load::{Books, Load};
 
@@ -52,6 +54,40 @@ fn every_acknowledged_event_survives_sigkill_exactly_once() {
     assert!(counts.acknowledged as u64 >= 10 * kills());
     assert!(compaction.lives >= kills() / 2, "compaction runs all the time: {compaction:?}");
     assert!(counts.compacted_lsn >= compaction.lsn, "what was compacted stays so: {compaction:?}");
+}
+
+/// Lives under load, and how long each is: a few that end after a compaction, or with `MALLARD_TEST_FULL` five minutes of
+/// lives of five seconds.
+const LIVES: u64 = 4;
+const FULL_LIVES: u64 = 60;
+const FULL_LIFE: Duration = Duration::from_secs(5);
+
+#[test]
+fn compaction_advances_in_every_life_that_is_killed_under_load() {
+    let is_full = std::env::var_os("MALLARD_TEST_FULL").is_some();
+    let data_dir = tempfile::tempdir().unwrap();
+    let mut books = Books::default();
+    let mut compaction = Compaction::default();
+    let lives = if is_full { FULL_LIVES } else { LIVES };
+    for round in 0..lives {
+        let begun = Instant::now();
+        let server = Server::start(data_dir.path(), &BUSY);
+        let load = Load::start(server.address(), round);
+        if is_full {
+            while begun.elapsed() < FULL_LIFE {
+                load.wait_for(10);
+            }
+        } else {
+            server.logged("Flushed events to Parquet");
+            load.wait_for(100);
+        }
+        compaction.observe(&server.get("/metrics").text());
+        server.kill();
+        load.settle(&mut books);
+    }
+    let counts = books.check(data_dir.path());
+    println!("{lives} kills under load, {counts:?}, {compaction:?}");
+    assert_eq!(compaction.lives, lives, "the compacted position has moved in every life");
 }
 
 /// How far compaction was seen to get, right before the kills.
