@@ -291,7 +291,10 @@ fn a_store_of_this_program_without_its_manifest_is_never_taken_for_one_of_the_or
     }
     fs::remove_file(root.path().join("STORE")).unwrap();
     let error = Engine::open(Config::new(root.path()), env::real()).unwrap_err();
-    assert!(matches!(error, Error::Compactor(_)) && error.to_string().contains("manifest/ from a backup"), "{error}");
+    assert!(
+        matches!(error, Error::Compactor(_)) && error.to_string().contains("no manifest: run `mallard-metrics repair`"),
+        "{error}"
+    );
     assert_eq!(fs::read_dir(folder(root.path(), SITE)).unwrap().count(), 3, "and nothing was moved");
     assert!(!root.path().join("ADOPTING").exists());
 }

@@ -107,7 +107,7 @@ impl Heard {
             let days = day(before_us)..=day(after_us.saturating_add(AHEAD_US));
             let is_full = lost.len() == GAPS_MAX;
             match lost.last_mut().filter(|_| is_full) {
-                Some(last) => last.days = *last.days.start().min(days.start())..=*last.days.end().max(days.end()),
+                Some(rest) => rest.days = *rest.days.start().min(days.start())..=*rest.days.end().max(days.end()),
                 None => lost.push(LostDays { first: gap.lsns.first, days }),
             }
         }
