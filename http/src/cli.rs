@@ -13,7 +13,7 @@ use rustix::process::umask;
 use crate::backup::command::{self as backup, BackupOptions, RestoreOptions, Store};
 use crate::config::{self, Environment, Loaded};
 use crate::exit::Failure;
-use crate::{demo, healthcheck, loss, repair, serve, sql, verify};
+use crate::{demo, healthcheck, loss, memory, repair, serve, sql, verify};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
@@ -77,6 +77,7 @@ impl ConfigFile {
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
     // Also what DuckDB and the C library make is nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
+    memory::use_small_pages();
     match try_run(arguments, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -190,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn the_golden_file_of_version_1_stays_readable_and_is_written_byte_for_byte() {
+        // Made from docs/format.md by other code.
+        let golden = include_bytes!("../../tests/fixtures/v1/erasure.log");
+        let with = |number, lsn| Erasure { lsn: Lsn::new(lsn), at_us: 1_700_000_000_000_000, ..erasure(number) };
+        let entries = [with(1, 9), with(2, 10)];
+        assert_eq!(decode(golden).unwrap(), entries);
+        assert_eq!(encode(&entries), golden);
+    }
+
+    #[test]
     fn every_flipped_bit_and_every_truncation_is_refused() {
         let bytes = encode(&[erasure(1), erasure(2)]);
         assert_eq!(decode(&bytes).unwrap().len(), 2);

@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn an_escape_sequence_in_a_value_does_not_reach_the_terminal() {
         let table = shaped(Format::Table, &["a"], &[vec![text("\x1b[2Jx\ttwo\nlines")]]);
-        assert_eq!(table, " a\n---------------------\n \\u{1b}[2Jx\\u{9}two\n lines\n(1 row)\n");
+        assert_eq!(table, " a\n--------------------\n \\u{1b}[2Jx\\u{9}two\n lines\n(1 row)\n");
     }
 
     #[test]
