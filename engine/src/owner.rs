@@ -3,13 +3,15 @@
 //!
 //! What it has given away once is not walked again: the owner of a folder is changed after that of everything in it, so a
 //! folder that has its owner is done. Only the uppermost two levels are looked at each time, for what a command that ran as
-//! root may have left there. Links are not followed, and of a folder that holds anything else nothing is given away: a
-//! mistaken `MALLARD_DATA_DIR=/etc` must stay harmless.
+//! root may have left there. A server that had to stay root has written anywhere; its file in `manifest/`, which every
+//! server writes, tells so, and everything is walked once. Links are not followed, and nothing but what a store holds is
+//! given away: a mistaken `MALLARD_DATA_DIR=/etc` must stay harmless.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, lchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mallard_wal::disk::Env;
 
@@ -44,6 +46,8 @@ const NAMES: [&str; 20] = [
 ];
 /// The derived file, its log, and what was moved aside.
 const DUCKDB: &str = "mallard.duckdb";
+/// Every server writes a file there when it starts. It is given away last: until then a walk that was cut off is known.
+const MANIFEST: &str = "manifest";
 
 /// A user and a group, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +74,9 @@ impl Owner {
     }
 }
 
-/// What speaks against giving `data_dir` to `owner`, if anything does: that a folder above it may not be entered without
-/// the rights of root, or that it is no data directory. Folders that are missing will be made by this process.
+/// What speaks against becoming `owner` and giving `data_dir` to it, if anything does: that a folder above it may not be
+/// entered without the rights of root, or that it is not the owner's yet and no data directory. Folders that are missing
+/// will be made by this process.
 pub fn obstacle(data_dir: &Path, owner: Owner) -> io::Result<Option<String>> {
     let path = std::path::absolute(data_dir)?;
     for folder in path.ancestors().skip(1) {
@@ -84,7 +89,8 @@ pub fn obstacle(data_dir: &Path, owner: Owner) -> io::Result<Option<String>> {
             Err(error) => return Err(error),
         }
     }
-    stranger(&path)
+    // What is the owner's already is not given away: whatever else somebody has put there does not keep this process root.
+    if fs::metadata(&path).is_ok_and(|folder| owner.has(&folder)) { Ok(None) } else { stranger(&path) }
 }
 
 /// Something in `data_dir` that is not of a store.
@@ -95,36 +101,74 @@ fn stranger(data_dir: &Path) -> io::Result<Option<String>> {
     };
     for entry in entries {
         let name = entry?.file_name();
-        if !NAMES.iter().any(|known| name == **known) && !name.as_encoded_bytes().starts_with(DUCKDB.as_bytes()) {
+        if !is_of_a_store(&name) {
             return Ok(Some(format!("{} holds {}, which is not of a store", data_dir.display(), name.display())));
         }
     }
     Ok(None)
 }
 
-/// Makes sure that `data_dir` exists and that everything in it belongs to `owner`, unless there is an [`obstacle`], which
-/// the caller has asked for. Needs the rights of root.
+fn is_of_a_store(name: &OsStr) -> bool {
+    NAMES.iter().any(|known| name == *known) || name.as_encoded_bytes().starts_with(DUCKDB.as_bytes())
+}
+
+/// Makes sure that `data_dir` exists and that all of the store in it belongs to `owner`, unless there is an [`obstacle`],
+/// which the caller has asked for. Needs the rights of root.
 ///
 /// # Errors
 /// [`Error::Io`] with the first file or folder whose owner cannot be changed.
 pub fn hand_over(data_dir: &Path, owner: Owner, env: &Env) -> Result<(), Error> {
     Layout::new(data_dir).create_root(env.disk.as_ref())?;
-    give(data_dir, owner, 0)
+    let manifest = data_dir.join(MANIFEST);
+    let levels = if is_all_of(owner, &manifest)? { LEVELS_ALWAYS } else { usize::MAX };
+    for path in entries(data_dir)?.iter().filter(|path| **path != manifest) {
+        if path.file_name().is_some_and(is_of_a_store) {
+            give(path, owner, levels, 1)?;
+        }
+    }
+    give(&manifest, owner, levels, 1)?;
+    give_itself(data_dir, owner)
 }
 
-fn give(path: &Path, owner: Owner, level: usize) -> Result<(), Error> {
-    let metadata = match fs::symlink_metadata(path) {
-        // A server that runs beside this command has removed it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        metadata => metadata.at(path)?,
-    };
-    if metadata.is_dir() && (level < LEVELS_ALWAYS || !owner.has(&metadata)) {
-        for entry in fs::read_dir(path).at(path)? {
-            give(&entry.at(path)?.path(), owner, level + 1)?;
+/// Whether everything in this folder belongs to `owner`; so it is if there is no such folder.
+fn is_all_of(owner: Owner, folder: &Path) -> Result<bool, Error> {
+    let owners = entries(folder)?.into_iter().map(|path| Ok(metadata(&path)?.is_none_or(|found| owner.has(&found))));
+    owners.reduce(|all, one| Ok(all? && one?)).unwrap_or(Ok(true))
+}
+
+/// Gives a file or folder away, after what is in it: down to `levels`, and further where a folder has another owner.
+fn give(path: &Path, owner: Owner, levels: usize, level: usize) -> Result<(), Error> {
+    let Some(metadata) = metadata(path)? else { return Ok(()) };
+    if metadata.is_dir() && (level < levels || !owner.has(&metadata)) {
+        for entry in entries(path)? {
+            give(&entry, owner, levels, level + 1)?;
         }
     }
     // IMPORTANT: after everything below it. A walk that is cut off is begun again.
-    if owner.has(&metadata) { Ok(()) } else { lchown(path, Some(owner.uid), Some(owner.gid)).at(path) }
+    give_itself(path, owner)
+}
+
+fn give_itself(path: &Path, owner: Owner) -> Result<(), Error> {
+    match metadata(path)? {
+        Some(metadata) if !owner.has(&metadata) => lchown(path, Some(owner.uid), Some(owner.gid)).at(path),
+        _ => Ok(()),
+    }
+}
+
+/// The file itself, also of a link; `None` if a server that runs beside this command has removed it.
+fn metadata(path: &Path) -> Result<Option<Metadata>, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        metadata => metadata.map(Some).at(path),
+    }
+}
+
+/// What a folder holds; nothing if there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries.at(folder)?.map(|entry| Ok(entry.at(folder)?.path())).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +205,9 @@ mod tests {
         fs::create_dir(data_dir.join("passwd")).unwrap();
         let message = obstacle(&data_dir, NOBODY).unwrap().unwrap();
         assert!(message.ends_with("holds passwd, which is not of a store"), "{message}");
+        let own = fs::metadata(&data_dir).unwrap();
+        let own = Owner { uid: own.uid(), gid: own.gid() };
+        assert_eq!(obstacle(&data_dir, own).unwrap(), None, "what is the owner's already");
     }
 
     #[test]

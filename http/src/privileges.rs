@@ -3,8 +3,9 @@
 //!
 //! A process of another user changes nothing. One of root becomes the user whose the data directory is; a directory of root's,
 //! such as a new volume, is handed over to [`SERVICE`] first. It becomes that user for good, and makes sure that it cannot go
-//! back. Where that user could not reach the directory (below `/root`, say), or where it holds other things, the process stays
-//! what it is and says so: a warning is better than a server that does not start.
+//! back. Where that user could not reach the directory (below `/root`, say), or where a directory of root's holds other things,
+//! the process stays what it is and says so: a warning is better than a server that does not start. What it then writes is
+//! handed over by the first start that can.
 //!
 //! NOTE: the calls below are those of one thread. They come before any other thread is started, which then inherits.
 

@@ -135,3 +135,55 @@ fn a_folder_that_holds_other_things_is_not_given_away() {
     assert_eq!(server.get("/health/ready").text(), "ready");
     assert_eq!(owners_of(shared.path()), [0]);
 }
+
+/// Stores one event and returns when it is in a file.
+fn store_in_a_file(server: &Server) {
+    let event = json!({ "d": "a.example", "n": "pageview", "u": "https://a.example/" });
+    assert_eq!(server.post_event(&event).status, 202);
+    server.logged("Flushed events to Parquet");
+}
+
+const COMPACT_AT_ONCE: [(&str, &str); 1] = [("MALLARD_FLUSH_COUNT", "1")];
+
+#[test]
+fn a_stray_file_in_the_directory_of_a_store_does_not_keep_the_server_root() {
+    if !is_root() {
+        return;
+    }
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &COMPACT_AT_ONCE);
+    store_in_a_file(&server);
+    server.kill();
+    let stray = data_dir.path().join("backup.tar");
+    fs::write(&stray, "tar").unwrap();
+
+    let server = Server::with_password(data_dir.path(), &COMPACT_AT_ONCE);
+    assert_eq!(status(&server, "Uid"), vec![SERVICE.to_string(); 4]);
+    store_in_a_file(&server);
+    assert_eq!(server.log_in().pageviews("a.example"), 2);
+    assert_eq!(fs::metadata(&stray).unwrap().uid(), 0, "what is not of a store stays whose it is");
+    fs::remove_file(&stray).unwrap();
+    assert_eq!(owners_of(data_dir.path()), [SERVICE]);
+}
+
+#[test]
+fn what_a_server_wrote_that_had_to_stay_root_is_handed_over_by_the_next_that_need_not() {
+    if !is_root() {
+        return;
+    }
+    let top = tempfile::tempdir().unwrap();
+    let data_dir = top.path().join("data");
+    let set = |mode| fs::set_permissions(top.path(), fs::Permissions::from_mode(mode)).unwrap();
+    for (mode, user) in [(0o755, SERVICE), (0o700, 0), (0o755, SERVICE)] {
+        set(mode);
+        let server = Server::with_password(&data_dir, &COMPACT_AT_ONCE);
+        assert_eq!(status(&server, "Uid")[0], user.to_string());
+        store_in_a_file(&server);
+        server.kill();
+    }
+    assert_eq!(owners_of(&data_dir), [SERVICE]);
+    let server = Server::with_password(&data_dir, &[]);
+    assert_eq!(server.log_in().pageviews("a.example"), 3);
+    let health = server.get("/health/detailed").text();
+    assert!(health.contains("\"status\":\"ok\""), "{health}");
+}
