@@ -31,8 +31,19 @@ pub struct Adoption {
     pub files: Vec<FileEntry>,
     /// Their rows.
     pub rows: u64,
-    /// Files that do not, relative to the data directory, and why.
-    pub refused: Vec<(String, String)>,
+    /// Files that do not.
+    pub refused: Vec<RefusedFile>,
+}
+
+/// A file that is not adopted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedFile {
+    /// Relative to the data directory.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+    /// The site and day of its folder; `None` if it is in no such folder, or has rows of others.
+    pub place: Option<(SiteId, Date)>,
 }
 
 /// What one sound file holds.
@@ -45,6 +56,8 @@ struct Contents {
 enum Refusal {
     /// It is not a sound file of events in its place.
     Unsound(String),
+    /// It has rows of another site or day than its folder.
+    Misplaced,
     /// Its rows have LSNs: it is of this program, and only its manifest can say what it is.
     Ours,
 }
@@ -62,7 +75,14 @@ pub fn adopt(env: &Env, root: &Path) -> Result<Adoption, Error> {
                 adoption.rows += entry.rows;
                 adoption.files.push(entry);
             }
-            Err(Refusal::Unsound(reason)) => adoption.refused.push((path, reason)),
+            Err(Refusal::Unsound(reason)) => {
+                let place = place_of(&path);
+                adoption.refused.push(RefusedFile { path, reason, place });
+            }
+            Err(Refusal::Misplaced) => {
+                let reason = "it has rows of another site or day than its folder".to_owned();
+                adoption.refused.push(RefusedFile { path, reason, place: None });
+            }
             Err(Refusal::Ours) => return Err(Error::ManifestMissing { root: root.to_owned() }),
         }
     }
@@ -117,7 +137,7 @@ fn contents(bytes: &bytes::Bytes, site: &SiteId, date: Date) -> Result<Contents,
                 return Err(Refusal::Ours);
             }
             if row.event.site != *site || at.date() != date {
-                return Err(unsound("it has rows of another site or day than its folder"));
+                return Err(Refusal::Misplaced);
             }
             let (first, last) = times.unwrap_or((at, at));
             times = Some((first.min(at), last.max(at)));

@@ -42,14 +42,14 @@ mod rebuild;
 #[cfg(feature = "seeded-bugs")]
 mod seeded;
 
-pub use adopt::{Adoption, SCHEMA_ADOPTED, adopt};
+pub use adopt::{Adoption, RefusedFile, SCHEMA_ADOPTED, adopt};
 pub use erasure::{ERASURE_VERSION, Erasure, Reach};
 pub use error::Error;
 pub use job::{Context, Job, run};
 pub use limits::Limits;
 pub use manifest::{
     Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, Partition,
-    ReplayError, SiteTotals, Totals,
+    ReplayError, SiteTotals, Taken, Totals,
 };
 pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, unlink};
 pub use parquet::{IdRow, Loose, Order, arrivals, check_file, newest_arrival, read_file, read_ids};

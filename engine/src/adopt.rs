@@ -5,13 +5,14 @@
 //!          ─> STORE ─> a manifest of the good ones ─> no ADOPTING
 //! ```
 //! Whatever is cut off is begun again while `ADOPTING` is there: until it is gone no log exists and nothing was promised.
-//! Nothing is deleted. `mallard.duckdb` of the original may hold rows that an unclean stop left in it; they are not imported,
+//! Nothing is deleted here; erasures do (`store/aside.rs`). `mallard.duckdb` of the original may hold rows that an unclean stop left in it; they are not imported,
 //! which the log says. Its `.secret` is found where a secret is looked for anyway.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use mallard_compactor::{Adoption, Edit, LsnRange, Manifest, ManifestLog};
+use mallard_compactor::{Adoption, Edit, LsnRange, Manifest, ManifestLog, RefusedFile};
+use mallard_event::Date;
 use mallard_wal::Lsn;
 use mallard_wal::disk::{Disk, Env, durable};
 
@@ -20,6 +21,36 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 
 const QUARANTINED: &str = "original-";
+/// The database of the original and its log, under the names that they are kept as.
+pub(crate) const DATABASE: [&str; 2] = ["mallard.duckdb.original", "mallard.duckdb.original.wal"];
+
+/// A file in `quarantine/` that was not adopted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotAdopted<'a> {
+    /// The UTC day of the folder where it was, and the name that folders of its site have; `None` if nobody can say whose rows
+    /// it has.
+    pub(crate) place: Option<(Date, &'a str)>,
+}
+
+impl<'a> NotAdopted<'a> {
+    /// What the name of a file in `quarantine/` says.
+    pub(crate) fn named(name: &'a str) -> Option<Self> {
+        let rest = name.strip_prefix(QUARANTINED)?.strip_suffix(".parquet")?;
+        let place = rest.split_once('.').and_then(|(_, rest)| {
+            let (date, site) = rest.split_once('.')?;
+            Some((Date::parse(date).ok()?, site))
+        });
+        Some(Self { place })
+    }
+}
+
+fn kept_as(refused: &RefusedFile) -> String {
+    let place = match &refused.place {
+        Some((site, date)) => format!(".{date}.{}", site.folder()),
+        None => String::new(),
+    };
+    format!("{QUARANTINED}{:08x}{place}.parquet", crc32fast::hash(refused.path.as_bytes()))
+}
 
 /// Adopts the directory if it is the original's. What an operator must hear about: the files that were not adopted.
 pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<Vec<String>, Error> {
@@ -34,10 +65,10 @@ pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<Vec<String>, Error> {
         disk.sync_dir(root).at(root)?;
     }
     set_database_aside(disk, layout)?;
-    for (path, reason) in &adoption.refused {
-        let name = format!("{QUARANTINED}{:08x}.parquet", crc32fast::hash(path.as_bytes()));
-        tracing::error!(file = path, reason, "not adopted: kept as quarantine/{name}");
-        durable::publish(disk, &root.join(path), &layout.quarantine().join(&name)).at(&root.join(path))?;
+    for refused in &adoption.refused {
+        let (name, path) = (kept_as(refused), root.join(&refused.path));
+        tracing::error!(file = refused.path, refused.reason, "not adopted: kept as quarantine/{name}");
+        durable::publish(disk, &path, &layout.quarantine().join(&name)).at(&path)?;
     }
     let refused = quarantined(disk, layout)?;
     let identity = Identity::replace(env, layout)?;
@@ -73,8 +104,8 @@ fn has_entries(disk: &dyn Disk, folder: &Path) -> Result<bool, Error> {
 /// The database and its log, under names that this program never writes.
 fn set_database_aside(disk: &dyn Disk, layout: &Layout) -> Result<(), Error> {
     let root = layout.root();
-    let with = |suffix: &str| root.join(format!("mallard.duckdb{suffix}"));
-    for (from, to) in [(with(""), with(".original")), (with(".wal"), with(".original.wal"))] {
+    for (from, to) in ["mallard.duckdb", "mallard.duckdb.wal"].into_iter().zip(DATABASE) {
+        let (from, to) = (root.join(from), root.join(to));
         if !exists(disk, &from)? || exists(disk, &to)? {
             continue;
         }

@@ -285,7 +285,6 @@ impl Engine {
         self.store.unattended_erasures().iter().for_each(|(erasure, erased)| report(erasure, *erased));
         match step {
             Ok(Step::Compacted { events }) => self.progress.compacted(events),
-            Ok(Step::Expired { events }) => self.progress.expired(events),
             Ok(Step::Idle { next_in_us }) => {
                 self.store.hold_ballast();
                 return Ok(Step::Idle { next_in_us: next_in_us.min(self.store.scrub()) });

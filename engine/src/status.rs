@@ -26,6 +26,8 @@ pub struct Status {
     pub buffered_events: u64,
     /// Memory of the hot tail, estimated from above.
     pub buffered_bytes: u64,
+    /// What became of every event since the store was made.
+    pub balance: Balance,
     /// Whether events are accepted.
     pub ingest: Ingest,
     /// Live Parquet files.
@@ -50,6 +52,20 @@ pub struct Status {
     pub lost_lsns: u64,
     /// What an operator should look at; empty when all is well.
     pub degraded_reasons: Vec<String>,
+}
+
+/// What became of the events of a store since it was made, over all its lives. At any moment `accepted` is the sum of the
+/// others. Events that damage has destroyed count until the life in which that was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Events stored at the start of this life, or removed before it, and those committed since.
+    pub accepted: u64,
+    /// Events in files and in the hot tail. Those in a file that an erasure is to take count until it is written anew.
+    pub stored: u64,
+    /// Events that erasures have removed.
+    pub erased: u64,
+    /// Events that retention has removed.
+    pub expired: u64,
 }
 
 /// One site with stored events.
@@ -83,23 +99,18 @@ pub const SYNC_BUCKETS_US: [u64; 10] = [100, 250, 500, 1_000, 2_500, 5_000, 10_0
 /// Counters that only grow, for metrics.
 #[derive(Debug, Default)]
 pub struct Progress {
-    events: AtomicU64,
     sync_counts: [AtomicU64; SYNC_BUCKETS_US.len() + 1],
     sync_us: AtomicU64,
     compactions: AtomicU64,
     compaction_failures: AtomicU64,
     events_compacted: AtomicU64,
-    events_expired: AtomicU64,
     erasures: AtomicU64,
     erasure_failures: AtomicU64,
-    events_erased: AtomicU64,
 }
 
 /// The counters of a [`Progress`] at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Events committed by this process.
-    pub events: u64,
     /// Syncs of the log by duration: one count per bucket of [`SYNC_BUCKETS_US`], then the rest.
     pub sync_counts: [u64; SYNC_BUCKETS_US.len() + 1],
     /// Total time spent in syncs of the log, in microseconds.
@@ -110,21 +121,13 @@ pub struct Totals {
     pub compaction_failures: u64,
     /// Events that compaction has put into files.
     pub events_compacted: u64,
-    /// Events removed by retention.
-    pub events_expired: u64,
     /// Erasures that were finished for those who asked.
     pub erasures: u64,
     /// Erasures whose asker heard that they are not finished.
     pub erasure_failures: u64,
-    /// Events removed by erasures.
-    pub events_erased: u64,
 }
 
 impl Progress {
-    pub(crate) fn committed(&self, events: u64) {
-        self.events.fetch_add(events, Ordering::Relaxed);
-    }
-
     pub(crate) fn synced(&self, micros: u64) {
         let bucket = SYNC_BUCKETS_US.partition_point(|bound| *bound < micros);
         if let Some(count) = self.sync_counts.get(bucket) {
@@ -142,14 +145,6 @@ impl Progress {
         self.compaction_failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn expired(&self, events: u64) {
-        self.events_expired.fetch_add(events, Ordering::Relaxed);
-    }
-
-    pub(crate) fn erased(&self, events: u64) {
-        self.events_erased.fetch_add(events, Ordering::Relaxed);
-    }
-
     pub(crate) fn erasure_finished(&self) {
         self.erasures.fetch_add(1, Ordering::Relaxed);
     }
@@ -162,16 +157,13 @@ impl Progress {
     pub fn totals(&self) -> Totals {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Totals {
-            events: read(&self.events),
             sync_counts: std::array::from_fn(|bucket| self.sync_counts.get(bucket).map_or(0, read)),
             sync_us: read(&self.sync_us),
             compactions: read(&self.compactions),
             compaction_failures: read(&self.compaction_failures),
             events_compacted: read(&self.events_compacted),
-            events_expired: read(&self.events_expired),
             erasures: read(&self.erasures),
             erasure_failures: read(&self.erasure_failures),
-            events_erased: read(&self.events_erased),
         }
     }
 }

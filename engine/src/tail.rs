@@ -9,7 +9,7 @@
 //! The tail is a view of the log: it is filled by replay, trimmed when the manifest takes its rows over, and never
 //! written anywhere. Its size is bounded by its owner, which seals and compacts when [`Tail::bytes`] grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -69,6 +69,8 @@ pub(crate) struct Tail {
     sites: BTreeMap<SiteId, SiteTail>,
     events: u64,
     bytes: usize,
+    /// The LSNs above the checkpoint that an erasure has taken.
+    erased: BTreeSet<u64>,
 }
 
 /// The committed events of one site above the checkpoint. Cloning shares the rows.
@@ -129,7 +131,10 @@ impl Tail {
     /// Forgets the rows that an erasure takes.
     pub(crate) fn erase(&mut self, erasure: &Erasure) {
         if let Some(site) = self.sites.get_mut(&erasure.site) {
+            let before: BTreeSet<u64> = site.lsns().collect();
             site.erase(erasure);
+            let after: BTreeSet<u64> = site.lsns().collect();
+            self.erased.extend(before.difference(&after));
             self.settle();
         }
     }
@@ -157,6 +162,7 @@ impl Tail {
         for site in self.sites.values_mut() {
             site.trim(checkpoint.get());
         }
+        self.erased.retain(|lsn| *lsn > checkpoint.get());
         self.settle();
     }
 
@@ -185,6 +191,11 @@ impl Tail {
     /// Events committed and not yet in a file.
     pub(crate) fn events(&self) -> u64 {
         self.events
+    }
+
+    /// Events committed that an erasure has taken before they came into a file, and that the manifest does not count yet.
+    pub(crate) fn erased_events(&self) -> u64 {
+        self.erased.len() as u64
     }
 
     /// Memory held, estimated from above.
@@ -234,6 +245,11 @@ impl SiteTail {
         }
         self.chunks.retain(|chunk| chunk.batch.num_rows() > 0);
         self.days = self.count_days();
+    }
+
+    fn lsns(&self) -> impl Iterator<Item = u64> {
+        let chunks = self.chunks.iter().flat_map(|chunk| chunk.times_and_lsns()).map(|(_, lsn)| lsn);
+        chunks.chain(self.open.iter().map(|row| row.lsn))
     }
 
     fn count_days(&self) -> BTreeMap<Date, DayRows> {

@@ -265,6 +265,56 @@ fn a_bad_file_is_set_aside_with_all_its_bytes_and_named_until_somebody_has_taken
     close(engine);
 }
 
+/// Every file below a folder that holds these bytes.
+fn holders(folder: &Path, marker: &[u8]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let holds = |path: &PathBuf| fs::read(path).unwrap().windows(marker.len()).any(|window| window == marker);
+    entries.flat_map(|path| if path.is_dir() { holders(&path, marker) } else { vec![path] }).filter(holds).collect()
+}
+
+/// Three files that are not adopted: one of the site, one of another day, one with rows of who knows whom.
+fn with_refused_files() -> TempDir {
+    let root = original();
+    let other_day = root.path().join(format!("events/site_id={SITE}/date=2024-01-16"));
+    fs::create_dir_all(&other_day).unwrap();
+    fs::write(folder(root.path(), SITE).join("cut.parquet"), b"PAR1 quince").unwrap();
+    fs::write(other_day.join("cut.parquet"), b"PAR1 walnut").unwrap();
+    write(&folder(root.path(), SITE).join("elsewhere.parquet"), &[event("b.example", 'a', "10:00:00", "/medlar")]);
+    fs::write(root.path().join("mallard.duckdb.wal"), b"rows of cherry").unwrap();
+    root
+}
+
+#[test]
+fn an_erasure_leaves_nothing_of_what_was_not_adopted_where_its_events_may_be() {
+    let root = with_refused_files();
+    let engine = open(root.path());
+    let left = || ["quince", "walnut", "/medlar", "cherry"].map(|marker| holders(root.path(), marker.as_bytes()).len());
+    assert_eq!(left(), [1; 4]);
+    let erase = |site: &str| {
+        let request = ErasureRequest { site: SiteId::parse(site).unwrap(), span: question(site).span, subject: None };
+        engine.erase(&request).unwrap().events
+    };
+    assert_eq!(erase("b.example"), 0);
+    assert_eq!(left(), [1, 1, 0, 0], "what may be of any site is gone, what is of another stays");
+    assert_eq!(erase(SITE), 3);
+    assert_eq!(left(), [0, 1, 0, 0], "another day stays");
+    assert_eq!(figures(&engine, "a..b"), (1, 1, 1));
+    close(engine);
+}
+
+#[test]
+fn what_was_not_adopted_expires_with_its_day() {
+    let root = with_refused_files();
+    close(open(root.path()));
+    let mut config = Config::new(root.path());
+    config.limits.retention_days = Some(1);
+    let engine = Engine::open(config, env::real()).unwrap();
+    settle(&engine);
+    let left = ["quince", "walnut", "/medlar"].map(|marker| holders(root.path(), marker.as_bytes()).len());
+    assert_eq!(left, [0, 0, 1], "what has no day that anybody could know stays");
+    close(engine);
+}
+
 #[test]
 fn an_adoption_that_was_cut_off_is_begun_again() {
     let root = original();

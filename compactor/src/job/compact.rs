@@ -28,7 +28,7 @@ pub(super) fn compact(context: &Context<'_>, manifest: &Manifest, segments: &[Se
         checkpoint: Some(index.last),
         quarantined: quarantine::keep(context, &index.unreadable)?,
         gaps: index.gaps,
-        erased_records: index.erased,
+        erased_records: index.erased.events(),
         ..Edit::default()
     };
     for ((site, date), rows) in index.partitions {
@@ -38,6 +38,7 @@ pub(super) fn compact(context: &Context<'_>, manifest: &Manifest, segments: &[Se
     // NOTE: below the checkpoint nobody looks for a record any more, so the manifest has to know of it from now on.
     let is_known = |erasure: &Erasure| manifest.erasures().iter().any(|known| known.id == erasure.id);
     edit.begun = index.made.into_iter().filter(|erasure| !is_known(erasure)).collect();
+    index.erased.write(manifest, &mut edit);
     Ok(edit)
 }
 

@@ -11,8 +11,9 @@
 use std::sync::Arc;
 
 use arrow::array::BooleanArray;
-use arrow::compute::or;
+use arrow::compute::{and_not, or};
 
+use super::shares::Shares;
 use super::sorted::{BATCH_ROWS, Sorted};
 use super::{Context, check_not_live};
 use crate::erasure::{COLUMNS, Erasure};
@@ -27,25 +28,32 @@ pub(super) fn erase(
     files: &[FileEntry],
     order: Order,
 ) -> Result<Edit, Error> {
-    let mut edit = Edit::default();
+    let (mut edit, mut shares) = (Edit::default(), Shares::new(context.erasures));
     for file in files {
         let erasures: Vec<_> = context.erasures.iter().filter(|erasure| erasure.may_take_from(file)).collect();
-        let is_gone = manifest.is_damaged(&file.path) || erasures.iter().any(|erasure| erasure.takes_all_of(file));
-        let left = if is_gone { Left::Nothing } else { rewrite(context, manifest, file, &erasures, order)? };
-        let rows = match left {
-            Left::Everything => continue,
-            Left::Nothing => 0,
-            Left::Some(entry) => {
-                let rows = entry.rows;
-                edit.add.push(entry);
-                rows
-            }
+        let damaged = erasures.first().filter(|_| manifest.is_damaged(&file.path));
+        let whole = damaged.or_else(|| erasures.iter().find(|erasure| erasure.takes_all_of(file)));
+        let (left, taken) = match whole {
+            Some(erasure) => (Left::Nothing, vec![(erasure.id, file.rows)]),
+            None => rewrite(context, manifest, file, &erasures, order)?,
         };
+        match left {
+            Left::Everything => continue,
+            Left::Nothing => {}
+            Left::Some(entry) => edit.add.push(entry),
+        }
         edit.remove.push(file.path.to_string());
-        edit.erased_rows += file.rows - rows;
+        for (id, rows) in taken {
+            edit.erased_rows += rows;
+            shares.count(id, rows, file.date);
+        }
     }
+    shares.write(manifest, &mut edit);
     Ok(edit)
 }
+
+/// How many rows each erasure takes, by its id.
+type Taken = Vec<([u8; 16], u64)>;
 
 /// What erasures leave of a file.
 enum Left {
@@ -60,37 +68,40 @@ fn rewrite(
     file: &FileEntry,
     erasures: &[&Arc<Erasure>],
     order: Order,
-) -> Result<Left, Error> {
+) -> Result<(Left, Taken), Error> {
     let input = Verified::open(context.disk(), context.root, file)?;
-    let masks = masks(&input, erasures)?;
-    let erased: usize = masks.iter().map(BooleanArray::true_count).sum();
+    let (masks, taken) = masks(&input, erasures)?;
+    let erased: u64 = taken.iter().map(|(_, rows)| rows).sum();
     if erased == 0 {
-        return Ok(Left::Everything);
+        return Ok((Left::Everything, taken));
     }
     let (rows, keys) = Sorted::read(vec![input], order, masks)?;
-    let Some((lsns, times)) = keys.ranges(&rows) else { return Ok(Left::Nothing) };
+    let found = rows.len() as u64 + erased;
+    if found != file.rows {
+        return Err(Error::RowCount { path: file.path.to_string(), expected: file.rows, found });
+    }
+    let Some((lsns, times)) = keys.ranges(&rows) else { return Ok((Left::Nothing, taken)) };
     let level = file.level.checked_add(1).ok_or_else(|| Error::Live { path: file.path.to_string() })?;
     let identity = Identity { site: &file.site, date: file.date, level, lsns, rows: rows.len() as u64, times, order };
-    let (path, found) = (identity.path(), rows.len() + erased);
-    check_not_live(manifest, path.clone())?;
-    if found as u64 != file.rows {
-        return Err(Error::RowCount { path, expected: file.rows, found: found as u64 });
-    }
+    check_not_live(manifest, identity.path())?;
     // What is left of an adopted file is one still: no merge takes it, and its rows have no LSN.
-    Ok(Left::Some(FileEntry { schema_version: file.schema_version, ..rows.write(context, identity)? }))
+    let entry = FileEntry { schema_version: file.schema_version, ..rows.write(context, identity)? };
+    Ok((Left::Some(entry), taken))
 }
 
-/// For each batch of the file, the rows that any of the erasures takes.
-fn masks(input: &Verified, erasures: &[&Arc<Erasure>]) -> Result<Vec<BooleanArray>, Error> {
+/// For each batch of the file, the rows that any of the erasures takes; and how many each takes that none before it does.
+fn masks(input: &Verified, erasures: &[&Arc<Erasure>]) -> Result<(Vec<BooleanArray>, Taken), Error> {
     let mut masks = Vec::new();
+    let mut counts: Taken = erasures.iter().map(|erasure| (erasure.id, 0)).collect();
     for batch in input.complete_batches(Some(&COLUMNS), BATCH_ROWS)? {
         let batch = batch?;
         let mut taken = BooleanArray::from(vec![false; batch.num_rows()]);
-        for erasure in erasures {
+        for (erasure, (_, rows)) in erasures.iter().zip(&mut counts) {
             let mask = erasure.mask(&batch).ok_or_else(|| input.bad_column("user_hash"))?;
+            *rows += and_not(&mask, &taken)?.true_count() as u64;
             taken = or(&taken, &mask)?;
         }
         masks.push(taken);
     }
-    Ok(masks)
+    Ok((masks, counts))
 }

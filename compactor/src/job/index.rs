@@ -11,6 +11,7 @@ use mallard_event::{Date, Event, SiteId, Timestamp, codec};
 use mallard_wal::segment::{LoadedSegment, SealedSegment};
 use mallard_wal::{Kind, Lsn, Record};
 
+use super::shares::Shares;
 use crate::Error;
 use crate::erasure::Erasure;
 use crate::manifest::{LsnRange, range_push};
@@ -20,8 +21,8 @@ use crate::manifest::{LsnRange, range_push};
 pub(super) struct Index<'a> {
     /// The events of each site and UTC day.
     pub(super) partitions: BTreeMap<(SiteId, Date), Rows<'a>>,
-    /// Events that an erasure takes.
-    pub(super) erased: u64,
+    /// Events that erasures take.
+    pub(super) erased: Shares<'a>,
     /// The erasures that were made here.
     pub(super) made: Vec<Erasure>,
     /// Records that this program cannot turn into rows, in LSN order.
@@ -30,7 +31,6 @@ pub(super) struct Index<'a> {
     pub(super) gaps: Vec<LsnRange>,
     /// The last LSN indexed.
     pub(super) last: Lsn,
-    erasures: &'a [Arc<Erasure>],
 }
 
 /// The rows of one file to be, in LSN order.
@@ -53,13 +53,13 @@ pub(super) struct Place<'a> {
 impl<'a> Index<'a> {
     /// An empty index, for the records after `checkpoint` without the events that `erasures` take.
     pub(super) fn after(checkpoint: Lsn, erasures: &'a [Arc<Erasure>]) -> Self {
-        Self { last: checkpoint, erasures, ..Self::default() }
+        Self { last: checkpoint, erased: Shares::new(erasures), ..Self::default() }
     }
 
     /// Adds the segment that follows the ones before.
     pub(super) fn add(&mut self, segment: &SealedSegment, loaded: &'a LoadedSegment) -> Result<(), Error> {
         for record in loaded.records() {
-            self.add_record(record)?;
+            self.add_record(record, segment.first_lsn)?;
         }
         if self.last == segment.last_lsn {
             Ok(())
@@ -68,7 +68,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn add_record(&mut self, record: Record<'a>) -> Result<(), Error> {
+    fn add_record(&mut self, record: Record<'a>, segment: Lsn) -> Result<(), Error> {
         if record.lsn != self.last.next() {
             return Err(Error::NotDense { expected: self.last.next(), found: record.lsn });
         }
@@ -77,9 +77,7 @@ impl<'a> Index<'a> {
             range_push(&mut self.gaps, LsnRange { first, last });
         } else if let Some(event) = event_of(&record) {
             let received_at = Timestamp::saturating_from_micros(record.received_us);
-            if self.erasures.iter().any(|erasure| erasure.takes(&event, record.lsn, received_at)) {
-                self.erased += 1;
-            } else {
+            if !self.erased.take(&event, record.lsn, received_at, segment) {
                 self.add_event(&record, event);
             }
         } else if let Some(erasure) = Erasure::of(&record) {

@@ -16,6 +16,7 @@ mod compact;
 mod erase;
 mod index;
 mod merge;
+mod shares;
 mod sorted;
 mod subset;
 

@@ -5,7 +5,7 @@
 //! - New rows lie above the old checkpoint, rewritten ones at or below it, and none straddles it.
 //! - Rows are neither made nor lost: rows removed == rows rewritten + rows expired + rows erased, and new rows, erased and
 //!   quarantined records and gaps fit between the old checkpoint and the new.
-//! - An erasure begins once, and only one that has begun ends.
+//! - An erasure begins once, and only one that has begun takes anything and ends.
 //! - A file's path is in the folder of its site and day, its times are of that day, its rows fit into its LSNs.
 
 use std::collections::BTreeSet;
@@ -73,8 +73,8 @@ pub enum ManifestError {
         /// Rows said to be erased.
         erased: u64,
     },
-    /// An erasure begins twice, or one ends that has not begun.
-    #[error("the edit begins an erasure that has begun, or ends one that has not")]
+    /// An erasure begins twice, or one ends or takes something that has not begun.
+    #[error("the edit begins an erasure that has begun, or speaks of one that has not")]
     Erasure,
     /// There are more rows than positions.
     #[error("the edit accounts for {accounted} records where the log has only {positions} positions")]
@@ -162,7 +162,7 @@ fn check_conditions(edit: &Edit, stays: impl Fn(&str) -> bool) -> Result<(), Man
 fn check_erasures(manifest: &Manifest, edit: &Edit) -> Result<(), ManifestError> {
     let mut known: BTreeSet<[u8; 16]> = manifest.erasures().iter().map(|erasure| erasure.id).collect();
     let is_new = edit.begun.iter().all(|erasure| known.insert(erasure.id));
-    let is_known = edit.ended.iter().all(|id| known.remove(id));
+    let is_known = edit.taken.iter().all(|(id, _)| known.contains(id)) && edit.ended.iter().all(|id| known.remove(id));
     if is_new && is_known { Ok(()) } else { Err(ManifestError::Erasure) }
 }
 

@@ -1,6 +1,6 @@
 //! [`Edit`]: one atomic change of the manifest, and its bytes.
 //!
-//! Layout of version 3, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
+//! Layout of version 4, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
 //!
 //! ```text
 //!   0  u64  checkpoint         the log is in Parquet through here; 0: this edit does not move it
@@ -21,6 +21,9 @@
 //!      u32  ended
 //!      begun:                  u16 length, then an erasure (crate::erasure)
 //!      ended:                  the id of an erasure, 16 bytes
+//!      u32  taken              count of the list that follows
+//!      taken:                  the id of an unfinished erasure, 16 bytes; what it took: events u64, partitions u64,
+//!                              segments u64
 //!
 //!  text       u16 length, then that many bytes of UTF-8
 //!
@@ -37,7 +40,7 @@
 //!  68  site id text, path text
 //! ```
 //!
-//! Version 1 ended after the four lists, version 2 after the conditions.
+//! Version 1 ended after the four lists, version 2 after the conditions, version 3 after the list `ended`.
 //!
 //! This file checks shapes only: numbers in their ranges, ids well formed, nothing left over. Whether an edit fits the
 //! state is asked by [`Manifest::apply`](super::Manifest::apply). Checksums belong to the log that carries the bytes.
@@ -54,7 +57,7 @@ use crate::erasure::{ERASURE_VERSION, Erasure};
 use crate::layout;
 
 /// The version of the layout above; it is the body version of the records that carry it.
-pub const EDIT_VERSION: u8 = 3;
+pub const EDIT_VERSION: u8 = 4;
 
 /// One atomic change: files that become live, files that cease to be, and how far the log is in Parquet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +86,19 @@ pub struct Edit {
     pub begun: Vec<Erasure>,
     /// Erasures of which nothing is left to do, by their ids.
     pub ended: Vec<[u8; 16]>,
+    /// What erasures that are not finished have taken, by their ids: in this edit; in a checkpoint, so far.
+    pub taken: Vec<([u8; 16], Taken)>,
+}
+
+/// What an erasure has taken. An event counts for one erasure only, and once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Events.
+    pub events: u64,
+    /// Days whose files were removed or written anew for it.
+    pub partitions: u64,
+    /// Segments of the log that held some of them.
+    pub segments: u64,
 }
 
 /// In what condition a live file was found.
@@ -195,6 +211,13 @@ impl Edit {
         for id in &self.ended {
             out.put(id);
         }
+        out.put_count(self.taken.len());
+        for (id, taken) in &self.taken {
+            out.put(id);
+            for count in [taken.events, taken.partitions, taken.segments] {
+                out.put(&count.to_le_bytes());
+            }
+        }
     }
 
     /// Reads back what [`Self::encode`] wrote, in this version or an earlier one.
@@ -226,6 +249,10 @@ impl Edit {
             let (begun, ended) = (reader.u32()?, reader.u32()?);
             edit.begun = list(&mut reader, begun, take_erasure)?;
             edit.ended = list(&mut reader, ended, |reader| Ok(reader.array()?))?;
+        }
+        if version >= 4 {
+            let taken = reader.u32()?;
+            edit.taken = list(&mut reader, taken, take_taken)?;
         }
         match reader.left() {
             0 => Ok(edit),
@@ -280,6 +307,12 @@ fn take_condition(reader: &mut Reader<'_>) -> Result<(String, Condition), EditEr
 fn take_erasure(reader: &mut Reader<'_>) -> Result<Erasure, EditError> {
     let length = usize::from(reader.u16()?);
     Erasure::decode(ERASURE_VERSION, reader.bytes(length)?)
+}
+
+fn take_taken(reader: &mut Reader<'_>) -> Result<([u8; 16], Taken), EditError> {
+    let id = reader.array()?;
+    let (events, partitions, segments) = (reader.u64()?, reader.u64()?, reader.u64()?);
+    Ok((id, Taken { events, partitions, segments }))
 }
 
 fn put_entry(out: &mut Vec<u8>, entry: &FileEntry) {

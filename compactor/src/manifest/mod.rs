@@ -26,7 +26,7 @@ mod replay;
 mod state;
 
 pub use check::ManifestError;
-pub use edit::{Condition, EDIT_VERSION, Edit, EditError};
+pub use edit::{Condition, EDIT_VERSION, Edit, EditError, Taken};
 pub(crate) use edit::{take_lsn, take_text};
 pub use file::FileEntry;
 pub use log::ManifestLog;

@@ -8,7 +8,7 @@ use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::Lsn;
 
 use super::check::{ManifestError, check_checkpoint, check_edit};
-use super::{Condition, Edit, FileEntry, LsnRange, range};
+use super::{Condition, Edit, FileEntry, LsnRange, Taken, range};
 use crate::erasure::Erasure;
 
 /// Which files are live, and through which LSN the log is in them.
@@ -28,6 +28,8 @@ pub struct Manifest {
     acknowledged: Lsn,
     /// Those that are not finished, in the order in which they began.
     erasures: Vec<Arc<Erasure>>,
+    /// What these have taken so far, by their ids.
+    taken: BTreeMap<[u8; 16], Taken>,
     totals: Totals,
 }
 
@@ -99,6 +101,7 @@ impl Manifest {
             erased_records: 0,
             begun: self.erasures.iter().map(|erasure| Erasure::clone(erasure)).collect(),
             ended: Vec::new(),
+            taken: self.taken.iter().map(|(id, taken)| (*id, *taken)).collect(),
         }
     }
 
@@ -142,6 +145,10 @@ impl Manifest {
         self.totals.erased_rows = self.totals.erased_rows.saturating_add(erased);
         self.erasures.extend(edit.begun.iter().cloned().map(Arc::new));
         self.erasures.retain(|erasure| !edit.ended.contains(&erasure.id));
+        for (id, taken) in &edit.taken {
+            self.taken.entry(*id).or_default().add(taken);
+        }
+        self.taken.retain(|id, _| !edit.ended.contains(id));
         self.checkpoint = edit.checkpoint.unwrap_or(self.checkpoint);
     }
 
@@ -267,6 +274,11 @@ impl Manifest {
         &self.erasures
     }
 
+    /// What an erasure that is not finished has taken so far, in this life of the process and before.
+    pub fn taken(&self, id: [u8; 16]) -> Taken {
+        self.taken.get(&id).copied().unwrap_or_default()
+    }
+
     /// LSNs that the log has lost.
     pub fn gaps(&self) -> &[LsnRange] {
         &self.gaps
@@ -275,6 +287,14 @@ impl Manifest {
     /// LSNs whose records lie in quarantine.
     pub fn quarantined(&self) -> &[LsnRange] {
         &self.quarantined
+    }
+}
+
+impl Taken {
+    fn add(&mut self, more: &Self) {
+        self.events = self.events.saturating_add(more.events);
+        self.partitions = self.partitions.saturating_add(more.partitions);
+        self.segments = self.segments.saturating_add(more.segments);
     }
 }
 

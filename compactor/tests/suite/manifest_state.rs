@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::support::{day, site};
 use mallard_compactor::{
-    Condition, EDIT_VERSION, Edit, EditError, Erasure, FileEntry, LsnRange, Manifest, ManifestError, Reach, layout,
+    Condition, EDIT_VERSION, Edit, EditError, Erasure, FileEntry, LsnRange, Manifest, ManifestError, Reach, Taken,
+    layout,
 };
 use mallard_event::Timestamp;
 use mallard_wal::Lsn;
@@ -14,8 +15,10 @@ const GOLDEN_EDIT_V1: &[u8] = include_bytes!("../fixtures/v1/edit.bin");
 const GOLDEN_EMPTY_V1: &[u8] = include_bytes!("../fixtures/v1/empty_edit.bin");
 const GOLDEN_EDIT_V2: &[u8] = include_bytes!("../fixtures/v2/edit.bin");
 const GOLDEN_EMPTY_V2: &[u8] = include_bytes!("../fixtures/v2/empty_edit.bin");
-const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v3/edit.bin");
-const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v3/empty_edit.bin");
+const GOLDEN_EDIT_V3: &[u8] = include_bytes!("../fixtures/v3/edit.bin");
+const GOLDEN_EMPTY_V3: &[u8] = include_bytes!("../fixtures/v3/empty_edit.bin");
+const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v4/edit.bin");
+const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v4/empty_edit.bin");
 
 fn lsns(first: u64, last: u64) -> LsnRange {
     LsnRange::new(Lsn::new(first), Lsn::new(last))
@@ -85,8 +88,8 @@ fn full_edit_of_version_2() -> Edit {
     }
 }
 
-/// An edit that uses every field.
-fn full_edit() -> Edit {
+/// An edit that uses every field of version 3.
+fn full_edit_of_version_3() -> Edit {
     let erasure = Erasure {
         id: [5; 16],
         store: 6,
@@ -107,6 +110,12 @@ fn full_edit() -> Edit {
     }
 }
 
+/// An edit that uses every field.
+fn full_edit() -> Edit {
+    let taken = Taken { events: 10, partitions: 11, segments: 12 };
+    Edit { taken: vec![([5; 16], taken)], ..full_edit_of_version_3() }
+}
+
 #[test]
 fn bytes_of_version_1_are_read_for_ever() {
     assert_eq!(Edit::decode(1, GOLDEN_EDIT_V1).unwrap(), full_edit_of_version_1());
@@ -120,17 +129,23 @@ fn bytes_of_version_2_are_read_for_ever() {
 }
 
 #[test]
-fn bytes_of_version_3_never_change() {
-    assert_eq!(EDIT_VERSION, 3, "keep these files, and add those of the new version");
+fn bytes_of_version_3_are_read_for_ever() {
+    assert_eq!(Edit::decode(3, GOLDEN_EDIT_V3).unwrap(), full_edit_of_version_3());
+    assert_eq!(Edit::decode(3, GOLDEN_EMPTY_V3).unwrap(), Edit::default());
+}
+
+#[test]
+fn bytes_of_version_4_never_change() {
+    assert_eq!(EDIT_VERSION, 4, "keep these files, and add those of the new version");
     assert_eq!(full_edit().encode(), GOLDEN_EDIT);
     assert_eq!(Edit::default().encode(), GOLDEN_EMPTY);
-    assert_eq!(Edit::decode(3, GOLDEN_EDIT).unwrap(), full_edit());
-    assert_eq!(Edit::decode(3, GOLDEN_EMPTY).unwrap(), Edit::default());
+    assert_eq!(Edit::decode(4, GOLDEN_EDIT).unwrap(), full_edit());
+    assert_eq!(Edit::decode(4, GOLDEN_EMPTY).unwrap(), Edit::default());
 }
 
 #[test]
 fn an_edit_of_an_unknown_version_is_refused() {
-    for version in [0, 4, 255] {
+    for version in [0, 5, 255] {
         assert_eq!(Edit::decode(version, GOLDEN_EDIT), Err(EditError::Version { version }));
     }
 }
@@ -138,22 +153,22 @@ fn an_edit_of_an_unknown_version_is_refused() {
 #[test]
 fn an_edit_cut_anywhere_is_refused_and_so_are_bytes_after_its_end() {
     for length in 0..GOLDEN_EDIT.len() {
-        assert_eq!(Edit::decode(3, &GOLDEN_EDIT[..length]), Err(EditError::Cut), "{length}");
+        assert_eq!(Edit::decode(EDIT_VERSION, &GOLDEN_EDIT[..length]), Err(EditError::Cut), "{length}");
     }
     let mut longer = GOLDEN_EDIT.to_vec();
     longer.extend([0, 0]);
-    assert_eq!(Edit::decode(3, &longer), Err(EditError::LeftOver { bytes: 2 }));
+    assert_eq!(Edit::decode(EDIT_VERSION, &longer), Err(EditError::LeftOver { bytes: 2 }));
 }
 
 #[test]
 fn a_count_that_claims_more_than_there_is_is_refused_without_allocating_it() {
     let mut bytes = Edit::default().encode();
     bytes[16..20].fill(0xff);
-    assert_eq!(Edit::decode(3, &bytes), Err(EditError::Field { field: "lsn range" }));
+    assert_eq!(Edit::decode(EDIT_VERSION, &bytes), Err(EditError::Field { field: "lsn range" }));
     let mut bytes = Edit::default().encode();
     let ended = bytes.len() - 4;
     bytes[ended..].fill(0xff);
-    assert_eq!(Edit::decode(3, &bytes), Err(EditError::Cut));
+    assert_eq!(Edit::decode(EDIT_VERSION, &bytes), Err(EditError::Cut));
 }
 
 #[test]
@@ -168,19 +183,19 @@ fn a_path_that_leaves_the_folder_of_events_is_refused() {
         "wal/x.parquet",
     ] {
         let edit = Edit { remove: vec![bad.to_owned()], ..Edit::default() };
-        assert_eq!(Edit::decode(3, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
+        assert_eq!(Edit::decode(EDIT_VERSION, &edit.encode()), Err(EditError::Field { field: "path" }), "{bad}");
     }
 }
 
 proptest! {
     #[test]
     fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0..GOLDEN_EDIT.len()) {
-        drop(Edit::decode(3, &bytes));
+        drop(Edit::decode(EDIT_VERSION, &bytes));
         let mut patched = GOLDEN_EDIT.to_vec();
         for (target, byte) in patched.iter_mut().skip(at).zip(&bytes) {
             *target = *byte;
         }
-        if let Ok(edit) = Edit::decode(3, &patched) {
+        if let Ok(edit) = Edit::decode(EDIT_VERSION, &patched) {
             prop_assert_eq!(edit.encode(), patched, "what decodes is what encodes");
             drop(Manifest::from_checkpoint(&edit));
             drop(Manifest::default().apply(&edit));

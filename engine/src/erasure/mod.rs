@@ -33,7 +33,8 @@ pub struct ErasureRequest {
     pub subject: Option<Subject>,
 }
 
-/// What an erasure has done. Each event is counted once, in whatever it was; copies in snapshots are not counted.
+/// What an erasure has done, over crashes and restarts. Each event is counted once, in whatever it was, and for the first
+/// erasure that took it; copies in snapshots are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     /// Its position in the log.
@@ -44,7 +45,7 @@ pub struct Erased {
     pub partitions: u64,
     /// Segments of the log that held events and are gone.
     pub segments: u64,
-    /// Snapshots written anew.
+    /// Snapshots written anew by the process that finished it; those that an earlier one had written before a crash are not counted.
     pub snapshots: u64,
 }
 

@@ -5,13 +5,9 @@
 //! erasure takes.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, plan_erasure};
-use mallard_event::{Date, Timestamp};
-use mallard_wal::disk::{self, Disk, durable};
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Draft, Kind, Lsn};
 
@@ -20,8 +16,7 @@ use super::maintain::{Maintenance, Step};
 use super::state::Erasing;
 use crate::backup::{Rewriting, Snapshots};
 use crate::erasure::{Erased, ErasureRequest, ledger};
-use crate::error::{AppendError, Error, IoContext as _};
-use crate::layout::Layout;
+use crate::error::{AppendError, Error};
 use crate::receipt::Receipt;
 use crate::tail::Entry;
 
@@ -236,13 +231,10 @@ impl Store {
         let Some((job, last)) = planned else { return Ok(None) };
         let edit = self.make(maintenance, &manifest, &job)?;
         let events = edit.erased_rows;
-        let days: BTreeSet<Date> = edit.remove.iter().filter_map(|path| Some(manifest.get(path)?.date)).collect();
         let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();
         let done = |state: &mut super::state::State| {
             if let Some(erasing) = state.erasing_mut(erasure.id) {
                 erasing.done_until = Some(last);
-                erasing.erased.events += events;
-                erasing.erased.partitions += days.len() as u64;
             }
         };
         if edit.remove.is_empty() {
@@ -253,63 +245,6 @@ impl Store {
             self.forget_copies(&damaged)?;
         }
         Ok(Some(Step::Erased { events }))
-    }
-
-    /// Removes the second names of damaged Parquet files that are live no more.
-    pub(super) fn forget_copies(&self, paths: &[String]) -> Result<(), Error> {
-        let names = paths.iter().filter_map(|path| path.rsplit('/').next());
-        self.forget_quarantined(&names.map(str::to_owned).collect::<Vec<_>>())
-    }
-
-    /// Removes the originals of segments that recovery has repaired: nobody can say what else is in them. Their sound
-    /// records were recovered.
-    fn forget_originals(&self, erasure: &Erasure) -> Result<(), Error> {
-        let quarantine = self.layout.quarantine();
-        let entries = self.env.disk.list(&quarantine).at(&quarantine)?;
-        let is_original = |name: &str| {
-            let first = name.split_once(".wal").and_then(|(digits, _)| digits.parse().ok()).map(Lsn::new);
-            first.is_some_and(|first| erasure.reach == Reach::Received || first < erasure.lsn)
-        };
-        let names = entries.into_iter().map(|entry| entry.name).filter(|name| is_original(name));
-        self.forget_quarantined(&names.collect::<Vec<_>>())?;
-        self.forget_repaired(erasure)
-    }
-
-    /// Removes what repair has set aside of the days of an erasure: Parquet files of its site, and segments.
-    fn forget_repaired(&self, erasure: &Erasure) -> Result<(), Error> {
-        let (disk, root) = (self.env.disk.as_ref(), self.layout.root().join(Layout::REPAIRED_FILES));
-        let wal = root.join("wal");
-        let mut paths: Vec<_> = list(disk, &wal)?.into_iter().map(|entry| wal.join(entry.name)).collect();
-        let (start, end) = (erasure.start_us, erasure.end_us.saturating_sub(1));
-        let days = [start, end].map(|at_us| Timestamp::saturating_from_micros(at_us).date());
-        let site = root.join("events").join(format!("site_id={}", erasure.site.folder()));
-        for day in list(disk, &site)? {
-            let date = day.name.strip_prefix("date=").and_then(|date| Date::parse(date).ok());
-            if date.is_some_and(|date| (days[0]..=days[1]).contains(&date)) {
-                let folder = site.join(&day.name);
-                paths.extend(list(disk, &folder)?.into_iter().map(|entry| folder.join(entry.name)));
-            }
-        }
-        for path in paths {
-            durable::remove(disk, &path).at(&path)?;
-            tracing::warn!(file = %path.display(), "an original that a repair had set aside was removed by an erasure");
-        }
-        Ok(())
-    }
-
-    fn forget_quarantined(&self, names: &[String]) -> Result<(), Error> {
-        let quarantine = self.layout.quarantine();
-        for name in names {
-            match self.env.disk.remove_file(&quarantine.join(name)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                removed => {
-                    removed.at(&quarantine)?;
-                    tracing::warn!(file = name, "a damaged original was removed by an erasure or by retention");
-                }
-            }
-        }
-        // NOTE: also when nothing was removed: an earlier life may have been killed before it came here.
-        self.env.disk.sync_dir(&quarantine).at(&quarantine)
     }
 
     /// Takes the events out of one more snapshot.
@@ -325,7 +260,7 @@ impl Store {
             Ok(None) => Ok(Snapshot::Done),
             Ok(Some(is_changed)) => {
                 if let Some(erasing) = self.shared.state().erasing_mut(erasure.id) {
-                    erasing.erased.snapshots += u64::from(is_changed);
+                    erasing.snapshots += u64::from(is_changed);
                 }
                 Ok(Snapshot::Rewritten)
             }
@@ -342,14 +277,6 @@ impl Store {
         if is_final && !error.is_lack_of_space() {
             self.shared.poison(&error.to_string());
         }
-    }
-}
-
-/// The entries of a folder; none if there is none.
-fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<disk::Entry>, Error> {
-    match disk.list(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries.at(folder),
     }
 }
 

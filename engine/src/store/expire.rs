@@ -1,7 +1,8 @@
-//! Retention where no file of the store is removed: events that still wait in the log, and days in snapshots.
+//! Retention where no file of the store is removed: events that still wait in the log, days in snapshots, and originals that
+//! were set aside.
 //!
 //! Whole UTC days. Files are removed by the plan of the compactor; here the log is sealed early when something in it has
-//! expired, so that it becomes such a file, and each snapshot loses its expired days once a day and after every start.
+//! expired, so that it becomes such a file. Snapshots lose their expired days, and originals go, once a day and after every start.
 
 use std::collections::BTreeSet;
 use std::sync::MutexGuard;
@@ -44,6 +45,7 @@ impl Store {
         let Some(first_kept) = self.first_kept() else { return Ok(None) };
         let progress = &mut maintenance.expiry;
         if progress.first_kept != Some(first_kept) {
+            self.expire_originals(first_kept)?;
             *progress = Progress { first_kept: Some(first_kept), ..Progress::default() };
         }
         if progress.is_done {

@@ -244,8 +244,7 @@ impl Store {
             Job::Erase { .. } => Step::Erased { events: edit.erased_rows },
         };
         let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();
-        let (events, segments) = (edit.erased_records, segments_of(job));
-        self.commit(maintenance, manifest, edit, |state| state.took_from_log(events, segments))?;
+        self.commit(maintenance, manifest, edit, |_| {})?;
         published(&self.manifest());
         if !damaged.is_empty() {
             self.forget_copies(&damaged)?;
@@ -305,7 +304,6 @@ impl Store {
         }
         let next =
             maintenance.manifest_log.commit(&edit).inspect_err(|error| self.shared.poison(&error.to_string()))?;
-        self.shared.count_erased(edit.erased_rows + edit.erased_records);
         self.shared.publish(next, |state| {
             state.begin(edit.begun.iter().cloned().map(Arc::new));
             change(state);
@@ -329,13 +327,5 @@ impl Store {
     /// Whether the active segment has events that should be in files by now.
     fn seal_is_due(&self) -> bool {
         self.shared.due_in_us() == Some(0) && self.log.status().active_records > 0
-    }
-}
-
-/// How many segments of the log a job consumes.
-fn segments_of(job: &Job) -> usize {
-    match job {
-        Job::Compact { segments } => segments.len(),
-        Job::Merge { .. } | Job::Expire { .. } | Job::Erase { .. } => 0,
     }
 }

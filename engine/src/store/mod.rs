@@ -16,6 +16,7 @@
 //! The store does not answer reports (see [`crate::query`]), has no thread of its own except the log's, and never asks
 //! the operating system for the time, randomness or a file except through [`Env`], so that simulations replay.
 
+mod aside;
 mod damage;
 mod dedup;
 mod erase;
@@ -188,6 +189,7 @@ impl Store {
             compacted_lsn: state.manifest.checkpoint().get(),
             buffered_events: state.tail.events(),
             buffered_bytes: state.tail.bytes() as u64,
+            balance: state.balance(),
             ingest,
             parquet_files: state.manifest.totals().files,
             sites: state.site_count() as u64,

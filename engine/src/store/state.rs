@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mallard_compactor::{Condition, Erasure, FileEntry, LsnRange, Manifest};
+use mallard_compactor::{Condition, Erasure, FileEntry, LsnRange, Manifest, Taken};
 use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::disk::Clock;
 use mallard_wal::seeded::{Bug, between, is_seeded};
@@ -14,7 +14,7 @@ use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
 
 use super::gaps::LostDays;
 use crate::erasure::Erased;
-use crate::status::{Progress, SiteSummary};
+use crate::status::{Balance, Progress, SiteSummary};
 use crate::tail::{Entry, Tail};
 
 /// What commit thread, maintenance and queries share.
@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) manifest: Arc<Manifest>,
     pub(super) tail: Tail,
     pub(super) high_water: Lsn,
+    /// Events that this life has found or accepted; see [`Balance`].
+    accepted: u64,
     /// Since when events have been waiting for compaction, by the server's clock: stored times may be rounded.
     waiting_since_us: Option<i64>,
     /// Damage found when opening; shown until an operator acknowledges it.
@@ -68,8 +70,8 @@ pub(super) struct Erasing {
     pub(super) erasure: Arc<Erasure>,
     /// Files of days through this one hold nothing that it takes any more.
     pub(super) done_until: Option<Date>,
-    /// What it has done in this life.
-    pub(super) erased: Erased,
+    /// Snapshots that were written anew for it in this life. What it has taken besides is in the manifest.
+    pub(super) snapshots: u64,
 }
 
 impl Shared {
@@ -102,11 +104,6 @@ impl Shared {
             state.tail.trim(checkpoint);
             state.waiting_since_us = (state.tail.events() > 0).then(|| self.clock.now_us());
         }
-    }
-
-    /// Erasures have removed so many events.
-    pub(super) fn count_erased(&self, events: u64) {
-        self.progress.erased(events);
     }
 
     /// A panic while the lock was held cannot leave it half changed: every change is one assignment or one push.
@@ -154,7 +151,7 @@ impl Observer<Entry> for Shared {
         let mut state = self.state();
         let pushed = state.tail.push(batch);
         state.high_water = pushed.last;
-        self.progress.committed(pushed.events);
+        state.accepted += pushed.events;
         let has_erasures = !pushed.erasures.is_empty();
         state.begin(pushed.erasures);
         let first = state.waiting_since_us.is_none();
@@ -189,7 +186,9 @@ impl Due {
 impl State {
     pub(super) fn new(manifest: Arc<Manifest>, tail: Tail, high_water: Lsn, damage: Vec<String>, now_us: i64) -> Self {
         let waiting_since_us = (tail.events() > 0).then_some(now_us);
+        let found = balance(&manifest, &tail);
         Self {
+            accepted: found.stored + found.erased + found.expired,
             manifest,
             tail,
             high_water,
@@ -204,25 +203,19 @@ impl State {
         }
     }
 
+    /// What became of every event.
+    pub(super) fn balance(&self) -> Balance {
+        Balance { accepted: self.accepted, ..balance(&self.manifest, &self.tail) }
+    }
+
     /// From now on no view shows what these take.
     pub(super) fn begin(&mut self, erasures: impl IntoIterator<Item = Arc<Erasure>>) {
         for erasure in erasures {
             self.tail.erase(&erasure);
             let erasing = Arc::make_mut(&mut self.erasing);
             if !erasing.iter().any(|known| known.erasure.id == erasure.id) {
-                let erased = Erased { lsn: erasure.lsn.get(), ..Erased::default() };
-                erasing.push(Erasing { erasure, done_until: None, erased });
+                erasing.push(Erasing { erasure, done_until: None, snapshots: 0 });
             }
-        }
-    }
-
-    /// A compaction has left out so many events, of so many segments: they count for the first erasure, which it was made for.
-    pub(super) fn took_from_log(&mut self, events: u64, segments: usize) {
-        if events > 0
-            && let Some(erasing) = Arc::make_mut(&mut self.erasing).first_mut()
-        {
-            erasing.erased.events += events;
-            erasing.erased.segments += segments as u64;
         }
     }
 
@@ -231,13 +224,16 @@ impl State {
         Arc::make_mut(&mut self.erasing).iter_mut().find(|erasing| erasing.erasure.id == id)
     }
 
-    /// An erasure is finished.
+    /// An erasure is finished; the manifest here is still the one before that, which knows what it has taken.
     pub(super) fn end(&mut self, id: [u8; 16]) {
+        let Taken { events, partitions, segments } = self.manifest.taken(id);
         Arc::make_mut(&mut self.erasing).retain(|erasing| {
             let is_it = erasing.erasure.id == id;
+            let lsn = erasing.erasure.lsn.get();
+            let erased = Erased { lsn, events, partitions, segments, snapshots: erasing.snapshots };
             match self.ended.get_mut(&id) {
-                Some(awaited) if is_it => *awaited = Some(erasing.erased),
-                None if is_it => self.unattended.push((Arc::clone(&erasing.erasure), erasing.erased)),
+                Some(awaited) if is_it => *awaited = Some(erased),
+                None if is_it => self.unattended.push((Arc::clone(&erasing.erasure), erased)),
                 _ => {}
             }
             !is_it
@@ -311,6 +307,17 @@ impl State {
     pub(super) fn degraded_reasons(&self, poisoned: Option<&str>) -> Vec<String> {
         let poisoned = poisoned.map(|cause| format!("poisoned: {cause}"));
         self.losses().into_iter().chain(poisoned).collect()
+    }
+}
+
+/// Where the events of a manifest and a tail are, and which of them are no more; how many were accepted is not known here.
+fn balance(manifest: &Manifest, tail: &Tail) -> Balance {
+    let totals = manifest.totals();
+    Balance {
+        accepted: 0,
+        stored: totals.rows + tail.events(),
+        erased: totals.erased_rows + tail.erased_events(),
+        expired: totals.expired_rows,
     }
 }
 

@@ -58,6 +58,7 @@ impl Snapshot {
                 status.dedup_window_us.unsigned_abs() / 1_000_000,
             ),
             ("sites", "Sites with a stored event", status.sites),
+            ("events_stored", "Events in files and in the log", status.balance.stored),
             ("parquet_files", "Live Parquet files", status.parquet_files),
             ("quarantined_files", "Records and files set aside as damaged", status.quarantined),
         ];
@@ -69,12 +70,12 @@ impl Snapshot {
 
     fn counters(&self) -> [Figure; 7] {
         [
-            ("events_ingested", "Events accepted", self.totals.events),
+            ("events_ingested", "Events accepted since the store was made", self.status.balance.accepted),
             ("flush_failures", "Failed compactions", self.totals.compaction_failures),
             ("cache_hits", "Days of answers taken from the cache", self.cache.hits),
             ("cache_misses", "Days of answers that were computed", self.cache.misses),
-            ("events_erased", "Events removed by erasures", self.totals.events_erased),
-            ("events_expired", "Events removed by retention", self.totals.events_expired),
+            ("events_erased", "Events removed by erasures, since the store was made", self.status.balance.erased),
+            ("events_expired", "Events removed by retention, since the store was made", self.status.balance.expired),
             ("wal_lost_lsn", "Acknowledged positions that damage has destroyed", self.status.lost_lsns),
         ]
     }
