@@ -6,6 +6,7 @@ use std::time::Duration;
 use mallard_engine::Engine;
 use mallard_engine::env::Clock;
 use mallard_event::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::auth::Auth;
 use crate::config::Config;
@@ -54,6 +55,8 @@ pub struct App {
     pub queries: Gate,
     /// How many exports of events run. One may keep a connection to DuckDB for as long as a client reads.
     pub(crate) exports: Gate,
+    /// How many requests for an erasure wait for its end.
+    pub(crate) erasures: Arc<Semaphore>,
     /// Whether the server is stopping.
     pub stop: Stop,
 }

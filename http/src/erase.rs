@@ -18,7 +18,10 @@ use crate::error::ApiError;
 use crate::request::{Pairs, Request};
 use crate::response::{self, Response};
 use crate::stats::params::{self, Params, value};
-use crate::subject;
+use crate::{request_id, subject};
+
+/// Requests that wait for the end of their erasure at a time: each keeps a thread.
+pub(crate) const ERASURES_MAX: usize = 100;
 
 const START: &str = "Invalid start_date. Use YYYY-MM-DD.";
 const END: &str = "Invalid end_date. Use YYYY-MM-DD.";
@@ -51,9 +54,11 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response, Api
     let wanted = ErasureRequest { site: params.site, span: question.span, subject };
     let [start, end] = ["start_date", "end_date"].map(|name| value(&pairs, name).unwrap_or_default().to_owned());
     let engine = Arc::clone(&app.engine);
+    let Ok(place) = Arc::clone(&app.erasures).try_acquire_owned() else { return Err(not_recorded()) };
     // The log line is written where the work is done: nobody may be waiting for the answer any more.
-    let erasing = spawn_blocking(move || {
+    let erasing = spawn_blocking(request_id::carry(move || {
         let outcome = engine.erase(&wanted);
+        drop(place);
         if let Ok(erased) = &outcome {
             info!(
                 site_id = wanted.site.as_str(),
@@ -65,16 +70,20 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response, Api
             );
         }
         outcome.map(|erased| wire(wanted.site, start, end, erased))
-    });
+    }));
     match erasing.await.map_err(ApiError::internal)? {
         Ok(wire) => response::json(&wire),
-        Err(EraseError::NotRecorded) => Err(ApiError::Unavailable("The erasure was not recorded. Try again.".into())),
+        Err(EraseError::NotRecorded) => Err(not_recorded()),
         Err(EraseError::OutcomeUnknown) => Err(ApiError::Unavailable("Outcome unknown. Repeat the erasure.".into())),
         Err(EraseError::Incomplete(cause)) => {
             error!(%cause, "A GDPR erasure is recorded and not finished; it is tried again");
             incomplete()
         }
     }
+}
+
+fn not_recorded() -> ApiError {
+    ApiError::Unavailable("The erasure was not recorded. Try again.".into())
 }
 
 fn wire(site: SiteId, start_date: String, end_date: String, erased: Erased) -> Wire {

@@ -23,6 +23,7 @@ use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::goals::id_of;
 use crate::request::Request;
+use crate::request_id;
 use crate::response::{self, Response};
 use crate::sites::site_of;
 use crate::stats::steps;
@@ -162,5 +163,5 @@ async fn change<T: Send + 'static>(
     change: impl FnOnce(&mut Book) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let (funnels, engine) = (app.funnels.clone(), Arc::clone(&app.engine));
-    spawn_blocking(move || funnels.change(&*engine, change)).await.map_err(ApiError::internal)?
+    spawn_blocking(request_id::carry(move || funnels.change(&*engine, change))).await.map_err(ApiError::internal)?
 }

@@ -23,6 +23,7 @@ use crate::auth::Principal;
 use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::request::Request;
+use crate::request_id;
 use crate::response::{self, Response};
 use crate::sites::site_of;
 
@@ -195,7 +196,7 @@ async fn change<T: Send + 'static>(
     change: impl FnOnce(&mut Book) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let (goals, engine) = (app.goals.clone(), Arc::clone(&app.engine));
-    spawn_blocking(move || goals.change(&*engine, change)).await.map_err(ApiError::internal)?
+    spawn_blocking(request_id::carry(move || goals.change(&*engine, change))).await.map_err(ApiError::internal)?
 }
 
 /// The number of a goal.

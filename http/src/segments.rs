@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::request::Request;
+use crate::request_id;
 use crate::response::{self, Response};
 use crate::sites;
 use crate::stats::filter;
@@ -140,7 +141,8 @@ pub(crate) async fn add(app: &App, site: &str, request: Request) -> Result<Respo
     let site = known(app, site)?;
     let draft = checked(request.into_json(BODY_BYTES_MAX).await?)?;
     let segments = Arc::clone(&app.segments);
-    let added = spawn_blocking(move || segments.add(&site, draft)).await.map_err(ApiError::internal)??;
+    let added =
+        spawn_blocking(request_id::carry(move || segments.add(&site, draft))).await.map_err(ApiError::internal)??;
     let mut response = response::json(&added)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -151,7 +153,7 @@ pub(crate) async fn remove(app: &App, site: &str, id: &str) -> Result<Response, 
     let site = known(app, site)?;
     let id = id.parse().map_err(|_| ApiError::NotFound)?;
     let segments = Arc::clone(&app.segments);
-    spawn_blocking(move || segments.remove(&site, id)).await.map_err(ApiError::internal)??;
+    spawn_blocking(request_id::carry(move || segments.remove(&site, id))).await.map_err(ApiError::internal)??;
     response::json(&json!({ "status": "deleted" }))
 }
 

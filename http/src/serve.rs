@@ -17,6 +17,7 @@ use mallard_engine::{Engine, Error, Maintenance, Step};
 use mallard_event::Timestamp;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
@@ -26,6 +27,7 @@ use crate::auth::Auth;
 use crate::auth::documents::Documents;
 use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
+use crate::erase::ERASURES_MAX;
 use crate::exit::Failure;
 use crate::funnels::Funnels;
 use crate::goals::Goals;
@@ -40,11 +42,12 @@ use crate::sites::settings::SiteSettings;
 use crate::stats::gate::Gate;
 use crate::{backup, logging, memory, privileges};
 
-/// Threads that may block: as many queries as the largest gate, password hashes, closing the store.
 /// Exports of events at a time.
 const EXPORTS_MAX: usize = 1;
-const BLOCKING_THREADS_MAX: usize = 64;
-/// Their stacks, and how long an idle one is kept: memory is scarcer than the time to start one.
+/// Threads that may block beside queries, exports and erasures: password hashes, the first salt of a day, documents, snapshots,
+/// closing the store. What these wait for is short, or limited where it is asked for.
+const BLOCKING_RESERVE: usize = 32;
+/// How long an idle one is kept: memory is scarcer than the time to start one.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a server whose log is poisoned goes on answering queries before it ends and is restarted.
 const POISONED_SERVICE: Duration = Duration::from_mins(1);
@@ -65,10 +68,12 @@ pub(crate) fn run_after(
     prepare: impl FnOnce(&Arc<Engine>, Timestamp) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let environment = env::real();
+    let effective = loaded.in_one_line();
     let config = loaded.config;
     logging::start(config.log_format, &config.log_filter, Arc::clone(&environment.clock))
         .map_err(|error| Failure::Configuration(format!("RUST_LOG: {error}")))?;
     info!(host = %config.host, port = config.port, data_dir = %config.data_dir.display(), "Starting Mallard Metrics");
+    info!(effective, "Configuration");
     let stays_root = privileges::give_up(&config.data_dir)?;
     for warning in loaded.warnings.iter().chain(&stays_root) {
         warn!("{warning}");
@@ -76,16 +81,22 @@ pub(crate) fn run_after(
     let engine = Engine::open(engine_config(&config), environment.clone())?;
     let app = Arc::new(app(config, Arc::new(engine), &environment)?);
     prepare(&app.engine, app.now())?;
-    let runtime = runtime().map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime(blocking_threads_max(&app))
+        .map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?;
     let outcome = runtime.block_on(serve(app));
     // A query that is still running, and an abandoned close, end with the process.
     runtime.shutdown_background();
     outcome
 }
 
-fn runtime() -> std::io::Result<Runtime> {
+/// So many that nobody waits for a thread behind those who may keep one for long. They are started when they are needed.
+fn blocking_threads_max(app: &App) -> usize {
+    app.queries.size() + app.exports.size() + ERASURES_MAX + BLOCKING_RESERVE
+}
+
+fn runtime(blocking_threads_max: usize) -> std::io::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
-    builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).thread_keep_alive(BLOCKING_KEEP_ALIVE).build()
+    builder.enable_all().max_blocking_threads(blocking_threads_max).thread_keep_alive(BLOCKING_KEEP_ALIVE).build()
 }
 
 fn engine_config(config: &Config) -> mallard_engine::Config {
@@ -176,6 +187,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
         sites: Arc::new(sites),
         queries: Gate::new(config.max_concurrent_queries),
         exports: Gate::new(EXPORTS_MAX),
+        erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
         engine,
         receipts: Relay::default(),
         nudge: Nudge::default(),

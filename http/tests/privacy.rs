@@ -160,6 +160,95 @@ fn no_log_line_and_no_file_holds_the_address_or_the_user_agent() {
     }
 }
 
+#[test]
+fn no_log_line_holds_what_a_refused_request_carried() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[("RUST_LOG", "trace")]);
+    let session = server.log_in();
+    let json = ("content-type", "application/json");
+    let key = session.create_key(&json!({ "name": "first", "scope": "ReadOnly" }));
+    let send = |method: &str, path: &str, more: (&str, &str), body: &str| {
+        let headers = [
+            more,
+            json,
+            ("user-agent", "Mozilla/5.0 agent-marker/1.0"),
+            ("x-forwarded-for", "203.0.113.77"),
+            ("origin", "http://localhost"),
+        ];
+        server.connect().request(method, path, &headers, body).unwrap().status
+    };
+    let (none, cookie) = (("x-none", "1"), ("cookie", session.cookie()));
+    let erase = "/api/gdpr/erase?site_id=a.example&start_date=2026-01-01";
+    let wide = format!("u={}", "query-marker".repeat(200));
+    for (method, path, header, body, status) in [
+        ("POST", "/api/event", none, r#"{"d":"a.example","n":"body-marker""#, 400),
+        ("POST", "/api/event", none, r#"{"d":"a.example","n":"pageview","u":"javascript:body-marker"}"#, 400),
+        ("POST", "/api/event", none, r#"{"d":"a.example","u":"https://a.example/?q=body-marker"}"#, 422),
+        ("POST", "/api/event", none, r#"{"d":"a.example","n":"x","u":"/","ra":"body-marker"}"#, 422),
+        ("POST", "/api/event", none, r#"{"d":"body/marker","n":"body-marker","u":"/"}"#, 400),
+        ("GET", "/api/event?d=a.example&u=javascript:query-marker", none, "", 400),
+        ("GET", &format!("/api/event?d=a.example&{wide}"), none, "", 400),
+        ("POST", "/api/events", ("x-api-key", "mm_key-marker"), r#"[{"n":"body-marker"}]"#, 401),
+        ("POST", "/api/events", ("x-api-key", key.as_str()), r#"[{"n":"body-marker"}]"#, 403),
+        ("POST", "/api/auth/login", none, r#"{"password":"password-marker"}"#, 401),
+        ("POST", "/api/auth/login", none, r#"{"password":"password-marker""#, 400),
+        ("POST", "/api/auth/setup", none, r#"{"password":"password-marker","setup_token":"token-marker"}"#, 409),
+        ("GET", "/api/stats/main?site_id=a.example&period=query-marker", cookie, "", 400),
+        ("GET", "/api/stats/breakdown/pages?site_id=a.example&filters=query-marker", cookie, "", 400),
+        ("GET", "/api/stats/main?site_id=a.example", ("authorization", "Bearer mm_key-marker"), "", 401),
+        ("GET", "/api/stats/main?site_id=a.example", ("cookie", "mm_session=token-marker"), "", 401),
+        ("DELETE", &format!("{erase}&end_date=2026-01-02&user_id=user-marker"), cookie, "", 200),
+        ("DELETE", &format!("{erase}&end_date=2026-1-2&user_id=user-marker"), cookie, "", 400),
+        ("DELETE", &format!("{erase}&end_date=2026-01-02&visitor_id=visitor-marker"), cookie, "", 200),
+    ] {
+        assert_eq!(send(method, path, header, body), status, "{method} {path} {body}");
+    }
+    session.create_key(&json!({ "name": "last", "scope": "ReadOnly" }));
+    let mut lines = Vec::new();
+    loop {
+        let line = server.next_line();
+        lines.push(line.to_string());
+        if line["fields"]["name"] == "last" {
+            break;
+        }
+    }
+    assert!(lines.len() > 20, "a line for each request, at least");
+    let markers = ["body-marker", "query-marker", "key-marker", "password-marker", "token-marker", "user-marker"];
+    let more = ["visitor-marker", "agent-marker", "203.0.113.", "correct horse", &key, &key[3..20], session.cookie()];
+    for marker in markers.into_iter().chain(more) {
+        let found: Vec<_> = lines.iter().filter(|line| line.contains(marker)).collect();
+        assert!(found.is_empty(), "{marker} in {found:?}");
+    }
+}
+
+#[test]
+fn the_effective_configuration_is_one_line_without_any_secret() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let secrets = [
+        ("MALLARD_SECRET", "a secret-marker of some length"),
+        ("MALLARD_ADMIN_PASSWORD", "password-marker"),
+        ("MALLARD_METRICS_TOKEN", "token-marker"),
+    ];
+    let set = [("MALLARD_GDPR_MODE", "yes"), ("MALLARD_RETENTION_DAYS", "90")];
+    let server = Server::start(data_dir.path(), &[&secrets[..], &set].concat());
+    let lines: Vec<_> =
+        server.start_lines().iter().filter(|line| line["fields"]["message"] == "Configuration").collect();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!(line["level"], "INFO");
+    let effective = line["fields"]["effective"].as_str().unwrap();
+    for shown in [
+        "MALLARD_RETENTION_DAYS=\"90\"",
+        "MALLARD_ROUND_TIMESTAMPS=\"true\"",
+        "MALLARD_FLUSH_COUNT=\"50000\"",
+        "MALLARD_SECRET=(hidden)",
+        "MALLARD_GEOIP_DB=(unset)",
+    ] {
+        assert!(effective.split(' ').any(|found| found == shown), "{shown}: {effective}");
+    }
+    let all: String = server.start_lines().iter().map(serde_json::Value::to_string).collect();
+    assert!(!all.contains("-marker"), "{all}");
+}
+
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()

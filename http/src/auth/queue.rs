@@ -9,6 +9,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::request_id;
+
 const RUNNING_MAX: usize = 2;
 const WAITING_MAX: usize = 8;
 
@@ -47,11 +49,11 @@ impl HashQueue {
     ) -> Result<T, QueueError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| QueueError::Full)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| QueueError::Aborted)?;
-        let task = spawn_blocking(move || {
+        let task = spawn_blocking(request_id::carry(move || {
             let result = work();
             drop((turn, place));
             result
-        });
+        }));
         task.await.map_err(|_| QueueError::Aborted)
     }
 }

@@ -62,6 +62,15 @@ impl Display for Loaded {
     }
 }
 
+impl Loaded {
+    /// The effective configuration in one line, without what is meant for tests and not set.
+    pub(crate) fn in_one_line(&self) -> String {
+        let shown = self.settings.iter().filter(|one| one.variable.status != Status::Internal || one.is_set());
+        let shown: Vec<String> = shown.map(|one| format!("{}={}", one.variable.name, one.shown())).collect();
+        shown.join(" ")
+    }
+}
+
 /// Every variable with its meaning, its default and its key in the file, for `--help`.
 pub fn variables_help() -> String {
     let mut text = "Environment variables:".to_owned();

@@ -32,6 +32,28 @@ const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 const ACK_BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.25, 1.0, 10.0];
 const QUERY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
+/// Why an event is dropped, why one is refused, and why a query is. All are shown from the start, with 0.
+const DROP_REASONS: [&str; 1] = ["bot"];
+const REJECT_REASONS: [&str; 13] = [
+    "invalid",
+    "schema",
+    "forbidden",
+    "too_large",
+    "slow_body",
+    "content_type",
+    "busy",
+    "disk_reserve",
+    "unavailable",
+    "outcome_unknown",
+    "rate_limit",
+    "unauthorized",
+    "other",
+];
+const QUERY_REASONS: [&str; 3] = ["concurrency", "time", "memory"];
+/// The reports of every dashboard; the others are shown once they were asked for.
+const ENDPOINTS: [&str; 9] =
+    ["main", "timeseries", "breakdown", "sessions", "funnel", "retention", "sequences", "flow", "export"];
+
 /// Counters of this process, moved by requests.
 #[derive(Debug)]
 pub struct Metrics {
@@ -78,6 +100,7 @@ impl Default for Metrics {
             query: Family::new_with_constructor(|| Histogram::new(QUERY_BUCKETS)),
         };
         metrics.register();
+        metrics.show_fixed_labels();
         metrics
     }
 }
@@ -97,6 +120,18 @@ impl Metrics {
         registry.register("query_seconds", "From a question to its answer", self.query.clone());
     }
 
+    /// A series that is missing until it is first counted cannot be told from one that does not exist.
+    fn show_fixed_labels(&self) {
+        let reasons = |family: &Family<Reason, Counter>, reasons: &[&'static str]| {
+            reasons.iter().for_each(|reason| drop(family.get_or_create(&Reason { reason })));
+        };
+        reasons(&self.dropped, &DROP_REASONS);
+        reasons(&self.rejected, &REJECT_REASONS);
+        reasons(&self.query_rejections, &QUERY_REASONS);
+        ENDPOINTS.iter().for_each(|endpoint| drop(self.query.get_or_create(&Endpoint { endpoint })));
+        drop(self.responses.get_or_create(&Answered { route: "metrics", status: 200 }));
+    }
+
     /// A request was answered.
     pub fn answered(&self, route: &'static str, status: StatusCode) {
         self.responses.get_or_create(&Answered { route, status: status.as_u16() }).inc();
@@ -104,11 +139,13 @@ impl Metrics {
 
     /// An event was not stored, and its sender told so politely.
     pub fn event_dropped(&self, reason: &'static str) {
+        debug_assert!(DROP_REASONS.contains(&reason), "{reason}");
         self.dropped.get_or_create(&Reason { reason }).inc();
     }
 
     /// An event was refused.
     pub fn event_rejected(&self, reason: &'static str) {
+        debug_assert!(REJECT_REASONS.contains(&reason), "{reason}");
         self.rejected.get_or_create(&Reason { reason }).inc();
     }
 
@@ -134,6 +171,7 @@ impl Metrics {
 
     /// A query was refused or cancelled.
     pub fn query_refused(&self, reason: &'static str) {
+        debug_assert!(QUERY_REASONS.contains(&reason), "{reason}");
         self.query_rejections.get_or_create(&Reason { reason }).inc();
     }
 

@@ -15,6 +15,7 @@ const RETRY_AFTER_SECS: u32 = 1;
 #[derive(Debug)]
 pub struct Gate {
     permits: Arc<Semaphore>,
+    size: usize,
     is_waiting: bool,
 }
 
@@ -22,7 +23,12 @@ impl Gate {
     /// A gate for `queries_max` queries at a time; 0 means that queries over the default number wait for their turn.
     pub fn new(queries_max: usize) -> Self {
         let permits = if queries_max == 0 { PERMITS_WHEN_WAITING } else { queries_max };
-        Self { permits: Arc::new(Semaphore::new(permits)), is_waiting: queries_max == 0 }
+        Self { permits: Arc::new(Semaphore::new(permits)), size: permits, is_waiting: queries_max == 0 }
+    }
+
+    /// How many queries can run at a time.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// Runs `query` on a blocking thread. The permit is held until the query has ended, even if the client has gone:

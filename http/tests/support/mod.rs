@@ -27,6 +27,7 @@ const PASSWORD: &str = "correct horse battery";
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    started: Vec<Value>,
     log: Receiver<Value>,
 }
 
@@ -72,10 +73,19 @@ impl Server {
         let (lines, log) = mpsc::channel();
         let stdout = child.stdout.take().expect("its output is piped");
         thread::spawn(move || forward(stdout, &lines));
-        let listening = log.iter().find(|line| line["fields"]["message"] == "Listening");
+        let mut started = Vec::new();
+        let listening = log.iter().find(|line| {
+            started.push(line.clone());
+            line["fields"]["message"] == "Listening"
+        });
         let Some(listening) = listening else { panic!("the server ended: {:?}", child.wait()) };
         let address = listening["fields"]["addr"].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { child, address, log }
+        Self { child, address, started, log }
+    }
+
+    /// The lines of the log before and with the one that says where it listens.
+    pub(crate) fn start_lines(&self) -> &[Value] {
+        &self.started
     }
 
     /// A server with the password of the tests.
