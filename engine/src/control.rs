@@ -16,6 +16,8 @@ use crate::layout::Layout;
 const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// Random bytes in a generated secret, written as hexadecimal text.
 const SECRET_BYTES: usize = 32;
+/// The shortest secret that is used, as for `MALLARD_SECRET`: a shorter one could be guessed.
+const SECRET_BYTES_MIN: usize = 16;
 
 /// Durable documents by name.
 #[derive(Debug)]
@@ -58,6 +60,9 @@ impl Control {
     }
 
     /// The secret of this data directory: generated at the first call, the same ever after.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the file holds no text, or less than 16 bytes of it.
     pub fn secret(&self) -> Result<String, Error> {
         let path = self.layout.secret();
         match disk::read(self.env.disk.as_ref(), &path) {
@@ -75,6 +80,23 @@ impl Control {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
             Err(error) => Err(error).at(&path),
         }
+    }
+
+    /// The file of API keys that the original of this program has left, if there is one. What it says is its reader's business.
+    pub fn original_keys(&self) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.layout.original_keys();
+        match disk::read(self.env.disk.as_ref(), &path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).at(&path),
+        }
+    }
+
+    /// Keeps that file as `api_keys.json.original`: it was read, and will not be again.
+    pub fn retire_original_keys(&self) -> Result<(), Error> {
+        let path = self.layout.original_keys();
+        let kept = self.layout.root().join("api_keys.json.original");
+        durable::publish(self.env.disk.as_ref(), &path, &kept).at(&path)
     }
 
     fn generate_secret(&self, path: &Path) -> Result<String, Error> {
@@ -100,13 +122,13 @@ impl Control {
 }
 
 fn secret_from(path: &Path, bytes: &[u8]) -> Result<String, Error> {
-    match std::str::from_utf8(bytes).map(str::trim) {
-        Ok(secret) if !secret.is_empty() => Ok(secret.to_owned()),
-        _ => {
-            let reason =
-                "it holds no text; set MALLARD_SECRET, restore the file from a backup, or run `mallard-metrics repair`"
-                    .into();
-            Err(Error::Refused { path: path.to_owned(), reason })
+    let fault = match std::str::from_utf8(bytes).map(str::trim) {
+        Ok("") | Err(_) => "it holds no text".to_owned(),
+        Ok(secret) if secret.len() < SECRET_BYTES_MIN => {
+            format!("it holds {} bytes, and a secret has at least {SECRET_BYTES_MIN}", secret.len())
         }
-    }
+        Ok(secret) => return Ok(secret.to_owned()),
+    };
+    let remedy = "set MALLARD_SECRET, restore the file from a backup, or run `mallard-metrics repair`";
+    Err(Error::Refused { path: path.to_owned(), reason: format!("{fault}; {remedy}") })
 }

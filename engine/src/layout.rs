@@ -134,6 +134,11 @@ impl Layout {
         self.root.join("ADOPTING")
     }
 
+    /// The API keys of the original program.
+    pub(crate) fn original_keys(&self) -> PathBuf {
+        self.root.join("api_keys.json")
+    }
+
     /// Parquet files by site and day.
     pub(crate) fn events(&self) -> PathBuf {
         self.root.join("events")

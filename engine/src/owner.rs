@@ -22,7 +22,7 @@ use crate::layout::Layout;
 const LEVELS_ALWAYS: usize = 2;
 
 /// What a data directory may hold, of this program or of its predecessor, and what a new file system holds.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "ADOPTING",
     "LOCK",
     "STORE",
@@ -42,6 +42,7 @@ const NAMES: [&str; 20] = [
     "erasure.log",
     ".secret",
     "api_keys.json",
+    "api_keys.json.original",
     "lost+found",
 ];
 /// The derived file, its log, and what was moved aside.

@@ -44,6 +44,21 @@ pub trait Documents: Send + Sync {
     fn store(&self, name: &'static str, bytes: &[u8]) -> Result<(), DocumentError>;
     /// Removes the document; one that does not exist is fine. Durable on return. Blocks.
     fn remove(&self, name: &'static str) -> Result<(), DocumentError>;
+
+    /// Whether the document was ever stored.
+    fn exists(&self, name: &'static str) -> Result<bool, DocumentError> {
+        self.load(name).map(|bytes| bytes.is_some())
+    }
+
+    /// The file of API keys that the original of this program has left, if there is one.
+    fn original_keys(&self) -> Result<Option<Vec<u8>>, DocumentError> {
+        Ok(None)
+    }
+
+    /// Gives that file another name. Durable on return. Blocks.
+    fn retire_original_keys(&self) -> Result<(), DocumentError> {
+        Ok(())
+    }
 }
 
 impl Documents for Engine {
@@ -58,6 +73,14 @@ impl Documents for Engine {
 
     fn remove(&self, name: &'static str) -> Result<(), DocumentError> {
         self.control().remove(name).map_err(|error| of_store(name, error))
+    }
+
+    fn original_keys(&self) -> Result<Option<Vec<u8>>, DocumentError> {
+        self.control().original_keys().map_err(|error| of_store("keys", error))
+    }
+
+    fn retire_original_keys(&self) -> Result<(), DocumentError> {
+        self.control().retire_original_keys().map_err(|error| of_store("keys", error))
     }
 }
 

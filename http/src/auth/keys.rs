@@ -9,6 +9,7 @@
 //! whatever it is. At most [`KEYS_MAX`] are kept; the revoked ones that were made first make room.
 
 pub(crate) mod api;
+mod original;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 

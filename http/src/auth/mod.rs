@@ -88,6 +88,7 @@ impl Auth {
     ) -> Result<Self, CredentialError> {
         let sessions = Sessions::open(Arc::clone(&documents), Arc::clone(&entropy), config.session_ttl_secs)?;
         let keys = Keys::open(Arc::clone(&documents), Arc::clone(&entropy))?;
+        keys.take_over()?;
         let password = config.admin_password.as_deref();
         let credential = Credential::open(documents, entropy.as_ref(), password, &sessions)?;
         Ok(Self {
