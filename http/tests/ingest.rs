@@ -187,10 +187,17 @@ fn bots_are_dropped_politely_unless_the_operator_wants_them() {
     assert_eq!((dropped.status, dropped.lsn(), dropped.header("x-mallard-dropped")), (202, None, Some("bot")));
     let metrics = server.get("/metrics").text();
     assert!(metrics.contains("mallard_events_dropped_total{reason=\"bot\"} 1\n"), "{metrics}");
+    let from = |referrer: &str| json!({ "d": "a.example", "n": "pageview", "u": "/", "r": referrer }).to_string();
+    let spam = from("http://www.semalt.semalt.com/crawler.php?u=http://a.example");
+    let dropped = post(&server, &[], &spam);
+    assert_eq!((dropped.status, dropped.lsn(), dropped.header("x-mallard-dropped")), (202, None, Some("spam")));
+    assert_eq!(server.metric("mallard_events_dropped_total{reason=\"spam\"}"), 1);
+    assert_eq!(post(&server, &[], &from("https://notsemalt.com/")).lsn(), Some(1), "another name with the same end");
     drop(server);
 
     let server = Server::start(data_dir.path(), &[("MALLARD_FILTER_BOTS", "false")]);
-    assert_eq!(post(&server, &bot, &pageview("a.example").to_string()).lsn(), Some(1));
+    assert_eq!(post(&server, &bot, &pageview("a.example").to_string()).lsn(), Some(2));
+    assert_eq!(post(&server, &[], &spam).lsn(), Some(3));
 }
 
 #[test]

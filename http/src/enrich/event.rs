@@ -66,7 +66,8 @@ pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Eve
     }
 }
 
-fn referrer_host(payload: &Payload) -> Option<SmolStr> {
+/// The host of the referrer, unless it is the site itself.
+pub(super) fn referrer_host(payload: &Payload) -> Option<SmolStr> {
     let site = payload.site.as_str();
     let page = payload.url.hostname.as_deref().unwrap_or(site);
     external_host(payload.referrer.as_deref()?, &[site, page])

@@ -24,6 +24,7 @@ mod proxies;
 mod referrer;
 mod salt;
 mod sites;
+mod spam;
 mod user_agent;
 mod visitor;
 
@@ -130,6 +131,11 @@ impl Enricher {
     /// Whether an event of this sender is to be dropped, because a program sent it and programs are not wanted.
     pub fn is_bot(&self, user_agent: &str) -> bool {
         self.filter_bots && bots::is_bot(UserAgent::parse(user_agent.as_bytes()))
+    }
+
+    /// Whether an event is to be dropped because its referrer was made up to be seen in reports.
+    pub fn is_spam(&self, payload: &Payload) -> bool {
+        self.filter_bots && spam::is_spam(payload)
     }
 
     /// Whether places can be found.

@@ -50,8 +50,8 @@ fn acknowledge(outcome: &Outcome) -> Result<Response, ApiError> {
                 headers.insert(DUPLICATE, HeaderValue::from_static("1"));
             }
         }
-        Outcome::Dropped => {
-            headers.insert(DROPPED, HeaderValue::from_static("bot"));
+        Outcome::Dropped(reason) => {
+            headers.insert(DROPPED, HeaderValue::from_static(reason));
         }
     }
     Ok(response)

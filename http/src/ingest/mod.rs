@@ -61,9 +61,13 @@ pub(crate) enum Outcome {
         /// The id by which it was recognised.
         id: EventId,
     },
-    /// A bot sent it.
-    Dropped,
+    /// It was not wanted, for this reason.
+    Dropped(&'static str),
 }
+
+/// Why an event is dropped: a program sent it, or its referrer is a spammer.
+const BOT: &str = "bot";
+const SPAM: &str = "spam";
 
 /// Everything after syntax and types.
 async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Outcome, ApiError> {
@@ -81,8 +85,10 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
     let stated = payload.user_agent.take();
     let user_agent = stated.as_deref().or_else(|| request.header(USER_AGENT)).unwrap_or_default();
     if app.enrich.is_bot(user_agent) {
-        app.metrics.event_dropped("bot");
-        return Ok(Outcome::Dropped);
+        return Ok(dropped(app, BOT));
+    }
+    if grant.is_none() && app.enrich.is_spam(&payload) {
+        return Ok(dropped(app, SPAM));
     }
     let claim = match (once::claim(app, &payload.site, payload.id.as_ref()).await?, &payload.id) {
         (Once::Stored(lsn), Some(id)) => {
@@ -105,6 +111,11 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
     let lsn = settle(app, app.engine.append_quietly(event, received_at, claim)).await?;
     app.metrics.event_acknowledged(app.clock.now_us() - now.micros());
     Ok(Outcome::Stored { lsn, id })
+}
+
+fn dropped(app: &App, reason: &'static str) -> Outcome {
+    app.metrics.event_dropped(reason);
+    Outcome::Dropped(reason)
 }
 
 /// Waits until what was handed to the log is durable; the (first) LSN.

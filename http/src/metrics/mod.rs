@@ -33,7 +33,7 @@ const ACK_BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.0
 const QUERY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
 /// Why an event is dropped, why one is refused, and why a query is. All are shown from the start, with 0.
-const DROP_REASONS: [&str; 1] = ["bot"];
+const DROP_REASONS: [&str; 2] = ["bot", "spam"];
 const REJECT_REASONS: [&str; 13] = [
     "invalid",
     "schema",
