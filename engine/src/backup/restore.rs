@@ -31,6 +31,8 @@ use crate::store::Store;
 use crate::verify::verify;
 
 const CHUNK_BYTES: usize = 256 << 10;
+/// Of the log while it is emptied.
+const SEGMENT_BYTES: u32 = 64 << 10;
 /// What an image consists of.
 const FILES: [&str; 3] = ["STORE", ".secret", "erasure.log"];
 const FOLDERS: [&str; 4] = ["control", "events", "manifest", "wal"];
@@ -120,6 +122,8 @@ impl Restore {
     fn empty_the_log(&self) -> Result<(), Error> {
         let mut config = Config::new(self.layout.root());
         (config.flush_events, config.disk_reserve_bytes) = (1, 0);
+        // Nothing but erasures comes into this log, and no zeros have to be written for it.
+        config.wal.segment_bytes = SEGMENT_BYTES;
         let store = Store::open(config, self.env.clone(), Drive::Manual, Arc::new(Progress::default()))?;
         if !is_seeded(Bug::RestoreErased) {
             store.adopt(self.erasures(store.store_id())?)?;

@@ -94,6 +94,11 @@ impl Oracle {
         self.erasures.iter().any(|(request, lsn)| lsn.is_none() && takes(request, &self.sent[number]))
     }
 
+    /// Whether some erasure, whatever became of it, takes this event.
+    pub fn is_asked_to_erase(&self, number: usize) -> bool {
+        self.erasures.iter().any(|(request, _)| takes(request, &self.sent[number]))
+    }
+
     /// Events that must not be seen again, nor found.
     pub fn erased(&self) -> &BTreeSet<usize> {
         &self.erased

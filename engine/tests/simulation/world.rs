@@ -76,6 +76,8 @@ pub struct World {
     erasing: Vec<(usize, Receipt)>,
     /// The last copy that was taken elsewhere.
     copy: Option<Copy>,
+    /// The snapshots that were taken, and what was visible then.
+    snapshots: Vec<(String, Option<Vec<usize>>)>,
     held: Option<Arc<Manifest>>,
     /// Whether something was told to go wrong: only then may an operation fail.
     may_fail: bool,
@@ -101,6 +103,7 @@ impl World {
             waiting: Vec::new(),
             erasing: Vec::new(),
             copy: None,
+            snapshots: Vec::new(),
             held: None,
             may_fail: false,
             fate: None,
@@ -264,18 +267,26 @@ impl World {
         }
     }
 
-    fn snapshot(&self) {
+    fn snapshot(&mut self) {
         if self.store.is_some() {
             // Its name is a time in milliseconds.
             self.clock.advance_us(1_000);
+            let visible = self.visible();
             let taken = Snapshots::of(self.env.clone(), Path::new("/data")).take(&[]);
             assert!(taken.is_ok() || self.may_fail, "{taken:?}");
+            self.snapshots.extend(taken.ok().map(|snapshot| (snapshot.id, visible)));
         }
+    }
+
+    /// What a copy of now holds: of a store that has failed, nobody knows what its log has.
+    fn visible(&self) -> Option<Vec<usize>> {
+        let rows = self.rows().filter(|_| self.setting.is_watchful && self.is_well())?;
+        Some(rows.into_values().collect())
     }
 
     fn back_up(&mut self) {
         if self.store.is_some() {
-            let taken: Result<(Copy, Image), _> = Copy::take(&self.env);
+            let taken: Result<(Copy, Image), _> = Copy::take(&self.env, self.visible());
             assert!(taken.is_ok() || self.may_fail, "{:?}", taken.err());
             self.copy = taken.ok().map(|(copy, _)| copy).or(self.copy.take());
         }
@@ -355,17 +366,34 @@ impl World {
         self.settle();
         self.check();
         self.check_erased();
+        self.check_copies();
     }
 
-    /// Nothing of what was erased is on the disk, and nothing of it comes back with a copy.
+    /// Nothing of what was erased is on the disk.
     fn check_erased(&self) {
         if !self.oracle.borrow().has_erased() || self.setting.forgets.is_some() {
             return;
         }
         assert!(!self.store.as_ref().is_some_and(|store| store.is_erasing()), "an erasure does not come to an end");
         copies::assert_gone(&self.env, &self.oracle.borrow());
-        if let Some(copy) = &self.copy {
-            copy.assert_erased(&self.env, &self.oracle.borrow());
+    }
+
+    /// Every copy holds what was visible when it was taken and was not erased or expired since.
+    fn check_copies(&self) {
+        let oracle = self.oracle.borrow();
+        if self.setting.forgets.is_some() || !(self.setting.is_watchful || oracle.has_erased()) {
+            return;
+        }
+        let first_kept = self.first_kept();
+        let is_expired = |number: usize| first_kept.is_some_and(|kept| oracle.sent[number].timestamp.date() < kept);
+        let may_be_gone = |number| is_expired(number) || oracle.is_asked_to_erase(number);
+        let snapshots = self.snapshots.iter().filter(|(_, visible)| visible.is_some());
+        let snapshots = snapshots.map(|(id, visible)| {
+            let copy = Copy::of_snapshot(&self.env, id, visible.clone());
+            copy.unwrap_or_else(|| panic!("snapshot {id} was taken and is not there"))
+        });
+        for copy in snapshots.collect::<Vec<_>>().iter().chain(&self.copy) {
+            copy.assert_restores(&self.env, &oracle, &may_be_gone);
         }
     }
 
