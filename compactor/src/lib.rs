@@ -51,7 +51,7 @@ pub use manifest::{
     Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, Partition,
     ReplayError, SiteTotals, Taken, Totals,
 };
-pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, unlink};
+pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, sync_partitions, unlink};
 pub use parquet::{IdRow, Loose, Order, arrivals, check_file, newest_arrival, read_file, read_ids};
 pub use plan::{erasure_files, plan, plan_erasure};
 pub use rebuild::{Aside, Rebuild, RebuildPlan, place_of};

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+use mallard_event::{Date, Timestamp};
 use mallard_wal::disk::{Disk, Entry, Env};
 
+use crate::erasure::Erasure;
 use crate::error::{Error, at};
 use crate::layout;
 use crate::manifest::{Edit, Manifest};
@@ -44,6 +46,24 @@ pub fn remove_orphans(env: &Env, root: &Path, manifest: &Manifest) -> Result<Orp
 /// Called when no query reads them any more. Files that are gone already are fine.
 pub fn unlink(env: &Env, root: &Path, edit: &Edit) -> Result<(), Error> {
     remove_all(env.disk.as_ref(), root, &edit.remove)
+}
+
+/// Makes durable which files the partitions have that an erasure reaches.
+///
+/// An earlier life may have unlinked a file and ended before it could sync the folder; a power cut would bring the name back.
+pub fn sync_partitions(env: &Env, root: &Path, erasure: &Erasure) -> Result<(), Error> {
+    let disk = env.disk.as_ref();
+    let days = [erasure.start_us, erasure.end_us.saturating_sub(1)];
+    let [first, last] = days.map(|at_us| Timestamp::saturating_from_micros(at_us).date());
+    let site = format!("{}/site_id={}", layout::EVENTS, erasure.site.folder());
+    for date in folders_in(disk, root, &site)? {
+        let day = date.rsplit_once("date=").and_then(|(_, day)| Date::parse(day).ok());
+        if day.is_none_or(|day| (first..=last).contains(&day)) {
+            sync(disk, root, &date)?;
+        }
+    }
+    sync(disk, root, &site)?;
+    sync(disk, root, layout::EVENTS)
 }
 
 /// All Parquet files below `events/`, with their lengths.
@@ -101,8 +121,14 @@ fn settle(disk: &dyn Disk, root: &Path, folder: &str) -> Result<(), Error> {
     if is_removable {
         absent_is_fine(disk.remove_dir(&path)).map_err(at("remove", &path))
     } else {
-        disk.sync_dir(&path).map_err(at("sync", &path))
+        sync(disk, root, folder)
     }
+}
+
+/// Makes durable what a folder has lost; one that is not there has nothing.
+fn sync(disk: &dyn Disk, root: &Path, folder: &str) -> Result<(), Error> {
+    let path = root.join(folder);
+    absent_is_fine(disk.sync_dir(&path)).map_err(at("sync", &path))
 }
 
 /// The folder of a path inside the data directory; `None` for the folders directly in it.

@@ -33,6 +33,8 @@ pub(super) struct Progress {
     /// The erasure.
     id: Option<[u8; 16]>,
     is_in_ledger: bool,
+    /// Whether the names of the files that it has replaced are gone for good.
+    is_synced: bool,
     /// The snapshots that hold nothing any more of what it takes.
     snapshots: BTreeSet<String>,
     /// When it may be tried again after a failure.
@@ -177,6 +179,11 @@ impl Store {
             return Ok(None);
         }
         self.forget_originals(erasure)?;
+        if !maintenance.erasure.is_synced {
+            let synced = mallard_compactor::sync_partitions(&self.env, self.layout.root(), erasure);
+            synced.inspect_err(|error| self.stop_if_final(error))?;
+            maintenance.erasure.is_synced = true;
+        }
         let snapshots = match is_seeded(Bug::EraseForgetsSnapshots) {
             true => Snapshot::Done,
             false => self.erase_snapshot(maintenance, erasure)?,
@@ -272,6 +279,9 @@ impl Store {
     /// IMPORTANT: what has failed to be written or synced may not be tried again in this life of the process, as in
     /// [`Store::stop_if_final`]. Reading may.
     pub(super) fn stop_unless_full(&self, error: &Error) {
+        if let Error::Compactor(error) = error {
+            self.stop_if_final(error);
+        }
         let is_final = matches!(error, Error::Io { source, .. } if source.raw_os_error().is_some())
             || matches!(error, Error::Poisoned(_) | Error::Wal(_));
         if is_final && !error.is_lack_of_space() {

@@ -213,7 +213,8 @@ impl Store {
         }
         let manifest = self.manifest();
         published(&manifest);
-        let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest)?;
+        let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest);
+        let orphans = orphans.inspect_err(|error| self.stop_if_final(error))?;
         for path in &orphans.missing {
             self.suspect(Path::new(path), "it is missing or cut");
         }
@@ -277,7 +278,7 @@ impl Store {
     /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
     /// reports a failed sync once and forgets it; the second attempt would succeed over folders and bytes that never
     /// reached the disk, and the manifest would name them. A full disk is different: it fails the write, before any sync.
-    fn stop_if_final(&self, error: &mallard_compactor::Error) {
+    pub(super) fn stop_if_final(&self, error: &mallard_compactor::Error) {
         if let mallard_compactor::Error::Io { source, action, .. } = error
             && !matches!(*action, "open" | "read" | "list")
             && source.kind() != ErrorKind::StorageFull
@@ -316,10 +317,12 @@ impl Store {
     /// Unlinks what removed files no view can name any more.
     pub(super) fn unlink_retired(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<usize, Error> {
         let mut unlinked = 0;
-        while maintenance.retired.first().is_some_and(Retired::is_unread) {
-            let retired = maintenance.retired.remove(0);
-            mallard_compactor::unlink(&self.env, self.layout.root(), &retired.edit)?;
+        while let Some(retired) = maintenance.retired.first().filter(|retired| retired.is_unread()) {
+            let unlinking = mallard_compactor::unlink(&self.env, self.layout.root(), &retired.edit);
+            unlinking.inspect_err(|error| self.stop_if_final(error))?;
             unlinked += retired.edit.remove.len();
+            // NOTE: only now: what fails is tried again, and an erasure is not done before.
+            maintenance.retired.remove(0);
         }
         Ok(unlinked)
     }

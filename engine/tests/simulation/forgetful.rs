@@ -32,6 +32,12 @@ pub enum Forgets {
     RootFolder,
     /// The bytes of `STORE`.
     StoreBytes,
+    /// The names of snapshots.
+    SnapshotNames,
+    /// The names of what is in a snapshot.
+    SnapshotFolders,
+    /// The bytes of a snapshot's log and manifest, which are no second names.
+    SnapshotBytes,
     /// A sync that failed is tried again.
     ToGiveUp,
     /// A sync that failed is taken for one that did not.
@@ -55,8 +61,12 @@ impl Forgets {
         Self::Failures,
     ];
 
+    /// What only a snapshot shows.
+    pub const OF_SNAPSHOTS: [Self; 3] = [Self::SnapshotNames, Self::SnapshotFolders, Self::SnapshotBytes];
+
     fn file(self, path: &Path) -> bool {
         match self {
+            Self::SnapshotBytes => path.starts_with("/data/snapshots"),
             Self::SegmentBytes => path.starts_with("/data/wal"),
             Self::ParquetBytes => path.extension().is_some_and(|extension| extension == "parquet"),
             Self::ManifestBytes => path.starts_with("/data/manifest"),
@@ -75,6 +85,8 @@ impl Forgets {
             Self::ManifestNames => path == Path::new("/data/manifest"),
             Self::TopFolders => path == Path::new("/data"),
             Self::RootFolder => path == Path::new("/"),
+            Self::SnapshotNames => path == Path::new("/data/snapshots"),
+            Self::SnapshotFolders => path.starts_with("/data/snapshots/") && path != Path::new("/data/snapshots"),
             _ => false,
         }
     }

@@ -193,6 +193,22 @@ fn every_seeded_bug_of_erasure_is_seen() {
     assert!(seen.iter().all(|seen| !seen.is_empty()));
 }
 
+#[test]
+fn every_sync_of_a_snapshot_that_is_left_out_is_missed() {
+    let missed = |forgets| {
+        let setting = Setting { forgets, is_watchful: true, ..Setting::new(9) };
+        let snapshot = [Act::Append(5), Act::Pump, Act::Settle, Act::Append(3), Act::Pump, Act::Snapshot];
+        let acts = |survivors| [&snapshot[..], &[Act::PowerCut(survivors)]].concat();
+        (0..16).filter(|survivors| quietly(|| History { setting, acts: acts(*survivors) }.run()).is_err()).count()
+    };
+    assert_eq!(missed(None), 0, "where nothing is left out");
+    for forgets in Forgets::OF_SNAPSHOTS {
+        let missed = missed(Some(forgets));
+        println!("{forgets:?} forgotten: seen by {missed} of 16 power cuts");
+        assert!(missed > 0, "{forgets:?}");
+    }
+}
+
 /// The one bug that no crash shows, only a reader between two steps. The tests in [`moments`](crate::moments) look for it
 /// in threads; here the reader comes at the right moment.
 #[test]

@@ -4,14 +4,15 @@
 //! Nobody restarts the process in between. So this also sees what a store does that has failed: it must refuse events, go
 //! on showing what it has, and never acknowledge anything again.
 //!
-//! Two of the six faults at each call, in turns; with `MALLARD_TEST_FULL=1` all six at each.
+//! The life that appends, compacts and merges meets all six faults at each call; the one full of erasures, snapshots and
+//! backups two of them, in turns, or with `MALLARD_TEST_FULL=1` all.
 
 use std::collections::BTreeMap;
 
 use mallard_engine::Ingest;
 use mallard_wal::disk::sim::{CrashMode, EIO, ENOSPC, Fault, SimRng};
 
-use crate::act::{Act, LIFE};
+use crate::act::{Act, ERASING_LIFE, LIFE};
 use crate::cores;
 use crate::lives::{case, is_full};
 use crate::world::{Setting, World};
@@ -25,9 +26,9 @@ const FAULTS: [Fault; 6] = [
     Fault::Interrupted,
 ];
 
-/// The life, and then a stop and a kill with something between them.
-fn acts() -> Vec<Act> {
-    [LIFE, &[Act::Stop, Act::Append(5), Act::Pump, Act::Kill, Act::Maintain, Act::Maintain]].concat()
+/// A life, and then a stop and a kill with something between them.
+fn acts(life: &[Act]) -> Vec<Act> {
+    [life, &[Act::Stop, Act::Append(5), Act::Pump, Act::Kill, Act::Maintain, Act::Maintain]].concat()
 }
 
 fn setting() -> Setting {
@@ -42,23 +43,24 @@ enum Fate {
     WentOn,
 }
 
-fn fail(call: u64, fault: Fault) -> (String, Fate) {
+fn fail(acts: &[Act], call: u64, fault: Fault) -> (String, Fate) {
     let mut world = World::new(setting());
     world.fail_call_at(call, fault);
     world.try_open();
     let mut fate = fate_of(&world);
-    for act in acts() {
-        world.act(act);
+    for act in acts {
+        world.act(*act);
         fate = fate.min(fate_of(&world));
     }
     let struck = world.disk.struck().unwrap_or_default();
     // An error that lasts ends with the volume mounted anew, which forgets the page cache; after others a restart finds it.
-    match fault {
-        Fault::ErrorForEver(_) => world.crash(&mut SimRng::new(call), CrashMode::Random),
-        _ => {
-            world.heal();
-            world.open();
-        }
+    // So does a folder's sync that failed after names were removed: see "What is not promised" in docs/reliability.md.
+    let is_of_names = struck.starts_with("sync_dir /data/snapshots/") || struck.starts_with("sync_dir /data/events");
+    if matches!(fault, Fault::ErrorForEver(_)) || is_of_names {
+        world.crash(&mut SimRng::new(call), CrashMode::Random);
+    } else {
+        world.heal();
+        world.open();
     }
     world.act(Act::Append(2));
     world.act(Act::Pump);
@@ -85,22 +87,32 @@ fn kind_of(struck: &str) -> String {
     format!("{call} {}", parts.next().unwrap_or("."))
 }
 
-fn faults_at(call: u64) -> impl Iterator<Item = (u64, Fault)> {
-    let is_in_turn = move |at: &usize| is_full() || call % 3 == *at as u64 % 3;
+fn faults_at(call: u64, is_full: bool) -> impl Iterator<Item = (u64, Fault)> {
+    let is_in_turn = move |at: &usize| is_full || call % 3 == *at as u64 % 3;
     (0..FAULTS.len()).filter(is_in_turn).map(move |at| (call, FAULTS[at]))
 }
 
 #[test]
 fn whichever_call_fails_nothing_is_acknowledged_falsely_and_a_restart_finds_all_that_was() {
+    sweep(LIFE, true);
+}
+
+#[test]
+fn whichever_call_of_an_erasure_or_a_copy_fails_a_restart_makes_it_good() {
+    sweep(ERASING_LIFE, is_full());
+}
+
+fn sweep(life: &[Act], is_full: bool) {
+    let acts = acts(life);
     let mut world = World::new(setting());
     world.open();
-    acts().into_iter().for_each(|act| world.act_only(act));
+    acts.iter().for_each(|act| world.act_only(*act));
     let (calls, operations) = (world.disk.calls(), world.disk.operations());
     assert!(operations > 300 && calls > 600, "the life is too short: {operations} operations, {calls} calls");
-    let cases: Vec<(u64, Fault)> = (1..=calls).flat_map(faults_at).collect();
+    let cases: Vec<(u64, Fault)> = (1..=calls).flat_map(|call| faults_at(call, is_full)).collect();
     let fates = cores::map(&cases, |(call, fault)| {
         let mut fate = None;
-        case(&format!("{fault:?} at call {call} of {calls}"), || fate = Some(fail(*call, *fault)));
+        case(&format!("{fault:?} at call {call} of {calls}"), || fate = Some(fail(&acts, *call, *fault)));
         fate.unwrap()
     });
     let mut kinds = BTreeMap::<String, BTreeMap<Fate, usize>>::new();

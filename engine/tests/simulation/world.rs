@@ -381,7 +381,7 @@ impl World {
     /// Every copy holds what was visible when it was taken and was not erased or expired since.
     fn check_copies(&self) {
         let oracle = self.oracle.borrow();
-        if self.setting.forgets.is_some() || !(self.setting.is_watchful || oracle.has_erased()) {
+        if !(self.setting.is_watchful || oracle.has_erased()) {
             return;
         }
         let first_kept = self.first_kept();
