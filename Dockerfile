@@ -22,9 +22,9 @@ RUN --mount=type=cache,id=target-$TARGETARCH,target=/target \
     cargo rustc --locked --profile dist -p mallard-http --bin mallard-metrics -- -C target-feature=+crt-static \
     && mkdir -p /image/data /image/tmp \
     && chmod 0700 /image/data && chmod 1777 /image/tmp \
+    && mkdir -p /image/etc/ssl/certs && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
     && cp /target/dist/mallard-metrics /image/mallard-metrics
 
-# No CA roots: the server makes no connections of its own.
 FROM scratch
 COPY --from=builder /image /
 ENV MALLARD_DATA_DIR=/data

@@ -123,3 +123,52 @@ fn compose_and_the_unit_set_only_variables_that_exist() {
         assert!(unit.iter().any(|found| found == line), "{line}");
     }
 }
+
+/// What a program says of its configuration, if it is installed.
+fn verdict(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Option<(bool, String)> {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    for folder in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+        command.env(folder, home.path());
+    }
+    match command.args(arguments).envs(variables.iter().copied()).output() {
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+        }
+        Err(error) => {
+            println!("skipped: {program}: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn caddy_and_systemd_and_compose_take_the_shipped_files() {
+    let path = |name: &str| format!("{}/../deploy/{name}", env!("CARGO_MANIFEST_DIR"));
+    let caddyfile = path("Caddyfile");
+    let arguments = ["validate", "--adapter", "caddyfile", "--config", caddyfile.as_str()];
+    if let Some((is_valid, said)) = verdict("caddy", &arguments, &[("DOMAIN", "stats.example")]) {
+        assert!(is_valid, "{said}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("mallard-metrics.service");
+    // The binary of the unit is not installed here; this one is.
+    let text = file("deploy/mallard-metrics.service");
+    let installed = "/usr/local/bin/mallard-metrics";
+    assert!(text.contains(installed));
+    std::fs::write(&unit, text.replace(installed, env!("CARGO_BIN_EXE_mallard-metrics"))).unwrap();
+    if let Some((is_valid, said)) = verdict("systemd-analyze", &["verify", unit.to_str().unwrap()], &[]) {
+        assert!(is_valid && !said.contains("mallard-metrics.service"), "{said}");
+    }
+    if !verdict("docker", &["compose", "version"], &[]).is_some_and(|(is_there, _)| is_there) {
+        println!("skipped: docker compose is not installed");
+        return;
+    }
+    std::fs::copy(path("compose.yaml"), folder.path().join("compose.yaml")).unwrap();
+    std::fs::copy(path("example.env"), folder.path().join(".env")).unwrap();
+    let compose = folder.path().join("compose.yaml");
+    let arguments = ["compose", "-f", compose.to_str().unwrap(), "config", "-q"];
+    let (is_valid, said) = verdict("docker", &arguments, &[]).unwrap();
+    assert!(is_valid, "{said}");
+}

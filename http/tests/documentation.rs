@@ -10,6 +10,7 @@
 //! | `<!-- page -->` | `html`: each script that it names is served |
 //! | `<!-- by: FILE -->` | `sh`: each line stands in that file of the repository, which CI runs |
 //! | `<!-- elsewhere -->` | `sh` for another machine or a platform: its syntax, its subcommands and its variables are checked |
+//! | `<!-- from here: PROGRAMS -->` | `sh` that runs here, where these programs only note that they were called; also checked like the one above |
 //!
 //! A `text` block after a snippet is what it prints; `...` stands for anything within a line. Anything else fails.
 
@@ -30,6 +31,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -160,12 +162,50 @@ impl Workshop {
         }
     }
 
+    /// Runs a snippet beside a store, with programs that note how they were called, take what they are given, and answer `done`;
+    /// `ssh` runs what it is told to run on the other machine.
+    fn run_with_stubs(&mut self, snippet: &Snippet, programs: &str) {
+        self.server();
+        let calls = self.folder.path().join("calls");
+        fs::write(&calls, "").unwrap();
+        for program in programs.split(' ') {
+            let work = if program == "ssh" { "sh -c \"$2\"" } else { "[ -t 0 ] || cat > /dev/null; echo done" };
+            let stub = self.folder.path().join("bin").join(program);
+            let noted = format!("echo \"{program} $*\" >> {}", calls.display());
+            fs::write(&stub, format!("#!/bin/sh\n{noted}\n{work}\n")).unwrap();
+            fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let deploy = self.folder.path().join("deploy");
+        fs::create_dir_all(&deploy).unwrap();
+        for file in fs::read_dir(root().join("deploy")).unwrap().map(|entry| entry.unwrap()) {
+            fs::copy(file.path(), deploy.join(file.file_name())).unwrap();
+        }
+        let output = self.shell(&snippet.text);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {}\n{errors}", snippet.place, output.status);
+        let called = fs::read_to_string(&calls).unwrap();
+        for program in programs.split(' ') {
+            let lines = snippet
+                .text
+                .lines()
+                .filter(|line| line.split("| ").any(|part| part.starts_with(&format!("{program} "))));
+            let noted = called.lines().filter(|line| line.starts_with(&format!("{program} ")));
+            assert_eq!(noted.count(), lines.count(), "{}: {called}", snippet.place);
+            fs::remove_file(self.folder.path().join("bin").join(program)).unwrap();
+        }
+    }
+
     fn shell(&self, text: &str) -> Output {
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", self.folder.path().join("bin").display());
         let mut command = Command::new("/bin/sh");
         command.args(["-euc", text]).current_dir(self.folder.path()).env_clear().env("PATH", path);
-        let variables = [("PASSWORD", PASSWORD), ("METRICS_TOKEN", "token"), ("MALLARD_DATA_DIR", "data")];
+        let variables = [
+            ("PASSWORD", PASSWORD),
+            ("METRICS_TOKEN", "token"),
+            ("MALLARD_DATA_DIR", "data"),
+            ("APP", "mallard-metrics-mine"),
+        ];
         command.envs(variables).output().unwrap()
     }
 }
@@ -201,6 +241,10 @@ fn try_out(snippet: &Snippet, workshop: &mut Workshop) {
         ("sh", "run") => workshop.run(snippet, true),
         ("sh", "run: stopped") => workshop.run(snippet, false),
         ("sh", "elsewhere") => examine(snippet),
+        ("sh", mark) if mark.starts_with("from here: ") => {
+            examine(snippet);
+            workshop.run_with_stubs(snippet, &mark["from here: ".len()..]);
+        }
         ("sh", mark) if mark.starts_with("by: ") => stands_in(snippet, &mark["by: ".len()..]),
         ("toml", "config") => {
             let file = workshop.folder.path().join("mallard.toml");
@@ -327,6 +371,42 @@ fn the_table_of_metrics_is_that_of_the_binary() {
     );
     for (name, _) in documented {
         assert!(metrics.contains(&format!("# HELP {name} ")), "{name} has no HELP");
+    }
+}
+
+/// What a constant, or a field of one, is in a source: a number, or numbers joined by `<<` or `*`.
+fn constant(place: &str) -> u64 {
+    let (file, name) = place.split_once("::").unwrap();
+    let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let value = source.lines().find_map(|line| {
+        let line = line.trim();
+        let is_constant = line.contains(&format!("const {name}: ")) && line.ends_with(';');
+        let of_field = line.strip_prefix(&format!("{name}: ")).filter(|rest| rest.ends_with(','));
+        let value = if is_constant { line.split_once(" = ").map(|(_, value)| value) } else { of_field };
+        let value = value.map(|value| value.trim_end_matches([';', ',']).replace('_', ""));
+        value.filter(|value| value.starts_with(char::is_numeric))
+    });
+    let value = value.unwrap_or_else(|| panic!("{file} has no number {name}"));
+    let number = |text: &str| text.trim().parse::<u64>().unwrap_or_else(|error| panic!("{place}: {value}: {error}"));
+    match value.split_once("<<") {
+        Some((times, bits)) => number(times) << number(bits),
+        None => value.split('*').map(number).product(),
+    }
+}
+
+#[test]
+fn the_bounds_in_the_documentation_are_those_of_the_sources() {
+    let table = rows("bounds");
+    assert!(table.len() >= 20, "{}", table.len());
+    for row in table {
+        let (count, unit) = row[0].split_once(' ').unwrap_or((&row[0], ""));
+        let unit = match unit {
+            "" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            other => panic!("{other}"),
+        };
+        assert_eq!(count.parse::<u64>().unwrap() * unit, constant(&row[2]), "{}", row[2]);
     }
 }
 
