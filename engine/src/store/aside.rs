@@ -177,3 +177,72 @@ fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<disk::Entry>, Error> {
         entries => entries.at(folder),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use mallard_event::{Event, EventId, EventName, SiteId, VisitorId};
+    use mallard_wal::disk::{Clock, Env, real};
+
+    use super::*;
+    use crate::{Config, Engine, Step};
+
+    const DAY_US: i64 = 86_400_000_000;
+
+    #[derive(Debug)]
+    struct At(AtomicI64);
+
+    impl Clock for At {
+        fn now_us(&self) -> i64 {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn settle(engine: &Engine) {
+        while !matches!(engine.maintain().unwrap(), Step::Idle { .. }) {}
+    }
+
+    #[test]
+    fn a_damaged_segment_goes_a_day_after_its_newest_record_has_expired_and_one_of_unknown_age_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let noon = Timestamp::parse("2024-01-15T12:00:00Z").unwrap();
+        let clock = Arc::new(At(AtomicI64::new(noon.micros())));
+        let open = || {
+            let mut config = Config::new(root.path());
+            config.disk_reserve_bytes = 0;
+            config.limits.retention_days = Some(30);
+            Engine::open(config, Env { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..real::env() }).unwrap()
+        };
+        let engine = open();
+        let event = Event::new(
+            SiteId::parse("a.example").unwrap(),
+            VisitorId::parse("visitor").unwrap(),
+            noon,
+            EventName::parse("pageview").unwrap(),
+            "/quince",
+            EventId::parse("id").unwrap(),
+        );
+        engine.append(event, noon).unwrap().wait().unwrap();
+        engine.close().unwrap();
+        drop(engine);
+        let (wal, quarantine) = (root.path().join("wal"), root.path().join("quarantine"));
+        let segment = fs::read_dir(&wal)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "wal"));
+        let original = quarantine.join("00000000000000000001.wal.1");
+        let unreadable = quarantine.join("00000000000000000009.wal");
+        fs::copy(segment.unwrap(), &original).unwrap();
+        fs::write(&unreadable, b"MALLWAL and nothing more").unwrap();
+        for (days, is_there) in [(0, true), (31, true), (32, false)] {
+            clock.0.store(noon.micros() + days * DAY_US, Ordering::SeqCst);
+            let engine = open();
+            settle(&engine);
+            engine.close().unwrap();
+            assert_eq!((original.exists(), unreadable.exists()), (is_there, true), "after {days} days");
+        }
+    }
+}
