@@ -92,6 +92,15 @@ fn in_200_mib_the_server_takes_events_and_answers_questions_and_is_not_killed() 
         }
     }
     let load = waiting.join().unwrap();
+    let counted = || {
+        let main = session.json("/api/stats/main?site_id=client-1.example&period=7d");
+        main["total_pageviews"].as_u64().unwrap() + main["events"].as_u64().unwrap()
+    };
+    let before = counted();
+    let export = session.get("/api/stats/export?site_id=client-1.example&kind=events&format=json&period=7d");
+    let rows = export.text().lines().count() as u64;
+    assert_eq!(export.status, 200, "{}", export.text());
+    assert!(before > 0 && (before..=counted()).contains(&rows), "{before} events, {rows} rows exported, {}", counted());
     let peak_mb = group.peak_mb();
     assert_eq!(group.kills(), 0, "the kernel has killed it");
     drop(session);

@@ -21,6 +21,7 @@ use mallard_engine::{Config, Engine, env};
 use mallard_event::{Event, SiteId, Stored};
 use serde_json::json;
 use support::Server;
+use support::mmdb::{boulder, database};
 
 const SITE: &str = "a.example";
 const PHONE: &str =
@@ -54,6 +55,27 @@ fn with(variable: &str) -> (Event, Event) {
     let [plain, _] = stored(&[]);
     let [changed, _] = stored(&[(variable, "true")]);
     (plain.event, changed.event)
+}
+
+#[test]
+fn places_are_those_of_the_operators_file_cut_by_precision_and_gdpr_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("city.mmdb");
+    std::fs::write(&file, database(&boulder())).unwrap();
+    let file = file.to_str().unwrap();
+    for (variables, country, region, city) in [
+        (vec![], Some("US"), Some("Colorado"), Some("Boulder")),
+        (vec![("MALLARD_GEOIP_PRECISION", "region")], Some("US"), Some("Colorado"), None),
+        (vec![("MALLARD_GEOIP_PRECISION", "region"), ("MALLARD_GDPR_MODE", "true")], Some("US"), None, None),
+        (vec![("MALLARD_GEOIP_PRECISION", "none")], None, None, None),
+    ] {
+        let [first, _] = stored(&[&variables[..], &[("MALLARD_GEOIP_DB", file)]].concat());
+        let event = first.event;
+        let place = (event.country_code.as_deref(), event.region.as_deref(), event.city.as_deref());
+        assert_eq!(place, (country, region, city), "{variables:?}");
+    }
+    let [first, _] = stored(&[("MALLARD_GEOIP_DB", "/no/such/file.mmdb")]);
+    assert_eq!(first.event.country_code, None, "without the file everything else works");
 }
 
 #[test]
