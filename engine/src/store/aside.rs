@@ -236,7 +236,8 @@ mod tests {
         let original = quarantine.join("00000000000000000001.wal.1");
         let unreadable = quarantine.join("00000000000000000009.wal");
         fs::copy(segment.unwrap(), &original).unwrap();
-        fs::write(&unreadable, b"MALLWAL and nothing more").unwrap();
+        // No segment, whatever its name says.
+        fs::copy(root.path().join("STORE"), &unreadable).unwrap();
         for (days, is_there) in [(0, true), (31, true), (32, false)] {
             clock.0.store(noon.micros() + days * DAY_US, Ordering::SeqCst);
             let engine = open();
