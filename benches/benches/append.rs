@@ -93,7 +93,7 @@ fn open(root: &std::path::Path) -> Log<()> {
     for folder in ["wal", "quarantine"] {
         env.disk.create_dir(&root.join(folder)).expect("a folder");
     }
-    let origin = Origin { store_id: 1, checkpoint: Lsn::ZERO };
+    let origin = Origin::new(1, Lsn::ZERO);
     mallard_wal::recover(&env, &root.join("wal"), &root.join("quarantine"), &Config::default(), origin, &mut |_| {})
         .expect("an empty log")
         .start(Arc::new(Ignore), Drive::Thread)

@@ -82,7 +82,7 @@ fn fill(root: &std::path::Path) -> usize {
 }
 
 fn recovery(root: &std::path::Path, on_record: &mut dyn FnMut(mallard_wal::Record<'_>)) -> mallard_wal::Recovery {
-    let origin = Origin { store_id: 1, checkpoint: Lsn::ZERO };
+    let origin = Origin::new(1, Lsn::ZERO);
     mallard_wal::recover(
         &real::env(),
         &root.join("wal"),

@@ -48,8 +48,8 @@ pub use error::Error;
 pub use job::{Context, Job, run};
 pub use limits::Limits;
 pub use manifest::{
-    Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog, Partition,
-    ReplayError, SiteTotals, Taken, Totals,
+    Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog,
+    ManifestRecovery, Partition, ReplayError, SiteTotals, Taken, Totals,
 };
 pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, sync_partitions, unlink};
 pub use parquet::{IdRow, Loose, Order, arrivals, check_file, newest_arrival, read_file, read_ids};

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use mallard_compactor::Limits;
 use mallard_wal as wal;
+use mallard_wal::record::RECORD_OVERHEAD_BYTES;
 
 use crate::query::QueryConfig;
+use crate::tail::ROW_BYTES;
 
 /// How a store behaves. [`Config::new`] gives the defaults that the configuration documents.
 #[derive(Clone, Debug)]
@@ -59,5 +61,13 @@ impl Config {
             limits: Limits::default(),
             query: QueryConfig::default(),
         }
+    }
+
+    /// How many records the log can have taken above the checkpoint, at most: as many as the hot tail holds, and what was
+    /// let in before it was full.
+    pub(crate) fn backlog_max(&self) -> u64 {
+        let rows = self.tail_bytes_max / ROW_BYTES;
+        let queued = 2 * self.wal.queue_bytes_max / RECORD_OVERHEAD_BYTES;
+        (rows + queued) as u64
     }
 }

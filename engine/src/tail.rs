@@ -26,7 +26,7 @@ use crate::store::{Claim, Newcomer};
 /// Rows of a chunk. Small enough that a query copies little, large enough that chunks are few.
 const CHUNK_ROWS: usize = 512;
 /// What a row costs beside its text: the struct of an open row, or its offsets in a chunk, rounded up.
-const ROW_BYTES: usize = 640;
+pub(crate) const ROW_BYTES: usize = 640;
 
 /// An event on its way through the log.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mallard_compactor::{Condition, FileEntry, Manifest, ManifestLog, read_file};
+use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest, ManifestLog, read_file};
 use mallard_wal::disk::Env;
 use mallard_wal::{Examination, Lsn};
 
@@ -116,7 +116,7 @@ impl Verifier<'_> {
         self.found.repaired = read_notes(self.env.disk.as_ref(), self.layout)?;
         self.found.compacted_lsn = manifest.checkpoint().get();
         for gap in manifest.gaps() {
-            self.gap((gap.first, gap.last), manifest.acknowledged());
+            self.gap(*gap, &manifest);
         }
         let log = Examination::begin(self.env.disk.as_ref(), &self.layout.wal(), self.identity.store_id)?;
         let total = log.bytes_left() + manifest.files().map(|file| file.bytes).sum::<u64>();
@@ -129,11 +129,11 @@ impl Verifier<'_> {
     }
 
     /// LSNs that are lost, and whether an operator knows.
-    fn gap(&mut self, (first, last): (Lsn, Lsn), acknowledged: Lsn) {
-        match last <= acknowledged {
-            true => self.found.acknowledged.push(format!("lost lsn {first}-{last}")),
-            false => self.found.lost.push((first.get(), last.get())),
-        }
+    fn gap(&mut self, gap: LsnRange, manifest: &Manifest) {
+        let known = gap.within(manifest.acknowledged());
+        self.found.acknowledged.extend(known.iter().map(|part| format!("lost lsn {}-{}", part.first, part.last)));
+        let unknown = gap.without(manifest.acknowledged());
+        self.found.lost.extend(unknown.iter().map(|part| (part.first.get(), part.last.get())));
     }
 
     fn manifest(&self) -> Result<Manifest, Error> {
@@ -144,13 +144,15 @@ impl Verifier<'_> {
         let checkpoint = manifest.checkpoint();
         let mut first = None;
         let mut newest = checkpoint;
+        let mut is_end_damaged = false;
         for segment in log {
             let segment = segment?;
+            is_end_damaged = segment.fault.is_some();
             first.get_or_insert(segment.first_lsn);
             newest = newest.max(segment.last_lsn);
             self.found.log.add(segment.bytes, segment.records);
-            for gap in segment.gaps.iter().filter(|(_, last)| *last > checkpoint) {
-                self.gap(*gap, manifest.acknowledged());
+            for (first, last) in segment.gaps.iter().filter(|(_, last)| *last > checkpoint) {
+                self.gap(LsnRange::new(*first, *last), manifest);
             }
             if let Some(fault) = segment.fault {
                 self.fault(Some(&segment.path), fault.to_string(), None);
@@ -158,7 +160,9 @@ impl Verifier<'_> {
             self.advance(segment.bytes, total);
         }
         self.found.durable_lsn = newest.get();
-        self.begins_in_time(first)
+        self.begins_in_time(first)?;
+        // Where the end is damaged, that has been said.
+        if is_end_damaged { Ok(()) } else { self.ends_in_time(first, newest, manifest) }
     }
 
     /// Everything above the checkpoint must be in the log. While this was looking, the checkpoint may have moved.
@@ -168,6 +172,21 @@ impl Verifier<'_> {
         if first > checkpoint.next() {
             let missing = format!("the log lacks LSNs {} to {}", checkpoint.next(), first.previous());
             self.fault(None, missing, None);
+        }
+        Ok(())
+    }
+
+    /// What the manifest says that the log has held is in it, or in files by now.
+    fn ends_in_time(&mut self, first: Option<Lsn>, newest: Lsn, manifest: &Manifest) -> Result<(), Error> {
+        let Some(high_water) = manifest.high_water() else { return Ok(()) };
+        let reached = newest.max(self.manifest()?.checkpoint());
+        let is_there = || mallard_wal::first_lsn(self.env.disk.as_ref(), &self.layout.wal());
+        if first.is_none() && is_there()?.is_none() {
+            let missing = format!("there is no log: everything from LSN {} on is missing", reached.next());
+            self.fault(Some(&self.layout.wal()), missing, None);
+        } else if reached < high_water {
+            let missing = format!("the log lacks LSNs {} to {high_water} at its end", reached.next());
+            self.fault(Some(&self.layout.wal()), missing, None);
         }
         Ok(())
     }

@@ -119,8 +119,8 @@ fn manifests() -> io::Result<()> {
     let (compacted, merged) = (compacted.encode(), merged.encode());
     let operand = |bytes: &[u8]| [&u16::try_from(bytes.len()).expect("edits are short").to_le_bytes(), bytes].concat();
     seed("edit", "compacted-merged", &[&operand(&compacted)[..], &merged].concat())?;
-    let golden = fixture("compactor/tests/fixtures/v3/edit.bin")?;
-    seed("edit", "golden", &[&operand(&fixture("compactor/tests/fixtures/v3/empty_edit.bin")?)[..], &golden].concat())?;
+    let golden = fixture("compactor/tests/fixtures/v5/edit.bin")?;
+    seed("edit", "golden", &[&operand(&fixture("compactor/tests/fixtures/v5/empty_edit.bin")?)[..], &golden].concat())?;
 
     let (site, span) = (SiteId::parse("a").expect("it is valid"), (0, 86_400_000_000));
     for (name, reach) in [("position", Reach::Lsn), ("time", Reach::Received)] {

@@ -60,7 +60,7 @@ impl Machine {
         checkpoint: u64,
         on_record: &mut dyn FnMut(mallard_wal::Record<'_>),
     ) -> Result<Recovery, Error> {
-        let origin = Origin { store_id: STORE_ID, checkpoint: Lsn::new(checkpoint) };
+        let origin = Origin::new(STORE_ID, Lsn::new(checkpoint));
         mallard_wal::recover(&self.env, Path::new(WAL), Path::new(QUARANTINE), &config(), origin, on_record)
     }
 

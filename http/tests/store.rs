@@ -92,7 +92,53 @@ fn a_damaged_log_is_salvaged_and_the_loss_named_or_refused_and_left_alone() {
     assert_eq!(incomplete(&server, SITE, "period=7d").as_ref(), Some(&named));
     let session = server.log_in();
     assert_eq!(session.post("/api/store/acknowledge-loss", Some("http://localhost")).status, 200);
-    assert_eq!(incomplete(&server, SITE, "period=7d"), None, "whoever has taken note knows");
+    assert_eq!(incomplete(&server, SITE, "period=7d").as_ref(), Some(&named), "answers say so for ever");
+    assert_eq!(self::health(&server)["status"], "ok", "whoever has taken note knows");
+}
+
+/// What `mallard-metrics <command>` says about the store, and its exit code.
+fn command(command: &str, data_dir: &Path, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"));
+    let output =
+        process.env_clear().envs(variables.iter().copied()).args([command, "--data-dir"]).arg(data_dir).output();
+    let output = output.unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+#[test]
+fn a_lost_log_is_refused_or_named_and_no_position_is_given_out_twice() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[("MALLARD_FLUSH_COUNT", "5")]);
+    post(&server, 5);
+    server.logged("Flushed events to Parquet");
+    post(&server, 3);
+    server.kill();
+    for entry in fs::read_dir(data_dir.path().join("wal")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let (code, text) = command("verify", data_dir.path(), &[]);
+    assert!(code == Some(74) && text.contains("there is no log: everything from LSN 6 on is missing"), "{text}");
+    let (code, text) = refused(data_dir.path(), &[("MALLARD_ON_CORRUPTION", "refuse")]);
+    let says = |word: &str| text.contains(word);
+    assert!(code == Some(74) && says("lost everything from LSN 6 on") && says("repair") && says("restore"), "{text}");
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    let health = health(&server);
+    assert_eq!(health["status"], "degraded");
+    let last = health["durable_lsn"].as_u64().unwrap();
+    let reasons: Vec<&str> = health["degraded_reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(last >= 8 && reasons.contains(&format!("lost lsn 6-{last}").as_str()), "{reasons:?}");
+    let metrics = server.get("/metrics").text();
+    assert!(metrics.contains(&format!("\nmallard_wal_lost_lsn_total {}\n", last - 5)), "{metrics}");
+    assert_eq!(server.log_in().pageviews(SITE), 5);
+    let answer = server.log_in().get(&format!("/api/stats/main?site_id={SITE}&period=7d"));
+    assert!(answer.header("x-mallard-incomplete").is_some(), "{}", answer.text());
+    let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/") });
+    assert_eq!(
+        server.post_event(&event).lsn(),
+        Some(last + 1),
+        "what was acknowledged as LSN 6 to 8 was something else"
+    );
 }
 
 #[test]

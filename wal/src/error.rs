@@ -47,6 +47,14 @@ pub enum Error {
         /// Last missing LSN.
         last: Lsn,
     },
+    /// The end of the log is missing, or all of it, and the caller asked not to go on without it.
+    #[error("the log in {} has lost everything from LSN {first} on: bring its segments back, start with MALLARD_ON_CORRUPTION=salvage, run `mallard-metrics repair`, or `restore` a backup", dir.display())]
+    EndMissing {
+        /// The folder of the log.
+        dir: PathBuf,
+        /// The first LSN that is missing.
+        first: Lsn,
+    },
     /// A file that this program must not touch: another store's, a newer format's.
     #[error("{} is refused: {source}", path.display())]
     Refused {

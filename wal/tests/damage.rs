@@ -301,7 +301,7 @@ fn a_frame_inside_the_body_of_a_record_is_not_taken_for_one() {
     disk.corrupt(&files[0].0, 20, 1).unwrap();
     disk.corrupt(&files[0].0, 4096 + 30, 1).unwrap();
     let mut keys = Vec::new();
-    let origin = Origin { store_id: STORE_ID, checkpoint: Lsn::ZERO };
+    let origin = Origin::new(STORE_ID, Lsn::ZERO);
     let recovery = mallard_wal::recover(&home.env, &home.dir, &home.quarantine, &home.config, origin, &mut |record| {
         keys.push(record.lsn.get());
     });

@@ -11,8 +11,8 @@ use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
 use common::{Delivered, Home, draft, item_of, small};
-use mallard_wal::disk::{real, sim};
-use mallard_wal::{Config, Drive, Error, LogError, Lsn, Refused, lock_dir};
+use mallard_wal::disk::{Disk as _, real, sim};
+use mallard_wal::{Config, Drive, Error, KnownEnd, LogError, Lsn, OnCorruption, Refused, lock_dir};
 
 fn simulated() -> (Home, sim::SimDisk) {
     let (env, disk, _) = sim::env(1);
@@ -186,14 +186,96 @@ fn a_checkpoint_ahead_of_the_log_moves_the_log_forward() {
     drop(running);
     let (recovery, delivered) = home.recover(100).unwrap();
     assert_eq!(delivered, [Delivered::Record(101, 101)]);
-    assert!(!recovery.report().log_was_missing);
+    assert_eq!(recovery.report().lost_from, None);
+}
+
+/// A log of six records in two sealed segments and an active one, of which the files from the `first` on are gone.
+fn without_files_from(first: usize) -> Home {
+    let (home, disk) = simulated();
+    let running = home.start(0, Drive::Manual).unwrap();
+    for item in 1..=6 {
+        running.commit(item, 10);
+        if item % 2 == 0 {
+            running.log.seal().unwrap();
+        }
+    }
+    drop(running);
+    for path in home.segments().into_iter().skip(first) {
+        disk.remove_file(&path).unwrap();
+    }
+    home
 }
 
 #[test]
-fn a_log_that_vanished_is_reported() {
+fn a_log_that_has_lost_its_end_goes_on_behind_all_that_it_can_have_held() {
+    let end = Some(KnownEnd { high_water: Lsn::new(5), further_max: 100 });
+    for (files, checkpoint, records, gap) in [
+        (0, 0, &[][..], Some((1, 105))),
+        (0, 3, &[], Some((4, 105))),
+        (0, 5, &[], Some((6, 105))),
+        (0, 9, &[], Some((10, 109))),
+        (1, 0, &[1, 2], Some((3, 105))),
+        (2, 0, &[1, 2, 3, 4], Some((5, 105))),
+        (3, 0, &[1, 2, 3, 4, 5, 6], None),
+        (1, 7, &[], None),
+    ] {
+        let case = format!("{files} files, checkpoint {checkpoint}");
+        let home = without_files_from(files);
+        let (recovery, delivered) = home.recover_from(checkpoint, end).unwrap();
+        let records = records.iter().map(|lsn| Delivered::Record(*lsn, *lsn));
+        let gap = gap.map(|(first, last)| Delivered::Gap(first, last));
+        let expected: Vec<_> = records.chain(gap.clone()).collect();
+        assert_eq!(delivered, expected, "{case}");
+        let Some(Delivered::Gap(first, last)) = gap else {
+            assert_eq!(recovery.report().lost_from, None, "{case}");
+            continue;
+        };
+        assert_eq!(recovery.report().lost_from, Some(Lsn::new(first)), "{case}");
+        assert_eq!(recovery.report().gaps, [(Lsn::new(first), Lsn::new(last))], "{case}");
+        let (again, same) = home.recover_from(checkpoint, end).unwrap();
+        assert_eq!((again.report().lost_from, same), (None, expected), "{case}: known by now");
+        assert_eq!(again.report().next_lsn, Lsn::new(last + 1), "{case}");
+    }
+}
+
+#[test]
+fn a_log_that_has_lost_its_end_is_refused_on_request_and_left_alone() {
+    let end = Some(KnownEnd { high_water: Lsn::new(5), further_max: 100 });
+    for (files, lost_from) in [(0, 1), (2, 5)] {
+        let mut home = without_files_from(files);
+        home.config.on_corruption = OnCorruption::Refuse;
+        let error = home.recover_from(0, end).unwrap_err();
+        assert!(matches!(error, Error::EndMissing { first, .. } if first == Lsn::new(lost_from)), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("repair") && text.contains("restore"), "{text}");
+        assert_eq!(home.segments().len(), files);
+    }
+}
+
+#[test]
+fn an_active_segment_that_has_lost_its_records_is_kept() {
+    let (home, disk) = simulated();
+    let running = home.start(0, Drive::Manual).unwrap();
+    let empty = mallard_wal::disk::read(&disk, &home.segments()[0]).unwrap();
+    running.commit(1, 10);
+    running.commit(2, 10);
+    drop(running);
+    // What a device leaves that has not written what it was told to.
+    let file = disk.open_write(&home.segments()[0]).unwrap();
+    file.write_all_at(&empty, 0).unwrap();
+    let end = Some(KnownEnd { high_water: Lsn::new(2), further_max: 1 });
+    let (recovery, delivered) = home.recover_from(0, end).unwrap();
+    assert_eq!(delivered, [Delivered::Gap(1, 3)]);
+    assert_eq!(recovery.report().damaged, ["00000000000000000001.wal"]);
+    let kept = mallard_wal::disk::read(&disk, &home.quarantine.join("00000000000000000001.wal")).unwrap();
+    assert_eq!(kept, empty);
+}
+
+#[test]
+fn a_log_that_need_not_have_been_begun_is_not_missed() {
     let (home, _) = simulated();
-    assert!(!home.recover(0).unwrap().0.report().log_was_missing);
-    assert!(home.recover(5).unwrap().0.report().log_was_missing);
+    assert_eq!(home.recover(0).unwrap().0.report().lost_from, None);
+    assert_eq!(home.recover(5).unwrap().0.report().lost_from, None);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_strict_recovery_drops_a_torn_frame_as_any_other() {
 fn a_segment_of_another_store_is_refused_and_not_touched() {
     let files = history(1, 2);
     let (home, _disk) = install(&files);
-    let origin = Origin { store_id: 99, checkpoint: Lsn::ZERO };
+    let origin = Origin::new(99, Lsn::ZERO);
     let result = recover(&home.env, &home.dir, &home.quarantine, &home.config, origin, &mut |_| {});
     assert!(matches!(result, Err(Error::Refused { .. })));
     assert_eq!(files_of(&home), files);

@@ -160,7 +160,7 @@ fn forged_records() -> (usize, usize) {
 fn foreign_segments() -> (usize, usize) {
     let (home, _) = install(&log(true, 1));
     count((1..5).map(|other| {
-        let origin = Origin { store_id: STORE_ID + other, checkpoint: Lsn::ZERO };
+        let origin = Origin::new(STORE_ID + other, Lsn::ZERO);
         mallard_wal::recover(&home.env, &home.dir, &home.quarantine, &home.config, origin, &mut |_| {}).is_ok()
     }))
 }

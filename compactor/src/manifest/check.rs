@@ -97,6 +97,7 @@ pub(super) fn check_edit(manifest: &Manifest, edit: &Edit) -> Result<(), Manifes
     check_adds(manifest, edit, ceiling)?;
     check_order(&edit.gaps, floor, ceiling)?;
     check_order(&edit.quarantined, floor, ceiling)?;
+    check_order(&edit.acknowledged, Lsn::ZERO, Lsn::MAX)?;
     check_conditions(edit, |path| manifest.contains(path) && !edit.remove.iter().any(|removed| removed == path))?;
 
     let (rewritten, new) = split_rows(edit, floor)?;
@@ -117,6 +118,7 @@ pub(super) fn check_checkpoint(edit: &Edit) -> Result<(), ManifestError> {
     check_adds(&Manifest::default(), edit, ceiling)?;
     check_order(&edit.gaps, Lsn::ZERO, ceiling)?;
     check_order(&edit.quarantined, Lsn::ZERO, ceiling)?;
+    check_order(&edit.acknowledged, Lsn::ZERO, Lsn::MAX)?;
     check_conditions(edit, |_| false)?;
     let rows = sum(edit.add.iter().map(|entry| entry.rows));
     check_erasures(&Manifest::default(), edit)?;

@@ -1,6 +1,6 @@
 //! [`Edit`]: one atomic change of the manifest, and its bytes.
 //!
-//! Layout of version 4, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
+//! Layout of version 5, little-endian. A checkpoint is an edit too: the one that makes the whole state out of nothing.
 //!
 //! ```text
 //!   0  u64  checkpoint         the log is in Parquet through here; 0: this edit does not move it
@@ -12,7 +12,8 @@
 //!  32  gaps, quarantined:      first LSN u64, last LSN u64
 //!      remove:                 path text
 //!      add:                    file entry
-//!      u64  acknowledged       an operator knows of every loss through this LSN; 0: this edit does not say
+//!      u32  acknowledged       count of the list that follows
+//!      acknowledged:           first LSN u64, last LSN u64: an operator knows that these are lost
 //!      u32  conditions         count of the list that follows
 //!      conditions:             u8 condition (0 sound, 1 damaged, 2 damaged and acknowledged), path text
 //!      u64  erased rows        rows of removed files that an erasure took
@@ -24,6 +25,7 @@
 //!      u32  taken              count of the list that follows
 //!      taken:                  the id of an unfinished erasure, 16 bytes; what it took: events u64, partitions u64,
 //!                              segments u64
+//!      u64  log                the LSN after the newest that the log held; 0: this edit does not say
 //!
 //!  text       u16 length, then that many bytes of UTF-8
 //!
@@ -40,7 +42,8 @@
 //!  68  site id text, path text
 //! ```
 //!
-//! Version 1 ended after the four lists, version 2 after the conditions, version 3 after the list `ended`.
+//! Version 1 ended after the four lists, version 2 after the conditions, version 3 after the list `ended`, version 4 after the
+//! list `taken`. In versions 2 to 4 *acknowledged* was one u64: everything through that LSN, 0 for nothing.
 //!
 //! This file checks shapes only: numbers in their ranges, ids well formed, nothing left over. Whether an edit fits the
 //! state is asked by [`Manifest::apply`](super::Manifest::apply). Checksums belong to the log that carries the bytes.
@@ -57,7 +60,7 @@ use crate::erasure::{ERASURE_VERSION, Erasure};
 use crate::layout;
 
 /// The version of the layout above; it is the body version of the records that carry it.
-pub const EDIT_VERSION: u8 = 4;
+pub const EDIT_VERSION: u8 = 5;
 
 /// One atomic change: files that become live, files that cease to be, and how far the log is in Parquet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,8 +77,9 @@ pub struct Edit {
     pub quarantined: Vec<LsnRange>,
     /// Rows of removed files that retention dropped.
     pub expired_rows: u64,
-    /// An operator knows of every loss through this LSN.
-    pub acknowledged: Option<Lsn>,
+    /// LSNs of which an operator knows that they are lost or in quarantine, in ascending order. They may lie above the
+    /// checkpoint.
+    pub acknowledged: Vec<LsnRange>,
     /// Live files, and in what condition they were found.
     pub conditions: Vec<(String, Condition)>,
     /// Rows of removed files that an erasure took.
@@ -88,6 +92,8 @@ pub struct Edit {
     pub ended: Vec<[u8; 16]>,
     /// What erasures that are not finished have taken, by their ids: in this edit; in a checkpoint, so far.
     pub taken: Vec<([u8; 16], Taken)>,
+    /// The newest LSN that the log held when the edit was made; zero if it had been begun and held none.
+    pub high_water: Option<Lsn>,
 }
 
 /// What an erasure has taken. An event counts for one erasure only, and once.
@@ -188,13 +194,17 @@ impl Edit {
         for entry in &self.add {
             put_entry(&mut out, entry);
         }
-        out.put(&self.acknowledged.unwrap_or(Lsn::ZERO).get().to_le_bytes());
+        out.put_count(self.acknowledged.len());
+        for range in &self.acknowledged {
+            put_range(&mut out, *range);
+        }
         out.put_count(self.conditions.len());
         for (path, condition) in &self.conditions {
             out.put(&[condition.byte()]);
             out.put_text(path);
         }
         self.encode_erasures(&mut out);
+        out.put(&self.high_water.map_or(0, |newest| newest.next().get()).to_le_bytes());
         out
     }
 
@@ -239,7 +249,7 @@ impl Edit {
             ..Self::default()
         };
         if version >= 2 {
-            edit.acknowledged = Some(take_lsn(&mut reader)?).filter(|lsn| *lsn > Lsn::ZERO);
+            edit.acknowledged = take_acknowledged(version, &mut reader)?;
             let conditions = reader.u32()?;
             edit.conditions = list(&mut reader, conditions, take_condition)?;
         }
@@ -253,6 +263,9 @@ impl Edit {
         if version >= 4 {
             let taken = reader.u32()?;
             edit.taken = list(&mut reader, taken, take_taken)?;
+        }
+        if version >= 5 {
+            edit.high_water = Some(take_lsn(&mut reader)?).filter(|next| *next > Lsn::ZERO).map(Lsn::previous);
         }
         match reader.left() {
             0 => Ok(edit),
@@ -287,6 +300,16 @@ fn take_range(reader: &mut Reader<'_>) -> Result<LsnRange, EditError> {
         return Err(EditError::Field { field: "lsn range" });
     }
     Ok(LsnRange { first, last })
+}
+
+/// What an operator knows of. Up to version 4 that was everything through one LSN.
+fn take_acknowledged(version: u8, reader: &mut Reader<'_>) -> Result<Vec<LsnRange>, EditError> {
+    if version >= 5 {
+        let count = reader.u32()?;
+        return list(reader, count, take_range);
+    }
+    let through = take_lsn(reader)?;
+    Ok((through > Lsn::ZERO).then(|| LsnRange::new(Lsn::FIRST, through)).into_iter().collect())
 }
 
 pub(crate) fn take_text<'a>(reader: &mut Reader<'a>, field: &'static str) -> Result<&'a str, EditError> {

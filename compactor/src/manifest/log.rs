@@ -9,8 +9,8 @@
 //! - **Open** verifies the file with the highest number, all of it, and refuses the store if it is not sound. That file
 //!   was synced before it got its name, so damage is damage; the file before it is out of date, and using it would bring
 //!   removed files back to life.
-//! - Then it begins a new file with a full checkpoint, because nothing is ever appended to a file of another life of the
-//!   process. A file is complete and synced under a temporary name before it gets its own.
+//! - When the log has been recovered too it begins a new file with a full checkpoint, because nothing is ever appended to a
+//!   file of another life of the process. A file is complete and synced under a temporary name before it gets its own.
 //! - **Commit** writes an edit as one synced frame (an edit beyond 1 MiB: several) and a synced MARK. The MARK is what
 //!   tells, from then on, damage to the last edit from a commit that was cut off.
 //! - Files have their final length from the beginning, so a shortened one is seen, and a commit needs no new space. When
@@ -31,7 +31,7 @@ use mallard_wal::segment::{FRAME_PAYLOAD_BYTES_MAX, HEADER_BYTES, SegmentHeader,
 use mallard_wal::{Kind, Lsn};
 
 use super::replay::{MORE, replay};
-use super::{EDIT_VERSION, Edit, Manifest};
+use super::{EDIT_VERSION, Edit, LsnRange, Manifest};
 use crate::error::{Error, at};
 use crate::layout;
 use crate::orphans::parquet_files;
@@ -63,9 +63,45 @@ pub struct ManifestLog {
     is_poisoned: bool,
 }
 
+/// The state of a store at its opening, before anything is added to it: see [`ManifestRecovery::start`].
+#[derive(Debug)]
+pub struct ManifestRecovery {
+    env: Env,
+    root: PathBuf,
+    store_id: u128,
+    /// Of the newest file; 0 if there is none.
+    epoch: u64,
+    number: u64,
+    manifest: Manifest,
+}
+
+impl ManifestRecovery {
+    /// What the newest manifest says.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Begins a new file with the state. `high_water` is the newest LSN that the recovered log holds, none if there is no
+    /// segment of it; `lost` are the gaps in it, in ascending order.
+    pub fn start(mut self, high_water: Option<Lsn>, lost: &[LsnRange]) -> Result<ManifestLog, Error> {
+        self.manifest.go_on(high_water, lost);
+        let Self { env, root, store_id, .. } = self;
+        let place = Place { env: &env, root: &root, store_id, epoch: self.epoch + 1, number: self.number + 1 };
+        let writer = place.prepare(&self.manifest)?.publish(env.disk.as_ref())?;
+        let (epoch, number) = (place.epoch, place.number);
+        let manifest = Arc::new(self.manifest);
+        Ok(ManifestLog { env, root, store_id, epoch, number, writer, manifest, is_poisoned: false })
+    }
+}
+
 impl ManifestLog {
-    /// Reads the state of the store in `root` and begins a new file with it. A store without any file has an empty one.
+    /// [`ManifestLog::recover`] and [`ManifestRecovery::start`], for a store whose log is of no interest.
     pub fn open(env: &Env, root: &Path, store_id: u128) -> Result<Self, Error> {
+        Self::recover(env, root, store_id)?.start(None, &[])
+    }
+
+    /// Reads the state of the store in `root`. A store without any file has an empty one.
+    pub fn recover(env: &Env, root: &Path, store_id: u128) -> Result<ManifestRecovery, Error> {
         let folder = root.join(layout::MANIFEST);
         durable::create_dirs(env.disk.as_ref(), root, layout::MANIFEST.as_ref()).map_err(at("create", &folder))?;
         remove_unfinished(env.disk.as_ref(), &folder)?;
@@ -82,18 +118,7 @@ impl ManifestLog {
         refuse_stale(env.disk.as_ref(), root, &manifest)?;
         #[cfg(feature = "seeded-bugs")]
         let manifest = crate::seeded::with_strays(env.disk.as_ref(), root, manifest);
-        let place = Place { env, root, store_id, epoch: epoch + 1, number: number + 1 };
-        let writer = place.prepare(&manifest)?.publish(env.disk.as_ref())?;
-        Ok(Self {
-            env: env.clone(),
-            root: root.to_owned(),
-            store_id,
-            epoch: place.epoch,
-            number: place.number,
-            writer,
-            manifest: Arc::new(manifest),
-            is_poisoned: false,
-        })
+        Ok(ManifestRecovery { env: env.clone(), root: root.to_owned(), store_id, epoch, number, manifest })
     }
 
     /// The state of the store in `root` as of now, for somebody who only looks: changes nothing, and a server may be

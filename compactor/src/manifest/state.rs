@@ -25,7 +25,9 @@ pub struct Manifest {
     quarantined: Vec<LsnRange>,
     /// The live files that are not what was published, and whether an operator knows.
     damaged: BTreeMap<Arc<str>, bool>,
-    acknowledged: Lsn,
+    acknowledged: Vec<LsnRange>,
+    /// The newest LSN that the log is known to have held; none if no log has been begun.
+    high_water: Option<Lsn>,
     /// Those that are not finished, in the order in which they began.
     erasures: Vec<Arc<Erasure>>,
     /// What these have taken so far, by their ids.
@@ -95,13 +97,14 @@ impl Manifest {
             gaps: self.gaps.clone(),
             quarantined: self.quarantined.clone(),
             expired_rows: self.totals.expired_rows,
-            acknowledged: Some(self.acknowledged).filter(|lsn| *lsn > Lsn::ZERO),
+            acknowledged: self.acknowledged.clone(),
             conditions: self.damaged().map(|(file, condition)| (file.path.to_string(), condition)).collect(),
             erased_rows: self.totals.erased_rows,
             erased_records: 0,
             begun: self.erasures.iter().map(|erasure| Erasure::clone(erasure)).collect(),
             ended: Vec::new(),
             taken: self.taken.iter().map(|(id, taken)| (*id, *taken)).collect(),
+            high_water: self.high_water,
         }
     }
 
@@ -139,7 +142,8 @@ impl Manifest {
         for (path, condition) in &edit.conditions {
             self.note(path, *condition);
         }
-        self.acknowledged = self.acknowledged.max(edit.acknowledged.unwrap_or(Lsn::ZERO));
+        self.acknowledged = LsnRange::union(&self.acknowledged, &edit.acknowledged);
+        self.high_water = self.high_water.max(edit.high_water);
         self.totals.expired_rows = self.totals.expired_rows.saturating_add(edit.expired_rows);
         let erased = edit.erased_rows.saturating_add(edit.erased_records);
         self.totals.erased_rows = self.totals.erased_rows.saturating_add(erased);
@@ -264,9 +268,30 @@ impl Manifest {
         self.damaged.contains_key(path)
     }
 
-    /// An operator knows of every loss through this LSN.
-    pub fn acknowledged(&self) -> Lsn {
-        self.acknowledged
+    /// LSNs of which an operator knows that they are lost or in quarantine, in ascending order.
+    pub fn acknowledged(&self) -> &[LsnRange] {
+        &self.acknowledged
+    }
+
+    /// The newest LSN that the log is known to have held: one that ends before it has lost its end. `None` if no log has
+    /// been begun, so that none can be lost.
+    pub fn high_water(&self) -> Option<Lsn> {
+        self.high_water
+    }
+
+    /// The same state for a store whose log has not been begun: of a copy that everything was compacted in.
+    #[must_use]
+    pub fn without_log(&self) -> Self {
+        Self { high_water: None, ..self.clone() }
+    }
+
+    /// A log that holds everything through `high_water`, and has lost `lost`, goes on from this state. What an operator
+    /// knows of is what is lost: an earlier program noted it less exactly.
+    pub(super) fn go_on(&mut self, high_water: Option<Lsn>, lost: &[LsnRange]) {
+        self.high_water = self.high_water.max(high_water);
+        let known = LsnRange::union(&LsnRange::union(&self.gaps, &self.quarantined), lost);
+        let within = self.acknowledged.iter().flat_map(|range| range.within(&known));
+        self.acknowledged = within.collect();
     }
 
     /// The erasures that have begun and are not finished.

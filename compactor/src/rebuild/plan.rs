@@ -171,6 +171,11 @@ impl RebuildPlan {
         self.unaccounted = self.checkpoint.get().saturating_sub(known.iter().sum::<u64>()).saturating_sub(gone);
     }
 
+    /// The newest LSN that the log is known to have held.
+    pub fn high_water(&self) -> Lsn {
+        self.past.high_water().unwrap_or_default().max(self.checkpoint)
+    }
+
     /// Does the rewrites and returns the manifest, which the caller makes the newest. May be cut off and begun again with a
     /// new survey. `erasures` are begun by the new manifest.
     pub fn write(&self, context: &Context<'_>, erasures: Vec<Erasure>) -> Result<Manifest, Error> {
@@ -206,9 +211,10 @@ impl RebuildPlan {
             quarantined,
             expired_rows,
             erased_rows: totals.erased_rows.min(room - expired_rows),
-            acknowledged: Some(self.past.acknowledged()).filter(|lsn| *lsn > Lsn::ZERO),
+            acknowledged: self.past.acknowledged().to_vec(),
             conditions,
             begun,
+            high_water: Some(self.high_water()),
             ..Edit::default()
         };
         Ok(Manifest::from_checkpoint(&edit)?)

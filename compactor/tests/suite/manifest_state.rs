@@ -17,8 +17,10 @@ const GOLDEN_EDIT_V2: &[u8] = include_bytes!("../fixtures/v2/edit.bin");
 const GOLDEN_EMPTY_V2: &[u8] = include_bytes!("../fixtures/v2/empty_edit.bin");
 const GOLDEN_EDIT_V3: &[u8] = include_bytes!("../fixtures/v3/edit.bin");
 const GOLDEN_EMPTY_V3: &[u8] = include_bytes!("../fixtures/v3/empty_edit.bin");
-const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v4/edit.bin");
-const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v4/empty_edit.bin");
+const GOLDEN_EDIT_V4: &[u8] = include_bytes!("../fixtures/v4/edit.bin");
+const GOLDEN_EMPTY_V4: &[u8] = include_bytes!("../fixtures/v4/empty_edit.bin");
+const GOLDEN_EDIT: &[u8] = include_bytes!("../fixtures/v5/edit.bin");
+const GOLDEN_EMPTY: &[u8] = include_bytes!("../fixtures/v5/empty_edit.bin");
 
 fn lsns(first: u64, last: u64) -> LsnRange {
     LsnRange::new(Lsn::new(first), Lsn::new(last))
@@ -78,7 +80,7 @@ fn full_edit_of_version_1() -> Edit {
 fn full_edit_of_version_2() -> Edit {
     let path = |first, last| path(&file("a", "2026-03-01", 1, first, last));
     Edit {
-        acknowledged: Some(Lsn::new(49)),
+        acknowledged: vec![lsns(1, 49)],
         conditions: vec![
             (path(1, 20), Condition::Damaged),
             (path(21, 22), Condition::Acknowledged),
@@ -110,10 +112,16 @@ fn full_edit_of_version_3() -> Edit {
     }
 }
 
-/// An edit that uses every field.
-fn full_edit() -> Edit {
+/// An edit that uses every field of version 4.
+fn full_edit_of_version_4() -> Edit {
     let taken = Taken { events: 10, partitions: 11, segments: 12 };
     Edit { taken: vec![([5; 16], taken)], ..full_edit_of_version_3() }
+}
+
+/// An edit that uses every field.
+fn full_edit() -> Edit {
+    let acknowledged = vec![lsns(42, 44), lsns(47, 48), lsns(60, 70)];
+    Edit { acknowledged, high_water: Some(Lsn::new(80)), ..full_edit_of_version_4() }
 }
 
 #[test]
@@ -135,17 +143,23 @@ fn bytes_of_version_3_are_read_for_ever() {
 }
 
 #[test]
-fn bytes_of_version_4_never_change() {
-    assert_eq!(EDIT_VERSION, 4, "keep these files, and add those of the new version");
+fn bytes_of_version_4_are_read_for_ever() {
+    assert_eq!(Edit::decode(4, GOLDEN_EDIT_V4).unwrap(), full_edit_of_version_4());
+    assert_eq!(Edit::decode(4, GOLDEN_EMPTY_V4).unwrap(), Edit::default());
+}
+
+#[test]
+fn bytes_of_version_5_never_change() {
+    assert_eq!(EDIT_VERSION, 5, "keep these files, and add those of the new version");
     assert_eq!(full_edit().encode(), GOLDEN_EDIT);
     assert_eq!(Edit::default().encode(), GOLDEN_EMPTY);
-    assert_eq!(Edit::decode(4, GOLDEN_EDIT).unwrap(), full_edit());
-    assert_eq!(Edit::decode(4, GOLDEN_EMPTY).unwrap(), Edit::default());
+    assert_eq!(Edit::decode(5, GOLDEN_EDIT).unwrap(), full_edit());
+    assert_eq!(Edit::decode(5, GOLDEN_EMPTY).unwrap(), Edit::default());
 }
 
 #[test]
 fn an_edit_of_an_unknown_version_is_refused() {
-    for version in [0, 5, 255] {
+    for version in [0, 6, 255] {
         assert_eq!(Edit::decode(version, GOLDEN_EDIT), Err(EditError::Version { version }));
     }
 }
@@ -166,8 +180,8 @@ fn a_count_that_claims_more_than_there_is_is_refused_without_allocating_it() {
     bytes[16..20].fill(0xff);
     assert_eq!(Edit::decode(EDIT_VERSION, &bytes), Err(EditError::Field { field: "lsn range" }));
     let mut bytes = Edit::default().encode();
-    let ended = bytes.len() - 4;
-    bytes[ended..].fill(0xff);
+    let taken = bytes.len() - 12;
+    bytes[taken..taken + 4].fill(0xff);
     assert_eq!(Edit::decode(EDIT_VERSION, &bytes), Err(EditError::Cut));
 }
 
@@ -354,11 +368,29 @@ fn a_damaged_file_stays_live_and_is_remembered_until_it_is_sound_or_gone() {
 }
 
 #[test]
-fn what_an_operator_knows_of_moves_forward_only() {
+fn what_an_operator_knows_of_is_ranges_and_only_grows() {
     let (mut manifest, _) = three_files();
-    let knows = |lsn| Edit { acknowledged: Some(Lsn::new(lsn)), ..Edit::default() };
-    manifest.apply(&knows(50)).unwrap();
-    manifest.apply(&knows(20)).unwrap();
-    assert_eq!(manifest.acknowledged(), Lsn::new(50), "and may be ahead of the checkpoint");
+    let knows = |first, last| Edit { acknowledged: vec![lsns(first, last)], ..Edit::default() };
+    manifest.apply(&knows(48, 50)).unwrap();
+    manifest.apply(&knows(20, 22)).unwrap();
+    manifest.apply(&knows(23, 24)).unwrap();
+    assert_eq!(manifest.acknowledged(), [lsns(20, 24), lsns(48, 50)], "and may be ahead of the checkpoint");
     assert_eq!(Manifest::from_checkpoint(&manifest.to_checkpoint()).unwrap(), manifest);
+    let disordered = Edit { acknowledged: vec![lsns(9, 9), lsns(3, 4)], ..Edit::default() };
+    assert!(matches!(manifest.apply(&disordered), Err(ManifestError::Misplaced { .. })));
+}
+
+#[test]
+fn the_newest_position_that_the_log_held_moves_forward_only() {
+    let (mut manifest, _) = three_files();
+    assert_eq!(manifest.high_water(), None, "no log has been begun");
+    let held = |lsn| Edit { high_water: Some(Lsn::new(lsn)), ..Edit::default() };
+    manifest.apply(&held(0)).unwrap();
+    assert_eq!(manifest.high_water(), Some(Lsn::ZERO), "begun, and empty");
+    manifest.apply(&held(50)).unwrap();
+    manifest.apply(&held(20)).unwrap();
+    manifest.apply(&Edit::default()).unwrap();
+    assert_eq!(manifest.high_water(), Some(Lsn::new(50)));
+    assert_eq!(Manifest::from_checkpoint(&manifest.to_checkpoint()).unwrap(), manifest);
+    assert_eq!(manifest.without_log().high_water(), None);
 }

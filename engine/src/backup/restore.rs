@@ -149,7 +149,7 @@ impl Restore {
         }
         disk.sync_dir(&self.layout.wal()).at(&self.layout.wal())?;
         let fork = Identity::replace(&self.env, &self.layout)?;
-        ManifestLog::found(&self.env, root, fork.store_id, &manifest)?;
+        ManifestLog::found(&self.env, root, fork.store_id, &manifest.without_log())?;
         Ok(Restored {
             events: manifest.totals().rows,
             sites: manifest.sites().count() as u64,

@@ -81,6 +81,9 @@ impl Rewriting<'_> {
         empty_log(&store)?;
         store.close()?;
         drop(store);
+        // Or its log would be missed.
+        let manifest = ManifestLog::peek(env.disk.as_ref(), folder, identity.store_id)?;
+        ManifestLog::succeed(env, folder, identity.store_id, &manifest.without_log())?;
         tidy(env, &layout)?;
         Ok(true)
     }

@@ -1,8 +1,13 @@
 //! The log: what does not belong into its folder, where it lies against the Parquet files, and its salvage.
 
+use std::sync::Arc;
+
 use mallard_compactor::{Erasure, LsnRange, Rebuild};
 use mallard_wal::disk;
-use mallard_wal::{End, Examination, Examined, Fault, Kind, Lsn, OnCorruption, Origin, Scan, scan};
+use mallard_wal::{
+    Committed, Drive, End, Examination, Examined, Fault, Kind, Lsn, Observer, OnCorruption, Origin, Scan,
+    SealedSegment, scan,
+};
 
 use super::{Action, Repair, identity, lost, refused, relative};
 use crate::error::{Error, IoContext as _};
@@ -103,7 +108,8 @@ impl Repair {
     }
 
     /// Salvages a damaged log, as an open with `salvage` does.
-    pub(super) fn log(&mut self, identity: &Identity, checkpoint: Lsn) -> Result<(), Error> {
+    pub(super) fn log(&mut self, identity: &Identity, origin: Origin) -> Result<(), Error> {
+        let checkpoint = origin.checkpoint;
         let segments = self.segments(identity)?;
         let mut actions = Vec::new();
         for (at, segment) in segments.iter().enumerate() {
@@ -122,33 +128,46 @@ impl Repair {
             what: format!("the log lacks LSNs {} to {} before it", checkpoint.next(), first.first_lsn.previous()),
             kept: None,
         }));
+        actions.extend(lost_end(&segments, origin));
         self.announce(&actions, &[])?;
         if actions.is_empty() || self.is_dry {
             return Ok(());
         }
         let mut config = self.config.wal.clone();
         config.on_corruption = OnCorruption::Salvage;
-        let origin = Origin { store_id: identity.store_id, checkpoint };
         let (wal, quarantine) = (self.layout.wal(), self.layout.quarantine());
         let recovery = mallard_wal::recover(&self.env, &wal, &quarantine, &config, origin, &mut |_| {})?;
         // The gap records say so from now on; here it is for who reads the outcome.
         self.repaired.losses.extend(recovery.report().gaps.iter().map(|(first, last)| lost(*first, *last)));
-        self.empty_ones(identity, checkpoint)
+        // The first segment of the next life: it takes the name of a damaged one that nothing was found in, which the quarantine
+        // has, and without any the log would be missed.
+        Ok(recovery.start::<()>(Arc::new(Nobody), Drive::Manual)?.close()?)
     }
+}
 
-    /// A damaged segment at the end that nothing was found in stays under its name, which a start would give to the next
-    /// one. The quarantine has it already.
-    fn empty_ones(&self, identity: &Identity, checkpoint: Lsn) -> Result<(), Error> {
-        let segments = self.segments(identity)?;
-        for (at, segment) in segments.iter().enumerate() {
-            let is_behind = segments.get(at + 1).is_some_and(|next| next.first_lsn <= checkpoint.next());
-            if segment.fault.is_some() && !is_behind {
-                let path = relative(&self.layout, &segment.path);
-                self.move_aside(&path, &self.free_name(&path))?;
-            }
-        }
-        Ok(())
-    }
+/// Who hears of a log that takes no record.
+struct Nobody;
+
+impl Observer<()> for Nobody {
+    fn committed(&self, _batch: Committed<()>) {}
+    fn sealed(&self, _segment: SealedSegment) {}
+    fn poisoned(&self, _cause: &str) {}
+}
+
+/// What is said of a log that has lost its end, or is not there at all.
+fn lost_end(segments: &[Examined], origin: Origin) -> Option<Action> {
+    let end = origin.end?;
+    let newest = match segments.last() {
+        // Where the end is damaged, that has been said.
+        Some(last) if last.fault.is_some() || last.last_lsn.max(origin.checkpoint) >= end.high_water => return None,
+        Some(last) => last.last_lsn.max(origin.checkpoint),
+        None => origin.checkpoint,
+    };
+    let what = format!(
+        "the log has lost everything from LSN {} on; it goes on behind all that it can have held",
+        newest.next()
+    );
+    Some(Action { path: "wal".to_owned(), what, kept: None })
 }
 
 /// The last LSN of the newest segment, if its end is sound.

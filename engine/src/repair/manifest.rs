@@ -1,30 +1,31 @@
 //! The manifest: believed if it is the newest that there was, else made anew from the Parquet files.
 
 use mallard_compactor::{Context, Erasure, Manifest, ManifestLog, Rebuild, RebuildPlan, parquet_paths};
-use mallard_wal::Lsn;
 use mallard_wal::segment::HeaderError;
+use mallard_wal::{KnownEnd, Origin};
 
 use super::log::Cut;
 use super::{Action, Repair, identity, relative};
 use crate::erasure::ledger;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::store::origin;
 
 /// The device's own refusal.
 const EIO: i32 = 5;
 
 impl Repair {
-    /// Sees to it that there is a manifest to go by; returns its checkpoint.
+    /// Sees to it that there is a manifest to go by; returns what it knows of the log.
     pub(super) fn manifest(
         &mut self,
         identity: &Identity,
         is_log_in_order: bool,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Lsn, Error> {
+    ) -> Result<Origin, Error> {
         let root = self.layout.root().to_owned();
         let reason = match ManifestLog::peek_newest(self.disk(), &root, identity.store_id) {
             Ok(manifest) => match self.successor(&manifest)? {
-                None => return self.keep(&manifest).map(|()| manifest.checkpoint()),
+                None => return self.keep(&manifest).map(|()| origin(&self.config, identity, &manifest)),
                 Some(file) => format!("it is of the past: {file} has replaced files that it names"),
             },
             Err(error) if is_repairable(&error) => error.to_string(),
@@ -37,7 +38,9 @@ impl Repair {
         };
         let plan = rebuild.plan(cut.checkpoint, &cut.gaps);
         self.rebuild(identity, &plan, cut.erasures, &reason)?;
-        Ok(plan.checkpoint)
+        // A store that lacks its manifest has had a log, for all that is known.
+        let end = KnownEnd { high_water: plan.high_water(), further_max: self.config.backlog_max() };
+        Ok(Origin { end: Some(end), ..Origin::new(identity.store_id, plan.checkpoint) })
     }
 
     /// A file that the manifest does not name and that holds what one of its missing files held: then a newer manifest has

@@ -6,7 +6,7 @@
 //!            wal/       files of another store, wrong names, two of one LSN     set aside, or given their name back
 //!            ledger     damaged               the entries that verify
 //!            manifest   damaged, missing or of the past        made anew from the Parquet files (mallard_compactor::Rebuild)
-//!            log        damaged               salvaged, as an open with `salvage` does
+//!            log        damaged, or without its end     salvaged, as an open with `salvage` does
 //! set_aside  a document of control/ that its owner cannot read
 //! finish     the repair is over
 //! ```
@@ -132,9 +132,9 @@ impl Repair {
         let identity = self.identity()?;
         let is_log_in_order = self.strangers(&identity)?;
         self.ledger()?;
-        let checkpoint = self.manifest(&identity, is_log_in_order, progress)?;
+        let origin = self.manifest(&identity, is_log_in_order, progress)?;
         if is_log_in_order {
-            self.log(&identity, checkpoint)?;
+            self.log(&identity, origin)?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use arrow::compute::{filter_record_batch, not};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use mallard_compactor::{Condition, Erasure, FileEntry, Loose, Manifest, ManifestLog, SCHEMA_ADOPTED};
+use mallard_compactor::{Condition, Erasure, FileEntry, Loose, LsnRange, Manifest, ManifestLog, SCHEMA_ADOPTED};
 use mallard_event::SiteId;
 use mallard_wal::disk::Env;
 use mallard_wal::{Examination, Kind, Lsn};
@@ -161,10 +161,14 @@ impl Finder<'_> {
             let segment = segment?;
             hot.newest = hot.newest.max(segment.last_lsn);
             let gaps = segment.gaps.iter().filter(|(_, last)| *last > checkpoint);
-            missing.extend(gaps.map(|(first, last)| lost(*first, *last, manifest.acknowledged())));
+            missing.extend(gaps.flat_map(|(first, last)| lost(LsnRange::new(*first, *last), manifest)));
             if let Some(fault) = segment.fault {
                 missing.push(unnoticed(format!("{}: {fault}", self.relative(&segment.path))));
             }
+        }
+        let is_there = mallard_wal::first_lsn(self.env.disk.as_ref(), &self.layout.wal())?.is_some();
+        if manifest.high_water().is_some_and(|high_water| high_water > hot.newest || !is_there) {
+            missing.push(unnoticed(format!("the log has lost everything from LSN {} on", hot.newest.next())));
         }
         if undecodable > 0 {
             missing.push(unnoticed(format!(
@@ -254,10 +258,10 @@ fn left_of(batch: RecordBatch, erasures: &[&Erasure]) -> Result<RecordBatch, Arr
 
 fn known_losses(manifest: &Manifest) -> Vec<Missing> {
     let known = manifest.acknowledged();
-    let gaps = manifest.gaps().iter().map(|gap| lost(gap.first, gap.last, known));
+    let gaps = manifest.gaps().iter().flat_map(|gap| lost(*gap, manifest));
     let records = manifest.quarantined().iter().map(|range| Missing {
         what: format!("undecodable records {}-{} are in quarantine/", range.first, range.last),
-        is_acknowledged: range.last <= known,
+        is_acknowledged: range.without(known).is_empty(),
     });
     let files = manifest.damaged().map(|(file, condition)| Missing {
         is_acknowledged: condition == Condition::Acknowledged,
@@ -266,8 +270,15 @@ fn known_losses(manifest: &Manifest) -> Vec<Missing> {
     gaps.chain(records).chain(files).collect()
 }
 
-fn lost(first: Lsn, last: Lsn, known: Lsn) -> Missing {
-    Missing { what: format!("lost lsn {first}-{last}"), is_acknowledged: last <= known }
+/// A gap, in parts that an operator knows of and parts that nobody has acknowledged.
+fn lost(gap: LsnRange, manifest: &Manifest) -> Vec<Missing> {
+    let missing = |part: LsnRange, is_acknowledged| Missing {
+        what: format!("lost lsn {}-{}", part.first, part.last),
+        is_acknowledged,
+    };
+    let known = gap.within(manifest.acknowledged()).into_iter().map(|part| missing(part, true));
+    let unknown = gap.without(manifest.acknowledged()).into_iter().map(|part| missing(part, false));
+    known.chain(unknown).collect()
 }
 
 fn damaged(file: &FileEntry, reason: &str) -> Missing {

@@ -101,21 +101,18 @@ impl Store {
             return Err(Error::Poisoned(cause));
         }
         self.set_aside(&mut maintenance, published)?;
-        let (manifest, losses, high_water) = {
+        let (manifest, losses, acknowledged) = {
             let state = self.shared.state();
-            (Arc::clone(&state.manifest), state.losses(), state.high_water)
+            (Arc::clone(&state.manifest), state.losses(), state.acknowledged())
         };
         if losses.is_empty() {
             return Ok(losses);
         }
         let conditions = manifest.damaged().map(|(file, _)| (file.path.to_string(), Condition::Acknowledged)).collect();
-        let edit = Edit { acknowledged: Some(high_water), conditions, ..Edit::default() };
+        let edit = Edit { acknowledged, conditions, ..Edit::default() };
         self.commit(&mut maintenance, &manifest, edit, |_| {})?;
         forget_notes(self.env.disk.as_ref(), &self.layout)?;
-        let mut state = self.shared.state();
-        state.damage.clear();
-        state.lost_days = Arc::default();
-        drop(state);
+        self.shared.state().damage.clear();
         Ok(losses)
     }
 }

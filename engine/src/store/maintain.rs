@@ -16,6 +16,7 @@ use mallard_wal::Lsn;
 use mallard_wal::seeded::{Bug, is_seeded};
 
 use super::Store;
+use super::open::logged;
 use super::state::State;
 use super::{erase, erased_ids, expire};
 use crate::error::Error;
@@ -303,6 +304,8 @@ impl Store {
         if is_seeded(Bug::UnlinkBeforeCommit) {
             mallard_compactor::unlink(&self.env, self.layout.root(), &edit)?;
         }
+        let high_water = self.shared.state().high_water;
+        let edit = Edit { high_water: logged(&self.log, high_water), ..edit };
         let next =
             maintenance.manifest_log.commit(&edit).inspect_err(|error| self.shared.poison(&error.to_string()))?;
         self.shared.publish(next, |state| {

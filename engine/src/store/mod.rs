@@ -30,6 +30,8 @@ mod open;
 mod scrub;
 mod space;
 mod state;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::{Arc, Mutex};
@@ -51,7 +53,7 @@ pub use dedup::{Claim, Claimed, Waiting};
 pub(crate) use erase::shown;
 pub use maintain::Step;
 pub(crate) use newcomers::Newcomer;
-pub(crate) use open::event_of;
+pub(crate) use open::{event_of, origin};
 pub use view::View;
 
 use dedup::{Dedup, Fingerprint};

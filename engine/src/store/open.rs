@@ -7,17 +7,18 @@
 //! 4 log: replay everything above the checkpoint into the hot tail, without what an unfinished erasure takes; the last
 //!   life's active segment becomes a sealed one
 //! 5 a new active segment: events can be accepted
+//! 6 a new manifest file: it says that there is a log, and how far it goes
 //! ```
 //! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
 //! steps of maintenance, so that a cold start costs the backlog and not the history.
 
 use std::sync::{Arc, Mutex};
 
-use mallard_compactor::{Erasure, Manifest, ManifestLog};
+use mallard_compactor::{Erasure, LsnRange, Manifest, ManifestLog};
 use mallard_event::{Timestamp, codec};
 use mallard_wal::disk::{Env, Lock};
 use mallard_wal::seeded::{Bug, is_seeded};
-use mallard_wal::{Drive, Kind, Lsn, Origin, Record, Recovery};
+use mallard_wal::{Drive, Kind, KnownEnd, Log, Lsn, Origin, Record, Recovery};
 
 use super::Store;
 use super::dedup::Dedup;
@@ -49,20 +50,21 @@ impl Store {
         repair::refuse_unfinished(&env, &layout)?;
         let not_adopted = adopt::adopt(&env, &layout)?;
         let identity = Identity::load_or_create(&env, &layout)?;
-        let manifest_log = ManifestLog::open(&env, layout.root(), identity.store_id)?;
-        let manifest = Arc::clone(manifest_log.manifest());
+        let found = ManifestLog::recover(&env, layout.root(), identity.store_id)?;
+        let manifest = found.manifest();
         let dedup = Dedup::new(config.dedup_window_us, config.dedup_ids_max);
         if config.dedup_window_us > 0 {
-            history::recall(&env, &layout, &manifest, &dedup, config.dedup_window_us, config.dedup_ids_max);
+            history::recall(&env, &layout, manifest, &dedup, config.dedup_window_us, config.dedup_ids_max);
         }
-        let (recovery, tail, erasures, heard) = replay(&env, &layout, &config, &identity, &manifest, &dedup)?;
+        let (recovery, tail, erasures, heard) = replay(&env, &layout, &config, &identity, manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
-        let acknowledged = manifest.acknowledged();
-        let damage = damage_of(&recovery, acknowledged).into_iter().chain(not_adopted);
+        let gaps = gaps_of(&recovery);
+        let damage = damage_of(&recovery).into_iter().chain(not_adopted);
         let damage = damage.chain(repair::read_notes(env.disk.as_ref(), &layout)?).collect();
         let begun = manifest.erasures().to_vec();
-        let lost_days = heard.lost_days(&env, &layout, &identity, &manifest);
-        let mut state = State::new(manifest, tail, high_water, damage, env.clock.now_us());
+        let lost_days = heard.lost_days(&env, &layout, &identity, manifest);
+        let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.now_us());
+        state.log_gaps.clone_from(&gaps);
         state.lost_days = Arc::new(lost_days);
         if !is_seeded(Bug::ForgetErasing) {
             state.begin(begun.into_iter().chain(erasures));
@@ -70,6 +72,9 @@ impl Store {
         let due = Due { events: config.flush_events, bytes: config.tail_bytes, age_us: config.flush_interval_us };
         let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;
+        // IMPORTANT: not before there is a log. From here on a store without one has lost it.
+        let manifest_log = found.start(logged(&log, high_water), &gaps)?;
+        shared.state().manifest = Arc::clone(manifest_log.manifest());
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
         let scrub = Scrub::new(env.clock.now_us());
@@ -111,7 +116,7 @@ fn replay(
     let mut tail = Tail::default();
     let mut erasures = Vec::new();
     let mut heard = Heard::default();
-    let origin = Origin { store_id: identity.store_id, checkpoint: manifest.checkpoint() };
+    let origin = origin(config, identity, manifest);
     let recovery =
         mallard_wal::recover(env, &layout.wal(), &layout.quarantine(), &config.wal, origin, &mut |record| {
             heard.record(&record);
@@ -127,6 +132,18 @@ fn replay(
     Ok((recovery, tail, erasures, heard))
 }
 
+/// What the manifest knows of the log.
+pub(crate) fn origin(config: &Config, identity: &Identity, manifest: &Manifest) -> Origin {
+    let known = |high_water| KnownEnd { high_water, further_max: config.backlog_max() };
+    let end = manifest.high_water().map(known);
+    Origin { end, ..Origin::new(identity.store_id, manifest.checkpoint()) }
+}
+
+/// The newest LSN of a log of which there is a segment; none on a disk that was too full for the first.
+pub(super) fn logged<T: Send + 'static>(log: &Log<T>, high_water: Lsn) -> Option<Lsn> {
+    (log.status().wal_bytes > 0).then_some(high_water)
+}
+
 /// The event of a record. Other kinds, and events that do not decode, have none; compaction sets the latter aside,
 /// counted and kept.
 pub(crate) fn event_of(record: &Record<'_>) -> Option<Pending> {
@@ -138,12 +155,17 @@ pub(crate) fn event_of(record: &Record<'_>) -> Option<Pending> {
     Some(Pending { event, received_at, body_bytes: record.body.len(), claim: None, newcomer: None })
 }
 
-/// What an operator must hear about, from what recovery found.
-fn damage_of(recovery: &Recovery, acknowledged: Lsn) -> Vec<String> {
-    let report = recovery.report();
-    let gap = |(first, last): &(Lsn, Lsn)| format!("lost lsn {first}-{last}");
-    let quarantined = |name: &String| format!("damaged original kept: quarantine/{name}");
-    let gaps = report.gaps.iter().filter(|(_, last)| *last > acknowledged);
+/// LSNs above the checkpoint that the log has lost.
+fn gaps_of(recovery: &Recovery) -> Vec<LsnRange> {
+    let gaps: Vec<LsnRange> = recovery.report().gaps.iter().map(|(first, last)| LsnRange::new(*first, *last)).collect();
+    LsnRange::union(&gaps, &[])
+}
+
+/// What an operator must hear about, from what recovery found; gaps speak for themselves.
+fn damage_of(recovery: &Recovery) -> Vec<String> {
     // NOTE: not `quarantined`: a torn frame was never acknowledged, and is no loss.
-    gaps.map(gap).chain(report.damaged.iter().map(quarantined)).collect()
+    let kept = recovery.report().damaged.iter().map(|name| format!("damaged original kept: quarantine/{name}"));
+    let lost_from = recovery.report().lost_from;
+    let end = lost_from.map(|first| format!("the log had lost its end, from LSN {first} on"));
+    kept.chain(end).collect()
 }

@@ -49,7 +49,9 @@ pub(super) struct State {
     waiting_since_us: Option<i64>,
     /// Damage found when opening; shown until an operator acknowledges it.
     pub(super) damage: Vec<String>,
-    /// The days that gaps in the log may affect, until an operator acknowledges them.
+    /// Gaps that the log had above the checkpoint when it was opened, in ascending order.
+    pub(super) log_gaps: Vec<LsnRange>,
+    /// The days that gaps in the log may affect.
     pub(super) lost_days: Arc<Vec<LostDays>>,
     /// Live files that were found damaged in this life, by their paths, and why; views leave them out at once, the
     /// manifest is told by maintenance.
@@ -194,6 +196,7 @@ impl State {
             high_water,
             waiting_since_us,
             damage,
+            log_gaps: Vec::new(),
             lost_days: Arc::default(),
             suspects: Arc::default(),
             erasing: Arc::default(),
@@ -282,17 +285,27 @@ impl State {
         records + self.manifest.damaged().count() as u64
     }
 
+    /// Every LSN that is known to be lost, in ascending order: also those that are not compacted yet.
+    fn gaps(&self) -> Vec<LsnRange> {
+        LsnRange::union(self.manifest.gaps(), &self.log_gaps)
+    }
+
     pub(super) fn lost_lsns(&self) -> u64 {
-        self.manifest.gaps().iter().map(LsnRange::count).sum()
+        self.gaps().iter().map(LsnRange::count).sum()
+    }
+
+    /// The LSNs that an operator knows to be lost after having been told of all there are.
+    pub(super) fn acknowledged(&self) -> Vec<LsnRange> {
+        LsnRange::union(&self.gaps(), &LsnRange::union(self.manifest.quarantined(), &[]))
     }
 
     /// What an operator should know of and has not acknowledged, without what is not damage.
     pub(super) fn losses(&self) -> Vec<String> {
         let known = self.manifest.acknowledged();
-        let gaps = self.manifest.gaps().iter().filter(|gap| gap.last > known);
+        let gaps = self.gaps().into_iter().flat_map(|gap| gap.without(known));
         let gaps = gaps.map(|gap| format!("lost lsn {}-{}", gap.first, gap.last));
-        let records = self.manifest.quarantined().iter().filter(|range| range.last > known);
-        let quarantined = match records.map(LsnRange::count).sum::<u64>() {
+        let records = self.manifest.quarantined().iter().flat_map(|range| range.without(known));
+        let quarantined = match records.map(|range| range.count()).sum::<u64>() {
             0 => None,
             count => Some(format!("{count} undecodable records are in quarantine/")),
         };

@@ -9,6 +9,7 @@
 //!            ... and with a torn frame at the end         the original kept in the quarantine first
 //!            damaged                                      kept in the quarantine, salvaged, rebuilt with gap records
 //!            missing                                      replaced by a segment with one gap record
+//! end      the log ends before what it was known to hold  a segment with one gap record, as far as it can have gone
 //! start    the log goes on in a new segment of its own
 //! ```
 //!
@@ -35,7 +36,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
-pub use report::{Origin, Report};
+pub use report::{KnownEnd, Origin, Report};
 
 pub(crate) use self::survey::{Found, Survey};
 pub use self::survey::{first_lsn, strangers};
@@ -110,10 +111,14 @@ pub fn recover(
     for (at, found) in survey.segments.iter().enumerate() {
         walk.segment(found, survey.segments.get(at + 1))?;
     }
+    if let Some(end) = origin.end
+        && (survey.segments.is_empty() || walk.next_lsn <= end.high_water)
+    {
+        walk.fill_end(end, survey.segments.last())?;
+    }
     let mut report = walk.report;
     report.next_lsn = walk.next_lsn;
     report.leftovers = walk.leftovers.len() as u64;
-    report.log_was_missing = survey.segments.is_empty() && origin.checkpoint > Lsn::ZERO;
     Ok(Recovery {
         env: env.clone(),
         dir: dir.to_owned(),

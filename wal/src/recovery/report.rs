@@ -9,6 +9,24 @@ pub struct Origin {
     pub store_id: u128,
     /// The LSN through which the log is compacted: what is at or below it is not needed any more.
     pub checkpoint: Lsn,
+    /// How far the log has gone, if one has been begun; none if there need not be any.
+    pub end: Option<KnownEnd>,
+}
+
+/// How far a log is known to have gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownEnd {
+    /// The newest LSN that it is known to have held.
+    pub high_water: Lsn,
+    /// How many LSNs behind that can have been given out since, at most: where the log has lost its end they are skipped.
+    pub further_max: u64,
+}
+
+impl Origin {
+    /// Of a log of which nothing is known but what is compacted of it.
+    pub const fn new(store_id: u128, checkpoint: Lsn) -> Self {
+        Self { store_id, checkpoint, end: None }
+    }
 }
 
 /// What recovery found and did.
@@ -32,9 +50,9 @@ pub struct Report {
     pub quarantined: Vec<String>,
     /// The names among them of those that were damaged.
     pub damaged: Vec<String>,
-    /// Whether there was no segment at all although the checkpoint is not zero: what came after it, if anything, is gone
-    /// without a trace.
-    pub log_was_missing: bool,
+    /// The first LSN of the end that the log has lost, if it ended before the one that it was known to have held, or was not
+    /// there at all. The last of the gaps stands for that end, and for all that can have come behind.
+    pub lost_from: Option<Lsn>,
     /// The LSN of the next record.
     pub next_lsn: Lsn,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::image::Image;
 use super::repair::{self, Rebuild};
-use super::report::{Origin, Report};
+use super::report::{KnownEnd, Origin, Report};
 use super::salvage::{Piece, salvage};
 use super::survey::Found;
 use crate::disk::Env;
@@ -240,6 +240,25 @@ impl<'a> Walk<'a> {
         let filler = Found { path: names::segment(self.place.dir, first), base: first, bytes: 0, header: None };
         let header = self.rebuilt_header(&filler, None, HEADER_BYTES);
         self.rebuild(&filler, header, Some(found), iter::once(Piece::Gap(last)))
+    }
+
+    /// Puts a segment with nothing but a gap where the log should go on: as far as it can have gone, because no LSN may be
+    /// given out twice.
+    pub(super) fn fill_end(&mut self, end: KnownEnd, newest: Option<&Found>) -> Result<(), Error> {
+        let first = self.next_lsn;
+        let last = first.previous().max(end.high_water).advance(end.further_max.max(1));
+        if self.place.config.on_corruption == OnCorruption::Refuse {
+            return Err(Error::EndMissing { dir: self.place.dir.to_owned(), first });
+        }
+        // A segment without a record has the name already, and may have held some.
+        if let Some(empty) = newest.filter(|newest| newest.base == first) {
+            let kept = self.keep_original(empty)?;
+            self.report.damaged.extend(kept);
+        }
+        let filler = Found { path: names::segment(self.place.dir, first), base: first, bytes: 0, header: None };
+        let header = self.rebuilt_header(&filler, None, HEADER_BYTES);
+        self.report.lost_from = Some(first);
+        self.rebuild(&filler, header, None, iter::once(Piece::Gap(last)))
     }
 
     /// Gives the file a second name in the quarantine; returns that.

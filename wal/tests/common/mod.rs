@@ -13,8 +13,8 @@ use std::thread;
 use mallard_wal::disk::sim::{self, SimDisk};
 use mallard_wal::disk::{self, Disk, Env};
 use mallard_wal::{
-    Committed, Config, Draft, Drive, Error, Kind, Log, Lsn, Observer, Origin, Record, Recovery, Report, SealedSegment,
-    recover,
+    Committed, Config, Draft, Drive, Error, Kind, KnownEnd, Log, Lsn, Observer, Origin, Record, Recovery, Report,
+    SealedSegment, recover,
 };
 
 pub(crate) const STORE_ID: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
@@ -144,7 +144,16 @@ impl Home {
     }
 
     pub(crate) fn recover(&self, checkpoint: u64) -> Result<(Recovery, Vec<Delivered>), Error> {
-        let origin = Origin { store_id: STORE_ID, checkpoint: Lsn::new(checkpoint) };
+        self.recover_from(checkpoint, None)
+    }
+
+    /// The same, for a log of which somebody knows how far it has gone.
+    pub(crate) fn recover_from(
+        &self,
+        checkpoint: u64,
+        end: Option<KnownEnd>,
+    ) -> Result<(Recovery, Vec<Delivered>), Error> {
+        let origin = Origin { end, ..Origin::new(STORE_ID, Lsn::new(checkpoint)) };
         let mut delivered = Vec::new();
         let recovery = recover(&self.env, &self.dir, &self.quarantine, &self.config, origin, &mut |record| {
             delivered.push(match record.gap() {
