@@ -37,8 +37,11 @@ pub(crate) async fn post(app: &App) -> Result<Response, ApiError> {
 
 /// Acknowledges the losses of a store that no server has open, and prints them.
 pub(crate) fn run(store: &Store, environment: &Environment) -> Result<(), Failure> {
-    let data_dir = store.existing_as_owner(environment)?;
-    let engine = Engine::open_existing(Config::new(data_dir), env::real())?;
+    let on_corruption = store.config(environment)?.on_corruption;
+    let mut config = Config::new(store.existing_as_owner(environment)?);
+    // What the operator wants to be refused is not rewritten either, and a loss that nobody has seen is not acknowledged.
+    config.wal.on_corruption = on_corruption;
+    let engine = Engine::open_existing(config, env::real())?;
     let losses = engine.acknowledge_loss()?;
     engine.close()?;
     let text = match losses.as_slice() {

@@ -106,6 +106,26 @@ fn command(command: &str, data_dir: &Path, variables: &[(&str, &str)]) -> (Optio
 }
 
 #[test]
+fn a_loss_that_the_policy_refuses_is_not_acknowledged_unseen() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    post(&server, 20);
+    server.kill();
+    let segment = data_dir.path().join("wal/00000000000000000001.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[4096 + 80 + 100] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let refuse = [("MALLARD_ON_CORRUPTION", "refuse")];
+    let (code, text) = command("acknowledge-loss", data_dir.path(), &refuse);
+    assert!(code == Some(74) && text.contains("is damaged at byte 4096"), "{code:?} {text}");
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "nothing was touched");
+    let (code, text) = command("acknowledge-loss", data_dir.path(), &[]);
+    assert!(code == Some(0) && text.contains("acknowledged: lost lsn 1-1\n"), "{code:?} {text}");
+    let (code, text) = command("verify", data_dir.path(), &[]);
+    assert!(code == Some(0) && text.contains("acknowledged: lost lsn 1-1\n"), "{code:?} {text}");
+}
+
+#[test]
 fn a_lost_log_is_refused_or_named_and_no_position_is_given_out_twice() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[("MALLARD_FLUSH_COUNT", "5")]);
