@@ -19,6 +19,7 @@ use mallard_wal::disk::{Disk, Env, durable};
 use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
+use crate::repair;
 
 const QUARANTINED: &str = "original-";
 /// The database of the original and its log, under the names that they are kept as.
@@ -52,11 +53,11 @@ fn kept_as(refused: &RefusedFile) -> String {
     format!("{QUARANTINED}{:08x}{place}.parquet", crc32fast::hash(refused.path.as_bytes()))
 }
 
-/// Adopts the directory if it is the original's. What an operator must hear about: the files that were not adopted.
-pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<Vec<String>, Error> {
+/// Adopts the directory if it is the original's. The files that were not adopted are noted for an operator.
+pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<(), Error> {
     let (disk, root) = (env.disk.as_ref(), layout.root());
     if !is_original(disk, layout)? {
-        return Ok(Vec::new());
+        return Ok(());
     }
     // NOTE: before anything is touched. It refuses a store of this program that has lost its manifest.
     let adoption = mallard_compactor::adopt(env, root)?;
@@ -73,10 +74,11 @@ pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<Vec<String>, Error> {
     let refused = quarantined(disk, layout)?;
     let identity = Identity::replace(env, layout)?;
     ManifestLog::found(env, root, identity.store_id, &manifest(&adoption, refused.len() as u64)?)?;
+    repair::add_notes(env, layout, refused.iter().map(|name| format!("not adopted: quarantine/{name}")))?;
     durable::remove(disk, &layout.adopting()).at(root)?;
     let (files, rows) = (adoption.files.len(), adoption.rows);
     tracing::info!(files, events = rows, refused = refused.len(), "adopted the data directory of the original");
-    Ok(refused.into_iter().map(|name| format!("not adopted: quarantine/{name}")).collect())
+    Ok(())
 }
 
 /// An adoption that was cut off, or what the original leaves: files and no sign of this program.

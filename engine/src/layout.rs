@@ -124,7 +124,7 @@ impl Layout {
         self.root.join("REPAIRING")
     }
 
-    /// What repairs have done and nobody has acknowledged.
+    /// What repairs have done, what starts have found damaged, and nobody has acknowledged.
     pub fn repaired(&self) -> PathBuf {
         self.root.join("REPAIRED")
     }

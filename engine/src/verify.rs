@@ -72,7 +72,7 @@ pub struct Verification {
     pub parquet: Checked,
     /// Ranges of LSNs, both ends included, that an earlier recovery found destroyed.
     pub lost: Vec<(u64, u64)>,
-    /// What repairs have done and nobody has acknowledged.
+    /// What repairs have done, what starts have found damaged, and nobody has acknowledged.
     pub repaired: Vec<String>,
     /// What is wrong now.
     pub faults: Vec<Fault>,

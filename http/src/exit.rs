@@ -37,13 +37,15 @@ pub enum Failure {
     #[error("{0}")]
     Locked(Error),
     /// `verify` found damage, or a loss. The details are on standard output.
-    #[error("not sound: {faults} faults, {lost} events lost, {repaired} repairs that nobody has acknowledged")]
+    #[error(
+        "not sound: {faults} faults, {lost} events lost, {repaired} notes of damage and repairs that nobody has acknowledged"
+    )]
     Unsound {
         /// Number of faults.
         faults: usize,
         /// Number of lost LSNs.
         lost: u64,
-        /// Number of unacknowledged notes of repairs.
+        /// Number of unacknowledged notes of damage and repairs.
         repaired: usize,
     },
     /// A statement of `sql` has no answer, or no whole one: its fault, or a limit that was met.

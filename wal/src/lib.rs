@@ -56,7 +56,7 @@ pub use log::{Committed, Config, Drive, Log, LogError, Observer, OnCorruption, R
 pub use lsn::Lsn;
 pub use names::segment as segment_path;
 pub use record::{Draft, Kind, Record, RecordError, RecordTooLarge};
-pub use recovery::{KnownEnd, Origin, Recovery, Report, first_lsn, recover, strangers};
+pub use recovery::{KnownEnd, Origin, Recovery, Report, first_lsn, recover, recover_noting, strangers};
 pub use segment::{
     Corruption, End, HeaderError, LoadedSegment, Scan, Seal, SealedSegment, SegmentHeader, SegmentWriter, scan,
 };

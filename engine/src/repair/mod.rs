@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use mallard_wal::Lsn;
 use mallard_wal::disk::{Disk, Env, Lock, durable};
 
-pub(crate) use notes::{forget_notes, read_notes};
+pub(crate) use notes::{add_notes, forget_notes, read_notes};
 
 use crate::config::Config;
 use crate::control::Control;
@@ -209,7 +209,7 @@ impl Repair {
         }
         disk.sync_dir(self.layout.root()).at(self.layout.root())?;
         let lines = actions.iter().map(|action| format!("repaired: {}: {}", action.path, action.what));
-        notes::add(&self.env, &self.layout, lines.chain(losses.iter().cloned()))
+        add_notes(&self.env, &self.layout, lines.chain(losses.iter().cloned()))
     }
 
     /// Moves the originals of actions to where they are kept.

@@ -1,4 +1,5 @@
-//! `REPAIRED`: what repairs have done and nobody has acknowledged, a line each; a reason each for being degraded.
+//! `REPAIRED`: what repairs have done, what starts have found damaged, and nobody has acknowledged; a line each, a reason
+//! each for being degraded.
 
 use std::io::ErrorKind;
 
@@ -27,7 +28,7 @@ pub(crate) fn forget_notes(disk: &dyn Disk, layout: &Layout) -> Result<(), Error
 }
 
 /// Adds lines, each once, durably.
-pub(super) fn add(env: &Env, layout: &Layout, lines: impl Iterator<Item = String>) -> Result<(), Error> {
+pub(crate) fn add_notes(env: &Env, layout: &Layout, lines: impl Iterator<Item = String>) -> Result<(), Error> {
     let mut kept = read_notes(env.disk.as_ref(), layout)?;
     for line in lines {
         if kept.len() == LINES_MAX {

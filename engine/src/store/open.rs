@@ -12,13 +12,14 @@
 //! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
 //! steps of maintenance, so that a cold start costs the backlog and not the history.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use mallard_compactor::{Erasure, LsnRange, Manifest, ManifestLog};
 use mallard_event::{Timestamp, codec};
 use mallard_wal::disk::{Env, Lock};
 use mallard_wal::seeded::{Bug, is_seeded};
-use mallard_wal::{Drive, Kind, KnownEnd, Log, Lsn, Origin, Record, Recovery};
+use mallard_wal::{Drive, Kind, KnownEnd, Log, Lsn, Origin, Record, Recovery, recover_noting};
 
 use super::Store;
 use super::dedup::Dedup;
@@ -48,7 +49,7 @@ impl Store {
         layout.create(env.disk.as_ref())?;
         let lock = lock(&env, &layout)?;
         repair::refuse_unfinished(&env, &layout)?;
-        let not_adopted = adopt::adopt(&env, &layout)?;
+        adopt::adopt(&env, &layout)?;
         let identity = Identity::load_or_create(&env, &layout)?;
         let found = ManifestLog::recover(&env, layout.root(), identity.store_id)?;
         let manifest = found.manifest();
@@ -59,8 +60,7 @@ impl Store {
         let (recovery, tail, erasures, heard) = replay(&env, &layout, &config, &identity, manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let gaps = gaps_of(&recovery);
-        let damage = damage_of(&recovery).into_iter().chain(not_adopted);
-        let damage = damage.chain(repair::read_notes(env.disk.as_ref(), &layout)?).collect();
+        let damage = repair::read_notes(env.disk.as_ref(), &layout)?;
         let begun = manifest.erasures().to_vec();
         let lost_days = heard.lost_days(&env, &layout, &identity, manifest);
         let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.now_us());
@@ -117,18 +117,24 @@ fn replay(
     let mut erasures = Vec::new();
     let mut heard = Heard::default();
     let origin = origin(config, identity, manifest);
-    let recovery =
-        mallard_wal::recover(env, &layout.wal(), &layout.quarantine(), &config.wal, origin, &mut |record| {
-            heard.record(&record);
-            if let Some(pending) = event_of(&record) {
-                if record.flags & FLAG_CLIENTS_ID != 0 {
-                    let arrived_us = history::latest_arrival_us(record.received_us, now_us);
-                    dedup.remember(record.key, record.lsn.get(), arrived_us);
-                }
-                tail.push_replayed(record.lsn, pending);
+    let mut on_record = |record: Record<'_>| {
+        heard.record(&record);
+        if let Some(pending) = event_of(&record) {
+            if record.flags & FLAG_CLIENTS_ID != 0 {
+                let arrived_us = history::latest_arrival_us(record.received_us, now_us);
+                dedup.remember(record.key, record.lsn.get(), arrived_us);
             }
-            erasures.extend(Erasure::of(&record).map(Arc::new));
-        })?;
+            tail.push_replayed(record.lsn, pending);
+        }
+        erasures.extend(Erasure::of(&record).map(Arc::new));
+    };
+    // What is damaged and has lost no LSN is in no gap: this is all that says so after the next start.
+    let on_damaged = |name: &str| note(env, layout, format!("damaged original kept: quarantine/{name}"));
+    let (wal, quarantine) = (layout.wal(), layout.quarantine());
+    let recovery = recover_noting(env, &wal, &quarantine, &config.wal, origin, &mut on_record, &on_damaged)?;
+    if let Some(first) = recovery.report().lost_from {
+        repair::add_notes(env, layout, [format!("the log had lost its end, from LSN {first} on")].into_iter())?;
+    }
     Ok((recovery, tail, erasures, heard))
 }
 
@@ -161,11 +167,9 @@ fn gaps_of(recovery: &Recovery) -> Vec<LsnRange> {
     LsnRange::union(&gaps, &[])
 }
 
-/// What an operator must hear about, from what recovery found; gaps speak for themselves.
-fn damage_of(recovery: &Recovery) -> Vec<String> {
-    // NOTE: not `quarantined`: a torn frame was never acknowledged, and is no loss.
-    let kept = recovery.report().damaged.iter().map(|name| format!("damaged original kept: quarantine/{name}"));
-    let lost_from = recovery.report().lost_from;
-    let end = lost_from.map(|first| format!("the log had lost its end, from LSN {first} on"));
-    kept.chain(end).collect()
+fn note(env: &Env, layout: &Layout, line: String) -> io::Result<()> {
+    repair::add_notes(env, layout, [line].into_iter()).map_err(|error| match error {
+        Error::Io { source, .. } => source,
+        other => io::Error::other(other),
+    })
 }

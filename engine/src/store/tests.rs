@@ -232,3 +232,24 @@ fn what_is_lost_after_an_acknowledgement_is_not_acknowledged() {
         assert_eq!(found.acknowledged, ["lost lsn 3-3"], "{life}");
     }
 }
+
+#[test]
+fn damage_that_has_lost_nothing_is_shown_until_it_is_acknowledged() {
+    let (env, disk) = killed();
+    let path = segments(&disk).pop().unwrap();
+    // The header page, which says nothing that the rest does not.
+    disk.corrupt(&path, 40, 0xff).unwrap();
+    let kept = format!("damaged original kept: quarantine/{}", path.file_name().unwrap().to_str().unwrap());
+    for life in 1..=3 {
+        let store = open(&env, u64::MAX);
+        assert_eq!(store.status().degraded_reasons, [kept.as_str()], "life {life}");
+        assert_eq!((store.status().buffered_events, store.status().lost_lsns), (3, 0), "life {life}");
+        drop(store);
+        assert_eq!(verified(&env).repaired, [kept.as_str()], "life {life}");
+    }
+    let store = open(&env, u64::MAX);
+    assert_eq!(store.acknowledge_loss(&|_| {}).unwrap(), [kept]);
+    drop(store);
+    assert_eq!(open(&env, u64::MAX).status().degraded_reasons, Vec::<String>::new());
+    assert!(verified(&env).is_sound());
+}

@@ -34,6 +34,7 @@ mod salvage;
 mod survey;
 mod walk;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use report::{KnownEnd, Origin, Report};
@@ -97,6 +98,20 @@ pub fn recover(
     origin: Origin,
     on_record: &mut dyn FnMut(Record<'_>),
 ) -> Result<Recovery, Error> {
+    recover_noting(env, dir, quarantine, config, origin, on_record, &|_| Ok(()))
+}
+
+/// [`recover`] for a caller that must not forget what was damaged: `on_damaged` hears the name of each damaged original
+/// once the quarantine has it and before another file takes its place, so that a crash between the two is heard of again.
+pub fn recover_noting(
+    env: &Env,
+    dir: &Path,
+    quarantine: &Path,
+    config: &Config,
+    origin: Origin,
+    on_record: &mut dyn FnMut(Record<'_>),
+    on_damaged: &dyn Fn(&str) -> io::Result<()>,
+) -> Result<Recovery, Error> {
     config.check();
     let disk = env.disk.as_ref();
     let survey = Survey::take(disk, dir, origin.store_id)?;
@@ -106,7 +121,7 @@ pub fn recover(
     // An earlier life may have been killed between a rename and the sync of the folder.
     disk.sync_dir(dir).map_err(Error::io("sync", dir))?;
     let epoch = survey.highest(|header| header.epoch) + 1;
-    let place = Place { env, dir, quarantine, config, origin, epoch, now_us: env.clock.now_us() };
+    let place = Place { env, dir, quarantine, config, origin, epoch, now_us: env.clock.now_us(), on_damaged };
     let mut walk = Walk::new(place, on_record);
     for (at, found) in survey.segments.iter().enumerate() {
         walk.segment(found, survey.segments.get(at + 1))?;

@@ -1,5 +1,6 @@
 //! Going through the segments in log order: each is taken as it is, repaired first, or skipped.
 
+use std::io;
 use std::iter;
 use std::mem;
 use std::path::Path;
@@ -35,6 +36,8 @@ pub(super) struct Place<'a> {
     /// The writer epoch of this open.
     pub(super) epoch: u64,
     pub(super) now_us: i64,
+    /// Hears of each damaged original, before another file takes its place.
+    pub(super) on_damaged: &'a dyn Fn(&str) -> io::Result<()>,
 }
 
 /// The state between two segments.
@@ -219,8 +222,7 @@ impl<'a> Walk<'a> {
         if config.on_corruption == OnCorruption::Refuse {
             return Err(Error::Damaged { path: found.path.clone(), at, reason });
         }
-        let kept = self.keep_original(found)?;
-        self.report.damaged.extend(kept);
+        self.keep_damaged(found)?;
         let bytes = image.bytes();
         let last = next.map(|next| next.base.previous());
         let store = StoreTag::of(origin.store_id);
@@ -252,13 +254,20 @@ impl<'a> Walk<'a> {
         }
         // A segment without a record has the name already, and may have held some.
         if let Some(empty) = newest.filter(|newest| newest.base == first) {
-            let kept = self.keep_original(empty)?;
-            self.report.damaged.extend(kept);
+            self.keep_damaged(empty)?;
         }
         let filler = Found { path: names::segment(self.place.dir, first), base: first, bytes: 0, header: None };
         let header = self.rebuilt_header(&filler, None, HEADER_BYTES);
         self.report.lost_from = Some(first);
         self.rebuild(&filler, header, None, iter::once(Piece::Gap(last)))
+    }
+
+    /// Gives a damaged file a second name in the quarantine, and says so.
+    fn keep_damaged(&mut self, found: &Found) -> Result<(), Error> {
+        let Some(kept) = self.keep_original(found)? else { return Ok(()) };
+        (self.place.on_damaged)(&kept).map_err(Error::io("take note of", &found.path))?;
+        self.report.damaged.push(kept);
+        Ok(())
     }
 
     /// Gives the file a second name in the quarantine; returns that.
