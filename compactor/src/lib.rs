@@ -54,4 +54,4 @@ pub use manifest::{
 pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, sync_partitions, unlink};
 pub use parquet::{IdRow, Loose, Order, arrivals, check_file, newest_arrival, read_file, read_ids};
 pub use plan::{erasure_files, plan, plan_erasure};
-pub use rebuild::{Aside, Rebuild, RebuildPlan, place_of};
+pub use rebuild::{Aside, LsnSet, Rebuild, RebuildPlan, place_of};

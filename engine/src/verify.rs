@@ -4,11 +4,15 @@
 //! STORE     whose directory this is
 //! manifest  the newest file: every checksum, every edit
 //! log       every segment, every record; it begins at or below the checkpoint and goes on without a hole
-//! ledger    its checksums, if there is one
-//! Parquet   every live file: length, checksum of the whole, every row read, as many rows as the manifest says
+//! ledger    its checksums, if there is one; those of the ids of erased events
+//! Parquet   every live file: length, checksum of the whole, every row read, as many rows as the manifest says, each at a
+//!           position of its own within the file's range, none at a position that is lost or in quarantine
 //! ```
+//! Not read: `snapshots/`, whose files are mostly those of the store, and `quarantine/`, which is damaged by its nature.
 //! What a server does meanwhile is not a fault: a segment that is gone was trimmed, a file that is gone was merged, if the
 //! manifest says so by then. A fault names its file; of a Parquet file also the site and the day that miss it.
+
+mod positions;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,8 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::repair::{self, read_notes};
+use crate::store::erased_ids;
+use positions::{FileRows, Positions};
 
 /// Files of one kind that were read from end to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +76,9 @@ pub struct Verification {
     pub log: Checked,
     /// The live Parquet files.
     pub parquet: Checked,
+    /// Positions through the compacted LSN that are in no file, not lost and not in quarantine, and that neither retention nor an
+    /// erasure took: erasures themselves, and what a repair could not account for.
+    pub unaccounted: u64,
     /// Ranges of LSNs, both ends included, that an earlier recovery found destroyed.
     pub lost: Vec<(u64, u64)>,
     /// What repairs have done, what starts have found damaged, and nobody has acknowledged.
@@ -115,6 +124,7 @@ impl Verifier<'_> {
         let manifest = self.manifest()?;
         self.found.repaired = read_notes(self.env.disk.as_ref(), self.layout)?;
         self.found.compacted_lsn = manifest.checkpoint().get();
+        self.found.unaccounted = positions::unaccounted(&manifest);
         for gap in manifest.gaps() {
             self.gap(*gap, &manifest);
         }
@@ -122,8 +132,10 @@ impl Verifier<'_> {
         let total = log.bytes_left() + manifest.files().map(|file| file.bytes).sum::<u64>();
         self.log(log, &manifest, total)?;
         self.ledger();
+        self.erased_ids();
+        let mut positions = Positions::new(&manifest);
         for file in manifest.files() {
-            self.file(file, &manifest, total)?;
+            self.file(file, &manifest, &mut positions, total)?;
         }
         Ok(())
     }
@@ -202,16 +214,28 @@ impl Verifier<'_> {
         }
     }
 
-    fn file(&mut self, file: &Arc<FileEntry>, manifest: &Manifest, total: u64) -> Result<(), Error> {
-        let mut rows = 0;
-        let outcome = read_file(self.env, self.layout.root(), file, &mut |batch| rows += batch.num_rows() as u64);
+    fn erased_ids(&mut self) {
+        if let Err(reason) = erased_ids::check(self.env, self.layout) {
+            self.fault(Some(&erased_ids::path(self.layout)), reason, None);
+        }
+    }
+
+    fn file(
+        &mut self,
+        file: &Arc<FileEntry>,
+        manifest: &Manifest,
+        positions: &mut Positions,
+        total: u64,
+    ) -> Result<(), Error> {
+        let mut rows = FileRows::default();
+        let outcome =
+            read_file(self.env, self.layout.root(), file, &mut |batch| positions.take(file, &batch, &mut rows));
         let wrong = match outcome {
-            Ok(()) if rows == file.rows => None,
-            Ok(()) => Some(format!("it has {rows} rows where the manifest says {}", file.rows)),
+            Ok(()) => rows.wrong(file),
             Err(error) => Some(error.to_string()),
         };
         match wrong {
-            None => self.found.parquet.add(file.bytes, rows),
+            None => self.found.parquet.add(file.bytes, rows.count),
             // Merged or expired since the manifest was read.
             Some(_) if !self.manifest()?.contains(&file.path) => {}
             Some(_) if is_acknowledged(manifest, file) => {

@@ -37,7 +37,7 @@ enum Command {
     /// Ask a running server whether it is ready: exit code 0 if it is, else 1.
     Healthcheck(healthcheck::Options),
     /// Read the log, the manifest and every Parquet file, and say what is damaged: exit code 0 if nothing is, else 74.
-    /// Read-only; a server may be running.
+    /// Read-only; a server may be running. What only snapshots/ and quarantine/ hold is not read.
     Verify(verify::Options),
     /// Answer a question in SQL about the view `events`. Read-only; a server may be running.
     Sql(sql::Options),

@@ -28,14 +28,26 @@ pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Fa
     let bar = progress::of_bytes("verifying");
     let outcome = mallard_engine::verify(&data_dir, &env::real(), &mut progress::show(&bar));
     bar.finish_and_clear();
-    let found = outcome.map_err(Failure::Store)?;
+    let found = match outcome {
+        Ok(found) => found,
+        Err(error) => {
+            if options.json {
+                say(&format!("{}\n", json!({ "sound": false, "error": error.to_string() })))?;
+            }
+            return Err(Failure::Store(error));
+        }
+    };
     let text = if options.json { format!("{}\n", as_json(&found)) } else { as_text(&found) };
-    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))?;
+    say(&text)?;
     if found.is_sound() {
         Ok(())
     } else {
         Err(Failure::Unsound { faults: found.faults.len(), lost: lost(&found), repaired: found.repaired.len() })
     }
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))
 }
 
 fn lost(found: &Verification) -> u64 {
@@ -48,6 +60,12 @@ fn as_text(found: &Verification) -> String {
     };
     let mut text = line("log", &found.log, "records") + &line("Parquet", &found.parquet, "rows");
     text += &format!("durable LSN {}, of which in Parquet {}\n", found.durable_lsn, found.compacted_lsn);
+    if found.unaccounted > 0 {
+        text += &format!(
+            "{} positions of the log are in no file: erasures, or what a repair could not tell\n",
+            found.unaccounted
+        );
+    }
     for (first, last) in &found.lost {
         text += &format!("lost lsn {first}-{last}\n");
     }
@@ -75,10 +93,12 @@ fn as_json(found: &Verification) -> Value {
     });
     json!({
         "sound": found.is_sound(),
+        "error": null,
         "durable_lsn": found.durable_lsn,
         "compacted_lsn": found.compacted_lsn,
         "log": checked(&found.log),
         "parquet": checked(&found.parquet),
+        "unaccounted": found.unaccounted,
         "lost": found.lost.iter().map(|(first, last)| json!({ "first_lsn": first, "last_lsn": last })).collect::<Vec<_>>(),
         "repaired": found.repaired,
         "acknowledged": found.acknowledged,

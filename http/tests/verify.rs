@@ -132,3 +132,13 @@ fn a_folder_without_a_store_is_an_error() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("STORE"), "{output:?}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
 }
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_said_in_json_too() {
+    let data_dir = killed();
+    flip(&files(&data_dir.path().join("manifest"), ".manifest").pop().unwrap(), 4096 + 100);
+    let (code, found) = verify(data_dir.path());
+    assert_eq!((code, &found["sound"]), (Some(74), &json!(false)), "{found}");
+    let error = found["error"].as_str().unwrap();
+    assert!(error.contains(".manifest") && error.contains("repair"), "{error}");
+}

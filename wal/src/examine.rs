@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::vec;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::disk::{self, Disk};
@@ -59,6 +60,9 @@ pub enum Fault {
         /// How it was seen.
         reason: Corruption,
     },
+    /// The device cannot read it.
+    #[error("the device cannot read it")]
+    Unreadable,
     /// It has no SEAL, although another segment follows.
     #[error("it has no SEAL, although another segment follows")]
     Unsealed,
@@ -139,10 +143,15 @@ impl<'a> Examination<'a> {
     }
 
     fn examine(&mut self, found: Found, on_record: &mut dyn FnMut(Record<'_>)) -> Result<Option<Examined>, Error> {
-        let Some(bytes) = self.read(&found)? else { return Ok(None) };
         let link = self.link.take();
+        let read = match self.read(&found) {
+            Ok(None) => return Ok(None),
+            Ok(Some(bytes)) => Some(bytes),
+            Err(error) if is_unreadable(&error) => None,
+            Err(error) => return Err(error),
+        };
         let mut examined = Examined {
-            bytes: bytes.len() as u64,
+            bytes: found.bytes,
             first_lsn: found.base,
             last_lsn: found.base.previous(),
             records: 0,
@@ -150,6 +159,11 @@ impl<'a> Examination<'a> {
             fault: None,
             path: found.path,
         };
+        let Some(bytes) = read else {
+            examined.fault = Some(Fault::Unreadable);
+            return Ok(Some(examined));
+        };
+        examined.bytes = bytes.len() as u64;
         match scan(&bytes, self.store_id) {
             Ok(scan) => {
                 examined.count(&scan, on_record);
@@ -206,6 +220,11 @@ impl Iterator for Examination<'_> {
 /// Whether a segment ends where its writer has left it.
 fn is_whole(end: End) -> bool {
     matches!(end, End::Clean { .. } | End::Sealed(_))
+}
+
+/// Whether it is the medium that does not give the bytes.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.raw_os_error() == Some(Errno::IO.raw_os_error()))
 }
 
 fn is_missing(error: &Error) -> bool {

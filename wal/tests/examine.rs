@@ -115,3 +115,14 @@ fn gaps_that_a_recovery_left_are_named() {
     let gaps: Vec<_> = examined.iter().flat_map(|segment| segment.gaps.clone()).collect();
     assert_eq!(gaps, [(Lsn::new(1), Lsn::new(1))]);
 }
+
+#[test]
+fn a_segment_that_the_device_cannot_read_is_a_fault_of_that_segment() {
+    let (home, running) = log();
+    let files = files_of(&home);
+    drop(running);
+    let (home, disk) = install(&files);
+    disk.break_sector(&files[1].0, 4096).unwrap();
+    let faults: Vec<_> = examine(&home, &disk).into_iter().map(|examined| examined.fault).collect();
+    assert_eq!(faults, [None, Some(Fault::Unreadable), None]);
+}

@@ -15,11 +15,11 @@ const PIECE_BITS: u64 = WORDS as u64 * WORD_BITS;
 
 /// A set of positions.
 #[derive(Debug, Default)]
-pub(super) struct LsnSet(BTreeMap<u64, Box<[u64; WORDS]>>);
+pub struct LsnSet(BTreeMap<u64, Box<[u64; WORDS]>>);
 
 impl LsnSet {
     /// Adds one; false if it was there.
-    pub(super) fn insert(&mut self, lsn: u64) -> bool {
+    pub fn insert(&mut self, lsn: u64) -> bool {
         let (piece, word, bit) = place(lsn);
         let piece = self.0.entry(piece).or_insert_with(|| Box::new([0; WORDS]));
         let Some(word) = piece.get_mut(word) else { return false };

@@ -33,7 +33,7 @@ use mallard_wal::{Lsn, Record, StoreTag};
 
 use self::evidence::Evidence;
 use self::inspect::{Contents, Place, inspect};
-use self::lsns::LsnSet;
+pub use self::lsns::LsnSet;
 pub use self::plan::RebuildPlan;
 use crate::adopt::SCHEMA_ADOPTED;
 use crate::error::{Error, at};

@@ -111,7 +111,12 @@ pub(super) fn recall(env: &Env, layout: &Layout, window_us: i64) -> Vec<Entry> {
     entries.filter(|entry| entry.stored_us > now_us.saturating_sub(window_us)).collect()
 }
 
-fn path(layout: &Layout) -> PathBuf {
+/// Why the file cannot be read, if there is one.
+pub(crate) fn check(env: &Env, layout: &Layout) -> Result<(), String> {
+    read(env, layout).map(drop)
+}
+
+pub(crate) fn path(layout: &Layout) -> PathBuf {
     layout.control().join("erased-ids")
 }
 

@@ -20,7 +20,7 @@ mod aside;
 mod damage;
 mod dedup;
 mod erase;
-mod erased_ids;
+pub(crate) mod erased_ids;
 mod expire;
 mod gaps;
 mod history;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mallard_compactor::ManifestLog;
+use mallard_compactor::{Edit, FileEntry, LsnRange, Manifest, ManifestLog};
 use mallard_event::{Event, EventId, EventName, SiteId, Timestamp, VisitorId};
 use mallard_wal::disk::sim::{self, SimDisk};
 use mallard_wal::disk::{self, Clock as _, Disk as _, Env};
-use mallard_wal::{Drive, OnCorruption};
+use mallard_wal::{Drive, Lsn, OnCorruption};
 
 use super::{Step, Store};
 use crate::config::Config;
@@ -252,4 +252,38 @@ fn damage_that_has_lost_nothing_is_shown_until_it_is_acknowledged() {
     drop(store);
     assert_eq!(open(&env, u64::MAX).status().degraded_reasons, Vec::<String>::new());
     assert!(verified(&env).is_sound());
+}
+
+#[test]
+fn rows_at_positions_that_are_not_theirs_are_faults_and_so_are_damaged_ids_of_erased_events() {
+    let (env, disk) = killed();
+    let store = open(&env, 1);
+    compact(&store);
+    let (id, manifest) = (store.store_id(), store.manifest());
+    drop(store);
+    let file = FileEntry::clone(manifest.files().next().unwrap());
+    assert_eq!(file.lsns, LsnRange::new(Lsn::new(1), Lsn::new(5)));
+    let twin = FileEntry { path: file.path.replace("/0-", "/9-").into(), level: 9, ..file.clone() };
+    let bytes = disk::read(&disk, &Path::new("/data").join(&*file.path)).unwrap();
+    disk.create(&Path::new("/data").join(&*twin.path)).unwrap().write_all_at(&bytes, 0).unwrap();
+    let sound = Edit { checkpoint: Some(Lsn::new(20)), ..manifest.to_checkpoint() };
+    let faults_of = |edit: &Edit| {
+        let manifest = Manifest::from_checkpoint(edit).unwrap();
+        ManifestLog::found(&env, Path::new("/data"), id, &manifest).unwrap();
+        verified(&env).faults.into_iter().map(|fault| fault.what).collect::<Vec<_>>()
+    };
+    assert_eq!(faults_of(&sound), Vec::<String>::new());
+    assert_eq!(verified(&env).unaccounted, 12, "of twenty positions eight are rows");
+
+    let mut doubled = sound.clone();
+    doubled.add.push(twin);
+    assert_eq!(faults_of(&doubled), ["5 of its rows have the position of another row"]);
+    let mut misplaced = sound.clone();
+    misplaced.add[0].lsns = LsnRange::new(Lsn::new(2), Lsn::new(6));
+    assert_eq!(faults_of(&misplaced), ["1 of its rows are not within its positions 2..=6"]);
+    let risen = Edit { gaps: vec![LsnRange::one(Lsn::new(3))], ..sound.clone() };
+    assert_eq!(faults_of(&risen), ["1 of its rows have a position that is lost or in quarantine"]);
+
+    disk.create(Path::new("/data/control/erased-ids")).unwrap().write_all_at(b"MALLEIDS", 0).unwrap();
+    assert_eq!(faults_of(&sound), ["it is damaged, or of a newer program"]);
 }
