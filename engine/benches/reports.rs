@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use mallard_engine::env::{self, Env};
 use mallard_engine::{
-    Answer, Config, Dimension, Direction, Engine, Funnel, FunnelStep, Grouping, Interval, Journey, QueryError,
+    Answer, Cancel, Config, Dimension, Direction, Engine, Funnel, FunnelStep, Grouping, Interval, Journey, QueryError,
     Question, Span, Step, TimeZone,
 };
 use mallard_event::{Amount, Currency, Event, EventId, EventName, Props, SiteId, Stored, Timestamp, VisitorId};
@@ -109,22 +109,28 @@ fn measure_all(engine: &Engine) {
     let funnel = Funnel { steps: vec![page("/page/1"), page("/page/2"), page("/page/3")], window_us: None };
     let goals = [FunnelStep::Views("/page/1*".into()), FunnelStep::Event("signup".into())];
     let journey = Journey { from: page("/page/1"), direction: Direction::After, steps: 3 };
-    measure("main", || engine.main(question));
-    measure("main, again", || engine.main(question));
-    measure("timeseries by hour", || engine.timeseries(question, Interval::Hour));
+    measure("main", || engine.reports(&Cancel::default()).main(question));
+    measure("main, again", || engine.reports(&Cancel::default()).main(question));
+    measure("timeseries by hour", || engine.reports(&Cancel::default()).timeseries(question, Interval::Hour));
     for dimension in Dimension::ALL {
-        measure(&format!("breakdown {}", dimension.name()), || engine.breakdown(question, *dimension, 1000));
+        measure(&format!("breakdown {}", dimension.name()), || {
+            engine.reports(&Cancel::default()).breakdown(question, *dimension, 1000)
+        });
     }
-    measure("breakdown events", || engine.values(question, &Grouping::Name, 1000));
-    measure("breakdown props", || engine.values(question, &Grouping::Property("plan".into()), 1000));
-    measure("funnel, sequences", || engine.funnel(question, &funnel));
-    measure("flow", || engine.flow(question, "/page/1", 10));
-    measure("retention of users", || engine.retention(question, 52, true));
-    measure("retention of visitors", || engine.retention(question, 52, false));
-    measure("journeys", || engine.journeys(question, &journey, 10));
-    measure("goals", || engine.goals(question, &goals));
-    measure("goal by source", || engine.goal_by(question, &goals[0], Dimension::Sources, 10));
-    measure("export by day", || engine.daily(question));
+    measure("breakdown events", || engine.reports(&Cancel::default()).values(question, &Grouping::Name, 1000));
+    measure("breakdown props", || {
+        engine.reports(&Cancel::default()).values(question, &Grouping::Property("plan".into()), 1000)
+    });
+    measure("funnel, sequences", || engine.reports(&Cancel::default()).funnel(question, &funnel));
+    measure("flow", || engine.reports(&Cancel::default()).flow(question, "/page/1", 10));
+    measure("retention of users", || engine.reports(&Cancel::default()).retention(question, 52, true));
+    measure("retention of visitors", || engine.reports(&Cancel::default()).retention(question, 52, false));
+    measure("journeys", || engine.reports(&Cancel::default()).journeys(question, &journey, 10));
+    measure("goals", || engine.reports(&Cancel::default()).goals(question, &goals));
+    measure("goal by source", || {
+        engine.reports(&Cancel::default()).goal_by(question, &goals[0], Dimension::Sources, 10)
+    });
+    measure("export by day", || engine.reports(&Cancel::default()).daily(question));
     measure("export of events", || {
         let mut rows = 0;
         let export = engine.export(question.clone())?;

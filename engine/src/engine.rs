@@ -15,14 +15,11 @@ use crate::error::{AppendError, Error, IoContext as _, ReceiptError};
 use crate::export::Export;
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::query::{
-    self, Answer, BreakdownRow, Bucket, CacheFigures, Cohort, DailyRow, Deadline, Dimension, Duck, FlowRow, Funnel,
-    FunnelReport, FunnelStep, GoalReport, GoalRow, Group, Grouping, Interval, Journey, Journeys, Key, MainReport,
-    QueryError, Question, Realtime, ValueRow,
-};
+use crate::query::{self, CacheFigures, Cancel, Deadline, Duck, QueryError, Question};
 use crate::receipt::Receipt;
+use crate::reports::Reports;
 use crate::status::{Progress, SiteSummary, Status, Totals};
-use crate::store::{Claim, Claimed, Step, Store, View};
+use crate::store::{Claim, Claimed, Step, Store};
 
 /// How long an erasure waits beyond the longest query for whoever still reads what it has replaced.
 const ERASURE_PATIENCE_US: i64 = 10_000_000;
@@ -99,106 +96,11 @@ impl Engine {
         self.store.append_all(events)
     }
 
-    /// The figures at the top of a dashboard.
-    pub fn main(&self, question: &Question) -> Result<Answer<MainReport>, QueryError> {
-        self.ask(question, |view, deadline| query::main(&self.duck, view, question, deadline))
-    }
-
-    /// Visitors and pageviews over time, without gaps.
-    pub fn timeseries(&self, question: &Question, interval: Interval) -> Result<Answer<Vec<Bucket>>, QueryError> {
-        self.ask(question, |view, deadline| query::timeseries(&self.duck, view, question, interval, deadline))
-    }
-
-    /// The `limit` most frequent values of a dimension.
-    pub fn breakdown(
-        &self,
-        question: &Question,
-        dimension: Dimension,
-        limit: usize,
-    ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
-        self.ask(question, |view, deadline| query::breakdown(&self.duck, view, question, dimension, limit, deadline))
-    }
-
-    /// How many visitors filled the steps of a funnel, in order.
-    pub fn funnel(&self, question: &Question, funnel: &Funnel) -> Result<Answer<FunnelReport>, QueryError> {
-        self.ask(question, |view, deadline| query::funnel(&self.duck, view, question, funnel, deadline))
-    }
-
-    /// The `limit` most frequent pages that were viewed next after `page`, in the same session.
-    pub fn flow(&self, question: &Question, page: &str, limit: usize) -> Result<Answer<Vec<FlowRow>>, QueryError> {
-        self.ask(question, |view, deadline| query::flow(&self.duck, view, question, page, limit, deadline))
-    }
-
-    /// Who came back, by the week of the first visit, for every week of the span that has begun; `weeks`, at most 52, are
-    /// followed, the first included. `is_identified` says that the site identifies its users.
-    pub fn retention(
-        &self,
-        question: &Question,
-        weeks: usize,
-        is_identified: bool,
-    ) -> Result<Answer<Vec<Cohort>>, QueryError> {
-        self.ask(question, |view, deadline| {
-            query::retention(&self.duck, view, question, weeks, is_identified, deadline)
-        })
-    }
-
-    /// Figures by any combination of values: a group for each that occurs, in the order of time.
-    pub fn groups(&self, question: &Question, keys: &[Key]) -> Result<Answer<Vec<Group>>, QueryError> {
-        self.ask(question, |view, deadline| query::groups(&self.duck, view, question, keys, deadline))
-    }
-
-    /// The `limit` most frequent names of custom events, or values of a property, with their revenue.
-    pub fn values(
-        &self,
-        question: &Question,
-        grouping: &Grouping,
-        limit: usize,
-    ) -> Result<Answer<Vec<ValueRow>>, QueryError> {
-        self.ask(question, |view, deadline| query::values(&self.duck, view, question, grouping, limit, deadline))
-    }
-
-    /// The pages that visits saw before or after a page or an event: the `limit` most frequent paths, and of each step the
-    /// `limit` most frequent pages.
-    pub fn journeys(
-        &self,
-        question: &Question,
-        journey: &Journey,
-        limit: usize,
-    ) -> Result<Answer<Journeys>, QueryError> {
-        self.ask(question, |view, deadline| query::journeys(&self.duck, view, question, journey, limit, deadline))
-    }
-
-    /// How goals were met, all in one pass.
-    pub fn goals(&self, question: &Question, goals: &[FunnelStep]) -> Result<Answer<GoalReport>, QueryError> {
-        self.ask(question, |view, deadline| query::goals(&self.duck, view, question, goals, deadline))
-    }
-
-    /// How a goal was met under the `limit` values of a dimension with most converted visitors.
-    pub fn goal_by(
-        &self,
-        question: &Question,
-        goal: &FunnelStep,
-        dimension: Dimension,
-        limit: usize,
-    ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
-        self.ask(question, |view, deadline| {
-            query::goal_by(&self.duck, view, question, goal, dimension, limit, deadline)
-        })
-    }
-
-    /// The figures of `present` and the minutes of `recent`, both of one moment and one site.
-    pub fn realtime(&self, present: &Question, recent: &Question) -> Result<Answer<Realtime>, QueryError> {
-        self.ask(present, |view, deadline| {
-            let figures = query::main(&self.duck, view, present, deadline)?;
-            let minutes = query::timeseries(&self.duck, view, recent, Interval::Minute, deadline)?;
-            let value = Realtime { figures: figures.value, minutes: minutes.value };
-            Ok(Answer { value, as_of: minutes.as_of, incomplete: minutes.incomplete })
-        })
-    }
-
-    /// Every local day of the span in one line.
-    pub fn daily(&self, question: &Question) -> Result<Answer<Vec<DailyRow>>, QueryError> {
-        self.ask(question, |view, deadline| query::daily(&self.duck, view, question, deadline))
+    /// The reports of one request. All of them together may take `QueryConfig::timeout_us` from now; what runs ends early
+    /// with [`QueryError::Cancelled`] when `cancel` says so.
+    pub fn reports(&self, cancel: &Cancel) -> Reports<'_> {
+        let deadline = Deadline::of_request(&self.store.env().clock, self.query_timeout_us, cancel);
+        Reports::new(&self.store, &self.duck, deadline)
     }
 
     /// The present moment of the question's site, for [`Engine::send`]. Reads no file.
@@ -215,22 +117,6 @@ impl Engine {
             self.store.suspect(file, reason);
         }
         sent
-    }
-
-    /// Answers from what can be read: a file that turns out to be damaged is left out, and the answer says so.
-    fn ask<T>(
-        &self,
-        question: &Question,
-        answer: impl Fn(&View, &Deadline) -> Result<Answer<T>, QueryError>,
-    ) -> Result<Answer<T>, QueryError> {
-        let deadline = self.deadline();
-        loop {
-            let view = self.store.view(&question.site);
-            match answer(&view, &deadline) {
-                Err(QueryError::Damaged { file, reason }) if self.store.suspect(&file, &reason) => {}
-                answered => return answered.map(|answer| answer.lacking(view.lost(question))),
-            }
-        }
     }
 
     /// An operator knows of every loss there is: health no longer shows them, answers go on saying what they miss. Returns
@@ -367,10 +253,6 @@ impl Engine {
     pub fn close(&self) -> Result<(), Error> {
         self.duck.stop();
         self.store.close()
-    }
-
-    fn deadline(&self) -> Deadline {
-        Deadline::after(&self.store.env().clock, self.query_timeout_us)
     }
 }
 

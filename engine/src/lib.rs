@@ -31,6 +31,7 @@ mod owner;
 mod query;
 mod receipt;
 mod repair;
+mod reports;
 mod snapshot;
 mod sql;
 mod status;
@@ -52,13 +53,14 @@ pub use mallard_compactor::Limits;
 pub use mallard_wal::OnCorruption;
 pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
-    Answer, BreakdownRow, Bucket, CacheFigures, Cell, Cohort, DailyRow, Dimension, Direction, Figures, Filter,
+    Answer, BreakdownRow, Bucket, CacheFigures, Cancel, Cell, Cohort, DailyRow, Dimension, Direction, Figures, Filter,
     FilterError, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Identity,
-    Interval, Journey, Journeys, Key, MainReport, PathRow, Position, QueryConfig, QueryError, Question, Realtime,
-    Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
+    Interval, Journey, Journeys, Key, MainReport, PathRow, Paths, Pick, Position, QueryConfig, QueryError, Question,
+    Realtime, Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
 };
 pub use receipt::Receipt;
 pub use repair::{Action, Repair, Repaired};
+pub use reports::Reports;
 pub use sql::{Missing, Sql};
 pub use status::{Ingest, Progress, SYNC_BUCKETS_US, SiteSummary, Status, Totals};
 pub use store::{Claim, Claimed, Step, Store, View, Waiting};

@@ -17,8 +17,8 @@ use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use mallard_engine::{
-    Cell, Config, Dimension, Engine, ErasureRequest, Error, QueryConfig, Question, Span, Sql, SqlCancel, SqlPart, Step,
-    TimeZone, env, verify,
+    Cancel, Cell, Config, Dimension, Engine, ErasureRequest, Error, QueryConfig, Question, Span, Sql, SqlCancel,
+    SqlPart, Step, TimeZone, env, verify,
 };
 use mallard_event::columns::RowBuilder;
 use mallard_event::{Amount, Event, EventId, EventName, SiteId, Stored, Subject, Timestamp, VisitorId};
@@ -110,7 +110,7 @@ fn question(site: &str) -> Question {
 
 /// Visitors, pageviews and sessions of the day.
 fn figures(engine: &Engine, site: &str) -> (u64, u64, u64) {
-    let answer = engine.main(&question(site)).unwrap();
+    let answer = engine.reports(&Cancel::default()).main(&question(site)).unwrap();
     assert!(answer.incomplete.is_empty(), "{:?}", answer.incomplete);
     (answer.value.unique_visitors, answer.value.total_pageviews, answer.value.visits)
 }
@@ -130,7 +130,7 @@ fn the_history_of_the_original_counts_from_the_first_start_on() {
     let engine = open(root.path());
     assert_eq!(figures(&engine, SITE), (2, 3, 2));
     assert_eq!(figures(&engine, "a..b"), (1, 1, 1));
-    let pages = engine.breakdown(&question(SITE), Dimension::Pages, 10).unwrap().value;
+    let pages = engine.reports(&Cancel::default()).breakdown(&question(SITE), Dimension::Pages, 10).unwrap().value;
     let pages: Vec<_> = pages.into_iter().map(|row| (row.value.unwrap(), row.visitors, row.pageviews)).collect();
     assert_eq!(pages, [("/".into(), 2, 2), ("/pricing".into(), 1, 1)]);
     let sites: Vec<_> =

@@ -21,8 +21,8 @@ use std::vec;
 
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
-    Answer, Config, Dimension, Engine, Funnel, FunnelStep, Grouping, Interval, Maintenance, QueryError, Question,
-    Receipt, SiteSummary, Span, Step, TimeZone,
+    Answer, Cancel, Config, Dimension, Engine, Funnel, FunnelStep, Grouping, Interval, Maintenance, QueryError,
+    Question, Receipt, SiteSummary, Span, Step, TimeZone,
 };
 use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
@@ -230,11 +230,11 @@ impl Lab {
             let (engine, oracle) = (self.engine(), Oracle::filtered(&self.stored, question, wanted));
             self.check_totals(question, &oracle, when);
             for interval in [Interval::Hour, Interval::Week, Interval::Month] {
-                let answer = engine.timeseries(question, interval);
+                let answer = engine.reports(&Cancel::default()).timeseries(question, interval);
                 self.compare(answer, oracle.timeseries(interval), &format!("{interval:?} {when}"));
             }
             for dimension in &dimensions {
-                let answer = engine.breakdown(question, *dimension, 1000);
+                let answer = engine.reports(&Cancel::default()).breakdown(question, *dimension, 1000);
                 self.compare(answer, oracle.breakdown(*dimension, 1000), &format!("{dimension:?} {when}"));
             }
         }
@@ -250,13 +250,29 @@ impl Lab {
         let funnel = Funnel { steps, window_us: Some(HOUR_US) };
         for (question, wanted) in &self.questions {
             let (engine, oracle) = (self.engine(), Oracle::filtered(&self.stored, question, wanted));
-            self.compare(engine.funnel(question, &funnel), oracle.funnel(&funnel), &format!("funnel {when}"));
-            self.compare(engine.flow(question, "/", 10), oracle.flow("/", 10), &format!("flow {when}"));
+            self.compare(
+                engine.reports(&Cancel::default()).funnel(question, &funnel),
+                oracle.funnel(&funnel),
+                &format!("funnel {when}"),
+            );
+            self.compare(
+                engine.reports(&Cancel::default()).flow(question, "/", 10),
+                oracle.flow("/", 10),
+                &format!("flow {when}"),
+            );
             let retention = oracle.retention(&self.stored, 3, true, self.clock.now_us());
-            self.compare(engine.retention(question, 3, true), retention, &format!("retention {when}"));
+            self.compare(
+                engine.reports(&Cancel::default()).retention(question, 3, true),
+                retention,
+                &format!("retention {when}"),
+            );
             let (daily, names) = (oracle.daily(), oracle.values_by(&Grouping::Name, 100));
-            self.compare(engine.daily(question), daily, &format!("daily {when}"));
-            self.compare(engine.values(question, &Grouping::Name, 100), names, &format!("names {when}"));
+            self.compare(engine.reports(&Cancel::default()).daily(question), daily, &format!("daily {when}"));
+            self.compare(
+                engine.reports(&Cancel::default()).values(question, &Grouping::Name, 100),
+                names,
+                &format!("names {when}"),
+            );
             self.check_export(question, when);
         }
         self.counts.reports += self.questions.len() * 6;
@@ -284,8 +300,8 @@ impl Lab {
     }
 
     fn check_totals(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
-        self.compare(self.engine().main(question), oracle.main(), &format!("main {when}"));
-        let days = self.engine().timeseries(question, Interval::Day);
+        self.compare(self.engine().reports(&Cancel::default()).main(question), oracle.main(), &format!("main {when}"));
+        let days = self.engine().reports(&Cancel::default()).timeseries(question, Interval::Day);
         self.compare(days, oracle.timeseries(Interval::Day), &format!("days {when}"));
     }
 

@@ -113,10 +113,14 @@ pub fn text(status: StatusCode, text: &'static str) -> Response {
 
 /// 200 with `value` as JSON, not to be kept by any cache.
 pub fn json(value: &impl Serialize) -> Result<Response, ApiError> {
-    let bytes = serde_json::to_vec(value).map_err(ApiError::internal)?;
-    let mut response = body(StatusCode::OK, JSON, bytes);
+    serde_json::to_string(value).map(json_text).map_err(ApiError::internal)
+}
+
+/// 200 with text that is JSON already, not to be kept by any cache.
+pub fn json_text(text: String) -> Response {
+    let mut response = body(StatusCode::OK, JSON, text);
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-    Ok(response)
+    response
 }
 
 /// The same answer, to be kept as a file of this name.

@@ -117,7 +117,7 @@ impl PartialCache {
         let key = Arc::new(key);
         let mut state = self.lock();
         loop {
-            let oldest_us = deadline.now_us().saturating_sub(self.ttl_us);
+            let oldest_us = deadline.steady_us().saturating_sub(self.ttl_us);
             if let Some(partial) = state.get(&key, version, oldest_us) {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 return Ok(partial);
@@ -126,11 +126,11 @@ impl PartialCache {
                 break;
             }
             deadline.check()?;
-            state = self.finished.wait_timeout(state, deadline.remaining()).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.finished.wait_timeout(state, deadline.patience()).unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(state);
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let computed_us = deadline.now_us();
+        let computed_us = deadline.steady_us();
         let turn = Turn { cache: self, key: Arc::clone(&key), version };
         let partial = Arc::new(compute(&key)?);
         self.keep(key, Kept { version, partial: Arc::clone(&partial), bytes: 0, computed_us });

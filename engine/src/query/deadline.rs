@@ -1,11 +1,13 @@
 //! When a query must end, and the thread that ends it.
 //!
-//! A query inside of DuckDB does not look at a clock. The [`Watchdog`] waits for the nearest deadline of all running
-//! queries and interrupts those that are due. An interrupt between two statements is forgotten by DuckDB, so it is
-//! repeated until the query has ended.
+//! All that one request asks ends at one [`Deadline`], or earlier, when a [`Cancel`] says that nobody waits for it. A query
+//! inside of DuckDB looks at neither. The [`Watchdog`] waits for the nearest deadline of all running queries and
+//! interrupts those that are due. An interrupt between two statements is forgotten by DuckDB, so it is repeated until the
+//! query has ended.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -16,36 +18,78 @@ use super::question::QueryError;
 
 /// How soon an interrupt is repeated.
 const REPEAT: Duration = Duration::from_millis(20);
+/// How soon it is noticed that nobody waits any more.
+const LOOK: Duration = Duration::from_millis(100);
 /// The thread only waits and calls one function.
 const STACK_BYTES: usize = 128 << 10;
 
-/// The instant after which nobody waits for an answer.
+/// Ends what a request asks from another thread: nobody waits for its answer any more. Clones are about the same request.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ends it, now or when it begins.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The instant after which nobody waits for an answer. It does not move when the time of day is set.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadline {
     clock: Arc<dyn Clock>,
+    /// By [`Clock::steady_us`].
     at_us: i64,
+    cancel: Cancel,
 }
 
 impl Deadline {
     /// A deadline `timeout_us` from now.
     pub(crate) fn after(clock: &Arc<dyn Clock>, timeout_us: i64) -> Self {
-        Self { at_us: clock.now_us().saturating_add(timeout_us), clock: Arc::clone(clock) }
+        Self::of_request(clock, timeout_us, &Cancel::default())
     }
 
-    /// What time it is, by the clock that ends the query.
+    /// A deadline `timeout_us` from now, or when `cancel` says so.
+    pub(crate) fn of_request(clock: &Arc<dyn Clock>, timeout_us: i64, cancel: &Cancel) -> Self {
+        let at_us = clock.steady_us().saturating_add(timeout_us);
+        Self { at_us, clock: Arc::clone(clock), cancel: cancel.clone() }
+    }
+
+    /// The time of day.
     pub(super) fn now_us(&self) -> i64 {
         self.clock.now_us()
     }
 
-    /// [`QueryError::TimedOut`] when the time is up.
+    /// The clock that ends the query.
+    pub(super) fn steady_us(&self) -> i64 {
+        self.clock.steady_us()
+    }
+
+    /// [`QueryError::TimedOut`] when the time is up, [`QueryError::Cancelled`] when nobody waits any more.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
-        if self.remaining().is_zero() { Err(QueryError::TimedOut) } else { Ok(()) }
+        match () {
+            () if self.cancel.is_cancelled() => Err(QueryError::Cancelled),
+            () if self.remaining().is_zero() => Err(QueryError::TimedOut),
+            () => Ok(()),
+        }
     }
 
     /// The time left.
-    pub(super) fn remaining(&self) -> Duration {
-        let left_us = self.at_us.saturating_sub(self.clock.now_us());
+    fn remaining(&self) -> Duration {
+        if self.cancel.is_cancelled() {
+            return Duration::ZERO;
+        }
+        let left_us = self.at_us.saturating_sub(self.clock.steady_us());
         Duration::from_micros(u64::try_from(left_us).unwrap_or(0))
+    }
+
+    /// How long to wait for something before looking at the deadline again.
+    pub(super) fn patience(&self) -> Duration {
+        self.remaining().min(LOOK)
     }
 }
 
@@ -130,14 +174,14 @@ impl Shared {
 }
 
 impl Running {
-    /// Interrupts what is due and says how long nothing else will be; `None` if nothing runs.
+    /// Interrupts what is due and says when to look again; `None` if nothing runs.
     fn interrupt_due(&self) -> Option<Duration> {
         let waits = self.by_number.values().map(|(deadline, interrupt)| {
-            let remaining = deadline.remaining();
-            if remaining.is_zero() || self.is_over {
+            let patience = deadline.patience();
+            if patience.is_zero() || self.is_over {
                 interrupt();
             }
-            if self.is_over { REPEAT } else { remaining.max(REPEAT) }
+            if self.is_over { REPEAT } else { patience.max(REPEAT) }
         });
         waits.min()
     }
@@ -204,6 +248,42 @@ mod tests {
         let _watched = watchdog.watch(&after(i64::MAX), move || sender.send(()).unwrap_or(()));
         watchdog.end_all();
         assert_eq!(interrupts.recv(), Ok(()));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_interrupted_before_its_deadline() {
+        let watchdog = Watchdog::start().unwrap();
+        let (sender, interrupts) = mpsc::channel();
+        let (clock, cancel): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Cancel::default());
+        let deadline = Deadline::of_request(&clock, i64::MAX, &cancel);
+        let _watched = watchdog.watch(&deadline, move || sender.send(()).unwrap_or(()));
+        assert_eq!(deadline.check(), Ok(()));
+        cancel.cancel();
+        assert_eq!(interrupts.recv(), Ok(()));
+        assert_eq!(deadline.check(), Err(QueryError::Cancelled));
+    }
+
+    /// A machine whose time of day is set back by an hour.
+    #[derive(Debug, Default)]
+    struct Adjusted(std::sync::atomic::AtomicI64);
+
+    impl Clock for Adjusted {
+        fn now_us(&self) -> i64 {
+            self.steady_us() - 3_600_000_000
+        }
+
+        fn steady_us(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_gives_no_query_more_time() {
+        let adjusted = Arc::new(Adjusted::default());
+        let clock: Arc<dyn Clock> = Arc::clone(&adjusted) as _;
+        let deadline = Deadline::after(&clock, 30_000_000);
+        adjusted.0.store(30_000_000, Ordering::Relaxed);
+        assert_eq!(deadline.check(), Err(QueryError::TimedOut));
     }
 
     #[test]

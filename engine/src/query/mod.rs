@@ -7,6 +7,7 @@
 //! cache.rs      partials that are kept                    sessions.rs    the rules of a session
 //! stream.rs     files and hot rows, in order              tally.rs       counting by value
 //! raw.rs        the events themselves, streamed
+//! pick.rs       which lines of a list are answered
 //! walk.rs       rows in order, for ordered reports        journey.rs     their steps and answers
 //!                                                         grouping.rs    further answers
 //! rows.rs       Arrow batches as typed rows               source.rs      what the store shows: Snapshot
@@ -43,6 +44,7 @@ mod filter;
 mod grouping;
 mod journey;
 mod partial;
+mod pick;
 mod pool;
 mod question;
 mod raw;
@@ -77,6 +79,7 @@ pub use cell::Cell;
 pub use config::QueryConfig;
 pub(crate) use console::Console;
 pub use console::{SqlCancel, SqlError, SqlPart};
+pub use deadline::Cancel;
 pub(crate) use deadline::Deadline;
 pub use dimension::Dimension;
 pub use filter::{Filter, FilterError, Subject, Term};
@@ -85,6 +88,7 @@ pub use journey::{
     Cohort, Direction, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Identity, Journey,
     Journeys, PathRow, Position,
 };
+pub use pick::{Paths, Pick};
 pub use question::{
     Answer, BreakdownRow, Bucket, Figures, Group, Interval, Key, MainReport, QueryError, Question, Span,
 };
@@ -159,16 +163,16 @@ pub(crate) fn timeseries(
     report::timeseries::report(&duck.asked(snapshot, question, deadline), interval)
 }
 
-/// The `limit` most frequent values of a dimension.
+/// The values of a dimension, the most frequent ones first.
 pub(crate) fn breakdown(
     duck: &Duck,
     snapshot: &dyn Snapshot,
     question: &Question,
     dimension: Dimension,
-    limit: usize,
+    pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
-    report::breakdown::report(&duck.asked(snapshot, question, deadline), dimension, limit)
+    report::breakdown::report(&duck.asked(snapshot, question, deadline), dimension, pick)
 }
 
 /// How many visitors filled the steps of a funnel, in order.
@@ -182,16 +186,16 @@ pub(crate) fn funnel(
     report::funnel::report(&duck.asked(snapshot, question, deadline), funnel)
 }
 
-/// The `limit` most frequent pages that were viewed next after `page`.
+/// The pages that were viewed next after `page`, the most frequent ones first.
 pub(crate) fn flow(
     duck: &Duck,
     snapshot: &dyn Snapshot,
     question: &Question,
     page: &str,
-    limit: usize,
+    pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<FlowRow>>, QueryError> {
-    report::flow::report(&duck.asked(snapshot, question, deadline), page, limit)
+    report::flow::report(&duck.asked(snapshot, question, deadline), page, pick)
 }
 
 /// Who came back, by the week of the first visit.
@@ -217,16 +221,16 @@ pub(crate) fn groups(
     report::groups::report(&duck.asked(snapshot, question, deadline), keys)
 }
 
-/// The `limit` most frequent names of custom events, or values of a property.
+/// The names of custom events, or the values of a property, the most frequent ones first.
 pub(crate) fn values(
     duck: &Duck,
     snapshot: &dyn Snapshot,
     question: &Question,
     grouping: &Grouping,
-    limit: usize,
+    pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<ValueRow>>, QueryError> {
-    report::values::report(&duck.asked(snapshot, question, deadline), grouping, limit)
+    report::values::report(&duck.asked(snapshot, question, deadline), grouping, pick)
 }
 
 /// Every local day of the span in one line.
@@ -256,10 +260,10 @@ pub(crate) fn journeys(
     snapshot: &dyn Snapshot,
     question: &Question,
     journey: &Journey,
-    limit: usize,
+    paths: &Paths,
     deadline: &Deadline,
 ) -> Result<Answer<Journeys>, QueryError> {
-    report::paths::report(&duck.asked(snapshot, question, deadline), journey, limit)
+    report::paths::report(&duck.asked(snapshot, question, deadline), journey, paths)
 }
 
 /// How goals were met.
@@ -280,8 +284,8 @@ pub(crate) fn goal_by(
     question: &Question,
     goal: &FunnelStep,
     dimension: Dimension,
-    limit: usize,
+    pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
-    report::goals::by_dimension(&duck.asked(snapshot, question, deadline), goal, dimension, limit)
+    report::goals::by_dimension(&duck.asked(snapshot, question, deadline), goal, dimension, pick)
 }

@@ -70,7 +70,7 @@ impl Pool {
         let mut state = self.lock();
         while state.leased >= self.config.concurrent_max {
             self.check(deadline)?;
-            state = self.returned.wait_timeout(state, deadline.remaining()).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.returned.wait_timeout(state, deadline.patience()).unwrap_or_else(PoisonError::into_inner).0;
         }
         self.check(deadline)?;
         let connection = match state.idle.pop() {
@@ -80,7 +80,8 @@ impl Pool {
         state.leased += 1;
         let interrupt = connection.interrupt_handle();
         let watched = self.watchdog.watch(deadline, move || interrupt.interrupt());
-        Ok(Lease { pool: self, connection: Some(connection), watched: Some(watched), generation: state.generation })
+        let (deadline, generation) = (deadline.clone(), state.generation);
+        Ok(Lease { pool: self, connection: Some(connection), watched: Some(watched), deadline, generation })
     }
 
     fn check(&self, deadline: &Deadline) -> Result<(), QueryError> {
@@ -149,6 +150,7 @@ pub(super) struct Lease<'a> {
     /// Both are taken by drop.
     connection: Option<Connection>,
     watched: Option<Watched<'a>>,
+    deadline: Deadline,
     generation: u64,
 }
 
@@ -186,7 +188,7 @@ impl Lease<'_> {
         }
         match () {
             () if text.starts_with("INTERRUPT Error") && self.pool.is_stopping() => QueryError::NotReady,
-            () if text.starts_with("INTERRUPT Error") => QueryError::TimedOut,
+            () if text.starts_with("INTERRUPT Error") => self.deadline.check().err().unwrap_or(QueryError::TimedOut),
             () if text.starts_with("Out of Memory Error") => QueryError::OutOfMemory,
             () => QueryError::Internal(text),
         }

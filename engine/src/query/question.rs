@@ -68,6 +68,15 @@ pub struct Answer<T> {
 }
 
 impl<T> Answer<T> {
+    /// The same with another value.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_map<U, E>(self, make: impl FnOnce(T) -> Result<U, E>) -> Result<Answer<U>, E> {
+        let Self { value, as_of, incomplete } = self;
+        Ok(Answer { value: make(value)?, as_of, incomplete })
+    }
+
     /// The same, which lacks more than was known, each part named once.
     pub(crate) fn lacking(mut self, more: Vec<String>) -> Self {
         for part in more {

@@ -175,6 +175,11 @@ impl Metrics {
         self.query_rejections.get_or_create(&Reason { reason }).inc();
     }
 
+    /// Queries that ended because nobody waited for them any more.
+    pub fn queries_cancelled(&self) -> Counter {
+        self.query_rejections.get_or_create_owned(&Reason { reason: "cancelled" })
+    }
+
     /// A password was wrong.
     pub fn login_failed(&self) {
         self.login_failures.inc();

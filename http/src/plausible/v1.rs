@@ -1,7 +1,7 @@
 //! `GET /api/v1/stats/...`: the first Stats API of Plausible, which many tools still use.
 
 use jiff::civil::Date;
-use mallard_engine::{Answer, Figures, Filter, Group, Interval, Key, Question, Subject, Term};
+use mallard_engine::{Answer, Figures, Filter, Group, Interval, Key, QueryError, Question, Reports, Subject, Term};
 use serde_json::{Map, Value, json};
 
 use super::metrics::Metric;
@@ -25,8 +25,9 @@ pub(crate) async fn realtime(app: &App, request: &Request) -> Result<Response, A
     let params = stats::params(app, &vec![("site_id".into(), site.into()), ("period".into(), "realtime".into())])?;
     let views = Term::is(Subject::EventName, ["pageview"], true).map_err(ApiError::internal)?;
     let question = Question { filter: Filter::Term(views), ..params.question(app.now())? };
-    let answer = stats::ask(app, "v1_realtime", move |engine| engine.main(&question)).await?;
-    stats::reply(&answer, &answer.value.unique_visitors)
+    let visitors =
+        move |reports: &Reports<'_>| reports.main(&question)?.try_map(|report| stats::text(&report.unique_visitors));
+    stats::reply_text(stats::ask(app, "v1_realtime", visitors).await?)
 }
 
 /// `aggregate`: metrics of a period, with the change from the one before if it is asked for.
@@ -34,28 +35,38 @@ pub(crate) async fn aggregate(app: &App, request: &Request) -> Result<Response, 
     let pairs = request.query_pairs();
     let (params, metrics) = (params(app, &pairs)?, metrics(&pairs)?);
     refuse_percentage(&metrics)?;
-    let answer = total(app, params.question(app.now())?).await?;
+    let (range, question) = (params.range, params.question(app.now())?);
     let before = match value(&pairs, "compare") {
         None => None,
-        Some("previous_period") => {
-            let question = Params { range: previous(params.range)?, ..params }.question(app.now())?;
-            Some(total(app, question).await?)
-        }
+        Some("previous_period") => Some(Params { range: previous(range)?, ..params }.question(app.now())?),
         Some(other) => {
             return Err(ApiError::bad_request(format!("Invalid compare: '{other}'. Use previous_period.")));
         }
     };
+    let answer = stats::ask(app, "v1_aggregate", move |reports| {
+        let now = total(reports, &question)?;
+        let before = before.map(|before| Question { as_of: Some(now.as_of), ..before });
+        let before = before.map(|before| total(reports, &before)).transpose()?;
+        let (before, missed) = before.map(|before| (before.value, before.incomplete)).unzip();
+        let incomplete = [now.incomplete, missed.unwrap_or_default()].concat();
+        let value = stats::text(&json!({ "results": results(&metrics, &now.value, before.as_ref()) }))?;
+        Ok(Answer { value, as_of: now.as_of, incomplete })
+    });
+    stats::reply_text(answer.await?)
+}
+
+/// The value of every metric, and its change from the figures before.
+fn results(metrics: &[Metric], now: &Figures, before: Option<&Figures>) -> Map<String, Value> {
     let result = |metric: &Metric| {
-        let now = metric.value(&answer.value, 0);
+        let value = metric.value(now, 0);
         let mut fields = Map::new();
-        if let Some(before) = &before {
-            fields.insert("change".into(), change(*metric, &now, &metric.value(&before.value, 0)));
+        if let Some(before) = before {
+            fields.insert("change".into(), change(*metric, &value, &metric.value(before, 0)));
         }
-        fields.insert("value".into(), now);
+        fields.insert("value".into(), value);
         (metric.name().to_owned(), Value::Object(fields))
     };
-    let results: Map<String, Value> = metrics.iter().map(result).collect();
-    stats::reply(&answer, &json!({ "results": results }))
+    metrics.iter().map(result).collect()
 }
 
 /// `timeseries`: metrics of every day or month of a period.
@@ -65,16 +76,17 @@ pub(crate) async fn timeseries(app: &App, request: &Request) -> Result<Response,
     refuse_percentage(&metrics)?;
     let question = params.question(app.now())?;
     let keys = [Key::Time(interval)];
-    let answer =
-        stats::ask(app, "v1_timeseries", move |engine| counted(engine, &question, &keys, Some(interval))).await?;
-    let results: Vec<Value> = buckets(&answer.value)
-        .map(|(label, figures)| {
-            let mut line = line(&metrics, &figures, 0);
-            line.insert("date".into(), json!(shown(label, interval)));
-            Value::Object(line)
+    let answer = stats::ask(app, "v1_timeseries", move |reports| {
+        counted(reports, &question, &keys, Some(interval))?.try_map(|counted| {
+            let line = |(label, figures): (&str, Figures)| {
+                let mut line = line(&metrics, &figures, 0);
+                line.insert("date".into(), json!(shown(label, interval)));
+                Value::Object(line)
+            };
+            stats::text(&json!({ "results": buckets(&counted).map(line).collect::<Vec<_>>() }))
         })
-        .collect();
-    stats::reply(&answer, &json!({ "results": results }))
+    });
+    stats::reply_text(answer.await?)
 }
 
 /// `breakdown`: metrics by the values of a property.
@@ -90,19 +102,24 @@ pub(crate) async fn breakdown(app: &App, request: &Request) -> Result<Response, 
     let limit = number(&pairs, "limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     let skipped = (number(&pairs, "page", 1, usize::MAX)? - 1).saturating_mul(limit);
     let (question, keys) = (params.question(app.now())?, [Key::Value(property.subject.clone())]);
-    let answer = stats::ask(app, "v1_breakdown", move |engine| counted(engine, &question, &keys, None)).await?;
-    let mut lines: Vec<(String, &Figures)> = answer.value.groups.iter().map(|group| named(group, &property)).collect();
-    lines.sort_by(|(name, figures), (other_name, others)| {
-        (others.visitors, others.visits, name).cmp(&(figures.visitors, figures.visits, other_name))
+    let field = name.rsplit_once(':').map_or(name, |(_, field)| field).to_owned();
+    let answer = stats::ask(app, "v1_breakdown", move |reports| {
+        counted(reports, &question, &keys, None)?.try_map(|counted| {
+            let mut lines: Vec<(String, &Figures)> =
+                counted.groups.iter().map(|group| named(group, &property)).collect();
+            lines.sort_by(|(name, figures), (other_name, others)| {
+                (others.visitors, others.visits, name).cmp(&(figures.visitors, figures.visits, other_name))
+            });
+            let result = |(value, figures): (String, &Figures)| {
+                let mut line = line(&metrics, figures, counted.total.visitors);
+                line.insert(field.clone(), json!(value));
+                Value::Object(line)
+            };
+            let results: Vec<Value> = lines.into_iter().skip(skipped).take(limit).map(result).collect();
+            stats::text(&json!({ "results": results }))
+        })
     });
-    let field = name.rsplit_once(':').map_or(name, |(_, field)| field);
-    let result = |(value, figures): (String, &Figures)| {
-        let mut line = line(&metrics, figures, answer.value.total.visitors);
-        line.insert(field.to_owned(), json!(value));
-        Value::Object(line)
-    };
-    let results: Vec<Value> = lines.into_iter().skip(skipped).take(limit).map(result).collect();
-    stats::reply(&answer, &json!({ "results": results }))
+    stats::reply_text(answer.await?)
 }
 
 fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
@@ -151,10 +168,9 @@ fn number(pairs: &Pairs<'_>, name: &str, default: usize, max: usize) -> Result<u
 }
 
 /// The figures of the whole question.
-async fn total(app: &App, question: Question) -> Result<Answer<Figures>, ApiError> {
-    let answer = stats::ask(app, "v1_aggregate", move |engine| engine.groups(&question, &[])).await?;
-    let value = answer.value.first().map(|group| group.figures).unwrap_or_default();
-    Ok(Answer { value, as_of: answer.as_of, incomplete: answer.incomplete })
+fn total(reports: &Reports<'_>, question: &Question) -> Result<Answer<Figures>, QueryError> {
+    let groups = reports.groups(question, &[])?;
+    groups.try_map(|groups| Ok(groups.first().map(|group| group.figures).unwrap_or_default()))
 }
 
 /// As many days, just before.

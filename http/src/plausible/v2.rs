@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, Zoned};
-use mallard_engine::{Answer, Engine, Figures, Filter, Group, Interval, Key, QueryError, Question, Span};
+use mallard_engine::{Answer, Figures, Filter, Group, Interval, Key, QueryError, Question, Reports, Span};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -47,9 +47,22 @@ pub(crate) async fn post(app: &App, request: Request, principal: Option<&Princip
     let interval = query.time().map(|(_, interval)| interval.unwrap_or(params.range.interval()));
     let keys: Vec<Key> = query.dimensions.iter().map(|dimension| key(dimension, interval)).collect();
     let labels = interval.filter(|_| query.include_time_labels);
-    let asked = question.clone();
-    let answer = stats::ask(app, "v2_query", move |engine| counted(engine, &asked, &keys, labels)).await?;
-    let all = lines(&answer.value, &query, interval);
+    let echo = echo(&body, &query, &question)?;
+    let answer = stats::ask(app, "v2_query", move |reports| {
+        let counted = counted(reports, &question, &keys, labels)?;
+        counted.try_map(|counted| stats::text(&wire(&counted, &query, (interval, labels), echo)))
+    });
+    stats::reply_text(answer.await?)
+}
+
+/// The answer: the page of lines that is wanted, and what else was asked for.
+fn wire(
+    counted: &Counted,
+    query: &Query,
+    (interval, labels): (Option<Interval>, Option<Interval>),
+    echo: Value,
+) -> Wire {
+    let all = lines(counted, query, interval);
     let mut meta = Map::new();
     if query.include_imports {
         meta.insert("imports_included".into(), json!(false));
@@ -58,12 +71,10 @@ pub(crate) async fn post(app: &App, request: Request, principal: Option<&Princip
         meta.insert("total_rows".into(), json!(all.len()));
     }
     if let Some(interval) = labels {
-        let shown: Vec<String> = answer.value.labels.iter().map(|label| shown(label, interval)).collect();
+        let shown: Vec<String> = counted.labels.iter().map(|label| shown(label, interval)).collect();
         meta.insert("time_labels".into(), json!(shown));
     }
-    let results = all.into_iter().skip(query.offset).take(query.limit).collect();
-    let wire = Wire { results, meta, query: echo(&body, &query, &question)? };
-    stats::reply(&answer, &wire)
+    Wire { results: all.into_iter().skip(query.offset).take(query.limit).collect(), meta, query: echo }
 }
 
 /// What the engine counted for a query.
@@ -78,20 +89,20 @@ pub(super) struct Counted {
 
 /// Asks for the groups, for all of them together, and for the buckets.
 pub(super) fn counted(
-    engine: &Engine,
+    reports: &Reports<'_>,
     question: &Question,
     keys: &[Key],
     labels: Option<Interval>,
 ) -> Result<Answer<Counted>, QueryError> {
-    let groups = engine.groups(question, keys)?;
+    let groups = reports.groups(question, keys)?;
     // All that follows is about the same events.
     let question = Question { as_of: Some(groups.as_of), ..question.clone() };
-    let total = if keys.is_empty() { groups.value.clone() } else { engine.groups(&question, &[])?.value };
+    let total = if keys.is_empty() { groups.value.clone() } else { reports.groups(&question, &[])?.value };
     let labels = match labels {
         Some(interval) => {
             // No event is kept, every bucket is named.
             let nothing = Question { filter: Filter::Any(Vec::new()), ..question };
-            engine.timeseries(&nothing, interval)?.value.into_iter().map(|bucket| bucket.label).collect()
+            reports.timeseries(&nothing, interval)?.value.into_iter().map(|bucket| bucket.label).collect()
         }
         None => Vec::new(),
     };

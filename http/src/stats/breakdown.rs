@@ -1,10 +1,10 @@
 //! `GET /api/stats/breakdown/{dimension}`: the values of one dimension, those with most visitors first.
 
-use mallard_engine::{BreakdownRow, Dimension, Engine, Question};
+use mallard_engine::{BreakdownRow, Dimension, Question, Reports};
 use serde::Serialize;
 
-use super::Role;
 use super::params::value;
+use super::pick;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::{Pairs, Request};
@@ -21,11 +21,13 @@ pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result
     let dimension = Dimension::from_name(dimension).ok_or(ApiError::NotFound)?;
     let pairs = request.query_pairs();
     let limit = limit_of(&pairs)?;
-    let query = move |engine: &Engine, question: &Question, role: Role| {
-        engine.breakdown(question, dimension, role.limit(limit))
+    let query = move |reports: &Reports<'_>, question: &Question, current: Option<&_>| {
+        reports.breakdown(question, dimension, pick(limit, current, |row: &BreakdownRow| row.value.clone()))
     };
-    let answers = super::ask_both(app, "breakdown", super::asked(app, &pairs)?, query).await?;
-    answers.reply(|rows| rows.iter().map(|row| Wire::of(row, dimension)).collect::<Vec<_>>())
+    let shape = move |rows: &Vec<BreakdownRow>| {
+        super::text(&rows.iter().map(|row| Wire::of(row, dimension)).collect::<Vec<_>>())
+    };
+    super::ask_both(app, "breakdown", super::asked(app, &pairs)?, query, shape).await
 }
 
 /// How many lines of an answer are asked for; parameter `limit`, 0 to 1000, default 10.

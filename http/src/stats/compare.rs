@@ -10,22 +10,22 @@
 //! ```
 //! A change is relative to the comparison: 0.5 is half as much again, -1 is all of it gone. It is `null` where the comparison
 //! is 0 or has no number, because no factor leads from nothing to something.
-//! Lines that have a value (`value`, `next_page`, `label`) are compared by it: the comparison has the lines of the current
-//! answer, in its order. Lines of time are compared by their place.
+//! Lines of a value, a page or a path are compared by it: the engine answers for exactly the lines of the current answer,
+//! in its order. Steps, goals and lines of time are compared by their place, sums of money by their currency.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use serde::Serialize;
+use mallard_engine::QueryError;
 use serde_json::{Map, Value, json};
 
 use super::params::{Params, Range, dates, value};
 use crate::error::ApiError;
 use crate::request::Pairs;
 
-/// Fields that name a line, in place of its place.
-const NAMES: [&str; 3] = ["value", "next_page", "label"];
 /// Fields that are numbers and no figures.
-const NO_FIGURES: [&str; 2] = ["step", "start"];
+const NO_FIGURES: [&str; 2] = ["step", "id"];
+/// The field that names a sum of money.
+const CURRENCY: &str = "currency";
 
 /// The range that `params` are to be compared with, if any is asked for.
 pub(super) fn range(pairs: &Pairs<'_>, params: &Params) -> Result<Option<Range>, ApiError> {
@@ -75,59 +75,59 @@ fn nearest_weekday(start: Date, like: Date) -> i8 {
     if ahead > 3 { ahead - 7 } else { ahead }
 }
 
-/// Both answers and the change.
-pub(super) fn both(current: &impl Serialize, comparison: &impl Serialize, range: Range) -> Result<Value, ApiError> {
-    let current = serde_json::to_value(current).map_err(ApiError::internal)?;
-    let comparison = aligned(&current, serde_json::to_value(comparison).map_err(ApiError::internal)?);
-    let change = change(&current, &comparison);
+/// The text of both answers, which are given as text, and of the change.
+pub(super) fn both(current: &str, comparison: &str, range: Range) -> Result<String, QueryError> {
+    let read = |text: &str| serde_json::from_str(text).map_err(|error| QueryError::Internal(error.to_string()));
+    let change = change(&read(current)?, &read(comparison)?);
     let range = match range {
         Range::Days { first, last } => json!({ "start_date": first.to_string(), "end_date": last.to_string() }),
         Range::Exact(_) | Range::Realtime => Value::Null,
     };
-    Ok(json!({ "current": current, "comparison": comparison, "comparison_range": range, "change": change }))
-}
-
-/// The comparison with the lines of the current answer, where lines have names.
-fn aligned(current: &Value, comparison: Value) -> Value {
-    let (Value::Array(lines), Value::Array(others)) = (current, &comparison) else { return comparison };
-    let Some(name) = lines.first().and_then(|line| NAMES.iter().find(|name| line.get(**name).is_some())) else {
-        return comparison;
-    };
-    let line = |line: &Value| {
-        let other = others.iter().find(|other| other.get(*name) == line.get(*name));
-        other.cloned().unwrap_or_else(|| zeros(line))
-    };
-    Value::Array(lines.iter().map(line).collect())
-}
-
-/// A line of the same name without anything counted.
-fn zeros(line: &Value) -> Value {
-    let zero = |(field, value): (&String, &Value)| {
-        let is_figure = value.is_number() && !NO_FIGURES.contains(&field.as_str());
-        (field.clone(), if is_figure { json!(0) } else { value.clone() })
-    };
-    line.as_object().map_or(Value::Null, |fields| Value::Object(fields.iter().map(zero).collect()))
+    // The answers are written as they are: each looks the same with and without a comparison.
+    Ok(format!(
+        "{{\"current\":{current},\"comparison\":{comparison},\"comparison_range\":{range},\"change\":{change}}}"
+    ))
 }
 
 /// The relative change of every figure; names stay as they are.
 fn change(current: &Value, comparison: &Value) -> Value {
     match (current, comparison) {
         (Value::Number(now), Value::Number(then)) => factor(now.as_f64(), then.as_f64()),
-        (Value::Object(now), Value::Object(then)) => {
+        (Value::String(name), _) => json!(name),
+        (Value::Object(now), then) => {
             let figure = |(field, value): (&String, &Value)| {
-                let is_figure = !NO_FIGURES.contains(&field.as_str()) && !value.is_string();
+                let is_figure = !NO_FIGURES.contains(&field.as_str());
                 let changed = is_figure.then(|| change(value, then.get(field).unwrap_or(&Value::Null)));
                 (field.clone(), changed.unwrap_or_else(|| value.clone()))
             };
             Value::Object(now.iter().map(figure).collect::<Map<_, _>>())
         }
+        (Value::Array(now), Value::Array(then)) if now.iter().chain(then).any(|sum| sum.get(CURRENCY).is_some()) => {
+            revenue(now, then)
+        }
         (Value::Array(now), Value::Array(then)) => {
             let then = then.iter().chain(std::iter::repeat(&Value::Null));
             Value::Array(now.iter().zip(then).map(|(now, then)| change(now, then)).collect())
         }
-        (Value::Object(now), Value::Null) => change(&Value::Object(now.clone()), &Value::Object(Map::new())),
         _ => Value::Null,
     }
+}
+
+/// The change of every sum of money, by its currency: those of today first, then those that there are no more.
+fn revenue(now: &[Value], then: &[Value]) -> Value {
+    let amount = |sums: &[Value], currency: &Value| {
+        let sum = sums.iter().find(|sum| sum.get(CURRENCY) == Some(currency));
+        let text = sum.and_then(|sum| sum.get("amount")).and_then(Value::as_str);
+        text.map_or(Some(0.0), |text| text.parse::<f64>().ok())
+    };
+    let mut currencies: Vec<&Value> = now.iter().filter_map(|sum| sum.get(CURRENCY)).collect();
+    for currency in then.iter().filter_map(|sum| sum.get(CURRENCY)) {
+        if !currencies.contains(&currency) {
+            currencies.push(currency);
+        }
+    }
+    let sum = |currency: &Value| json!({ CURRENCY: currency, "amount": factor(amount(now, currency), amount(then, currency)) });
+    currencies.into_iter().map(sum).collect()
 }
 
 fn factor(now: Option<f64>, then: Option<f64>) -> Value {
@@ -197,27 +197,47 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_change_is_relative_and_nothing_has_no_factor() {
-        let range = Range::Realtime;
-        let figures =
-            both(&json!({"a": 15, "b": 4, "c": null, "d": 0}), &json!({"a": 10, "b": 0, "c": 1, "d": 0}), range);
-        assert_eq!(figures.unwrap()["change"], json!({"a": 0.5, "b": null, "c": null, "d": 0.0}));
-        let series = both(
-            &json!([{"date": "2024-01-02", "visitors": 1}, {"date": "2024-01-03", "visitors": 2}]),
-            &json!([{"date": "2024-01-01", "visitors": 4}]),
-            range,
-        );
-        let expected = json!([{"date": "2024-01-02", "visitors": -0.75}, {"date": "2024-01-03", "visitors": null}]);
-        assert_eq!(series.unwrap()["change"], expected);
+    fn change_of(current: &Value, comparison: &Value) -> Value {
+        let both = both(&current.to_string(), &comparison.to_string(), Range::Realtime).unwrap();
+        let both: Value = serde_json::from_str(&both).unwrap();
+        assert_eq!((&both["current"], &both["comparison"]), (current, comparison));
+        both["change"].clone()
     }
 
     #[test]
-    fn lines_with_a_name_are_compared_by_it() {
-        let current = json!([{"value": "/a", "visitors": 2}, {"value": "/b", "visitors": 1}]);
-        let other = json!([{"value": "/c", "visitors": 9}, {"value": "/a", "visitors": 1}]);
-        let both = both(&current, &other, Range::Realtime).unwrap();
-        assert_eq!(both["comparison"], json!([{"value": "/a", "visitors": 1}, {"value": "/b", "visitors": 0}]));
-        assert_eq!(both["change"], json!([{"value": "/a", "visitors": 1.0}, {"value": "/b", "visitors": null}]));
+    fn a_change_is_relative_and_nothing_has_no_factor() {
+        let figures =
+            change_of(&json!({"a": 15, "b": 4, "c": null, "d": 0}), &json!({"a": 10, "b": 0, "c": 1, "d": 0}));
+        assert_eq!(figures, json!({"a": 0.5, "b": null, "c": null, "d": 0.0}));
+        let series = change_of(
+            &json!([{"date": "2024-01-02", "visitors": 1}, {"date": "2024-01-03", "visitors": 2}]),
+            &json!([{"date": "2024-01-01", "visitors": 4}]),
+        );
+        assert_eq!(
+            series,
+            json!([{"date": "2024-01-02", "visitors": -0.75}, {"date": "2024-01-03", "visitors": null}])
+        );
+    }
+
+    #[test]
+    fn steps_are_compared_by_their_place_even_if_they_are_called_the_same() {
+        let step = |step: u32, visitors: u32| json!({"step": step, "label": "page:/", "visitors": visitors});
+        let change = change_of(&json!([step(1, 4), step(2, 3)]), &json!([step(1, 2), step(2, 1)]));
+        let expected =
+            json!([{"step": 1, "label": "page:/", "visitors": 1.0}, {"step": 2, "label": "page:/", "visitors": 2.0}]);
+        assert_eq!(change, expected);
+    }
+
+    #[test]
+    fn money_is_compared_by_its_currency_and_paths_keep_their_names() {
+        let now = json!({"revenue": [{"currency": "EUR", "amount": "3.0000"}, {"currency": null, "amount": "1.0000"}]});
+        let then =
+            json!({"revenue": [{"currency": "USD", "amount": "5.0000"}, {"currency": "EUR", "amount": "2.0000"}]});
+        let expected = json!({"revenue": [
+            {"currency": "EUR", "amount": 0.5}, {"currency": null, "amount": null}, {"currency": "USD", "amount": -1.0},
+        ]});
+        assert_eq!(change_of(&now, &then), expected);
+        let paths = |visits: u32| json!([{"pages": ["/a", "/b"], "visits": visits}]);
+        assert_eq!(change_of(&paths(3), &paths(2)), json!([{"pages": ["/a", "/b"], "visits": 0.5}]));
     }
 }

@@ -1,11 +1,12 @@
 //! `GET /api/stats/breakdown/events` and `/props`: custom events by name, or events by the value of a property, with their
 //! revenue. Amounts of different currencies are never added up.
 
-use mallard_engine::{Grouping, Revenue, ValueRow};
+use mallard_engine::{Grouping, Question, Reports, Revenue, ValueRow};
 use serde::Serialize;
 
 use super::breakdown::limit_of;
 use super::params::value;
+use super::pick;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::{Pairs, Request};
@@ -18,10 +19,11 @@ pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result
     let pairs = request.query_pairs();
     let grouping = if dimension == "events" { Grouping::Name } else { Grouping::Property(key(&pairs)?) };
     let limit = limit_of(&pairs)?;
-    let question = super::params(app, &pairs)?.question(app.now())?;
-    let answer = super::ask(app, "breakdown", move |engine| engine.values(&question, &grouping, limit)).await?;
-    let wire: Vec<Wire<'_>> = answer.value.iter().map(Wire::of).collect();
-    super::reply(&answer, &wire)
+    let query = move |reports: &Reports<'_>, question: &Question, current: Option<&_>| {
+        reports.values(question, &grouping, pick(limit, current, |row: &ValueRow| Some(row.value.clone())))
+    };
+    let shape = |rows: &Vec<ValueRow>| super::text(&rows.iter().map(Wire::of).collect::<Vec<_>>());
+    super::ask_both(app, "breakdown", super::asked(app, &pairs)?, query, shape).await
 }
 
 fn key(pairs: &Pairs<'_>) -> Result<Box<str>, ApiError> {

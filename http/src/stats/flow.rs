@@ -1,11 +1,11 @@
 //! `GET /api/stats/flow`: where visitors went from a page.
 
-use mallard_engine::{Engine, FlowRow, Question};
+use mallard_engine::{FlowRow, Question, Reports};
 use serde::Serialize;
 
-use super::Role;
 use super::breakdown::limit_of;
 use super::params::value;
+use super::pick;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
@@ -21,9 +21,11 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
         return Err(ApiError::bad_request(format!("page must be between 1 and {PAGE_CHARACTERS_MAX} characters")));
     }
     let limit = limit_of(&pairs)?;
-    let query = move |engine: &Engine, question: &Question, role: Role| engine.flow(question, &page, role.limit(limit));
-    let answers = super::ask_both(app, "flow", super::asked(app, &pairs)?, query).await?;
-    answers.reply(|rows| rows.iter().map(Wire::of).collect::<Vec<_>>())
+    let query = move |reports: &Reports<'_>, question: &Question, current: Option<&_>| {
+        reports.flow(question, &page, pick(limit, current, |row: &FlowRow| Some(row.next_page.clone())))
+    };
+    let shape = |rows: &Vec<FlowRow>| super::text(&rows.iter().map(Wire::of).collect::<Vec<_>>());
+    super::ask_both(app, "flow", super::asked(app, &pairs)?, query, shape).await
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! `GET /api/stats/funnel`: how many visitors came to each step, in order.
 
-use mallard_engine::{Engine, Funnel, FunnelReport, FunnelStep, Question};
+use mallard_engine::{Funnel, FunnelReport, FunnelStep, Question, Reports};
 use serde::Serialize;
 
 use super::params::value;
@@ -31,8 +31,8 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     };
     let (labels, steps): (Vec<String>, Vec<FunnelStep>) = steps.into_iter().unzip();
     let funnel = Funnel { steps, window_us: Some(steps::window_us(&window)?) };
-    let query = move |engine: &Engine, question: &Question, _| engine.funnel(question, &funnel);
-    super::ask_both(app, "funnel", asked, query).await?.reply(|report| wire(&labels, report))
+    let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.funnel(question, &funnel);
+    super::ask_both(app, "funnel", asked, query, move |report| super::text(&wire(&labels, report))).await
 }
 
 #[derive(Debug, PartialEq, Serialize)]

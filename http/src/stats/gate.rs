@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mallard_engine::Cancel;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
@@ -31,12 +32,17 @@ impl Gate {
         self.size
     }
 
-    /// Runs `query` on a blocking thread. The permit is held until the query has ended, even if the client has gone:
-    /// what counts is the load on the engine.
-    pub async fn run<T: Send + 'static>(&self, query: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    /// Runs `query` on a blocking thread. When nobody waits for it any more (the client has gone, and this future with it),
+    /// the query is told to end; its permit is held until it has: what counts is the load on the engine.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Cancel) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
         let permit = self.admit().await?;
+        let cancel = Cancel::default();
+        let _waiting = Waiting(cancel.clone());
         let task = move || {
-            let answer = query();
+            let answer = query(&cancel);
             drop(permit);
             answer
         };
@@ -65,6 +71,15 @@ impl Gate {
     }
 }
 
+/// Somebody waits for an answer until this is dropped.
+struct Waiting(Cancel);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -83,14 +98,14 @@ mod tests {
             let (release, released) = mpsc::channel::<()>();
             let first = Arc::clone(&gate);
             let first =
-                tokio::spawn(async move { first.run(move || (started.send(()), released.recv()).1).await.map(drop) });
+                tokio::spawn(async move { first.run(move |_| (started.send(()), released.recv()).1).await.map(drop) });
             has_started.await.unwrap();
-            let refused = gate.run(|| ()).await.unwrap_err();
+            let refused = gate.run(|_| ()).await.unwrap_err();
             assert_eq!(refused.to_string(), "Too many concurrent queries. Please retry in a moment.");
             assert_eq!(refused.retry_after_secs(), Some(1));
             release.send(()).unwrap();
             first.await.unwrap().unwrap();
-            gate.run(|| ()).await.unwrap();
+            gate.run(|_| ()).await.unwrap();
         });
     }
 
@@ -101,7 +116,7 @@ mod tests {
             let queries: Vec<_> = (0..3 * PERMITS_WHEN_WAITING)
                 .map(|number| {
                     let gate = Arc::clone(&gate);
-                    tokio::spawn(async move { gate.run(move || number).await.unwrap() })
+                    tokio::spawn(async move { gate.run(move |_| number).await.unwrap() })
                 })
                 .collect();
             for (number, query) in queries.into_iter().enumerate() {

@@ -1,10 +1,10 @@
 //! `GET /api/stats/goals`, `/api/stats/goals/{id}/{dimension}`: how the goals of a site were met.
 
-use mallard_engine::{Dimension, Filter, FunnelStep, GoalRow, GoalTotals, Revenue};
+use mallard_engine::{Dimension, Filter, FunnelStep, GoalReport, GoalRow, GoalTotals, Question, Reports, Revenue};
 use serde::Serialize;
 
 use super::breakdown::limit_of;
-use super::rate;
+use super::{pick, rate};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::goals::{Goal, id_of};
@@ -13,13 +13,15 @@ use crate::response::Response;
 
 /// All goals of the site, in one pass.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let question = super::params(app, &request.query_pairs())?.question(app.now())?;
-    let goals = app.goals.of(&question.site);
+    let asked = super::asked(app, &request.query_pairs())?;
+    let goals = app.goals.of(&asked.question.site);
     let steps: Vec<FunnelStep> = goals.iter().map(Goal::step).collect();
-    let answer = super::ask(app, "goals", move |engine| engine.goals(&question, &steps)).await?;
-    let lines = goals.iter().zip(&answer.value.goals);
-    let wire: Vec<Wire<'_>> = lines.map(|(goal, totals)| Wire::of(goal, totals, answer.value.visitors)).collect();
-    super::reply(&answer, &wire)
+    let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.goals(question, &steps);
+    let shape = move |report: &GoalReport| {
+        let lines = goals.iter().zip(&report.goals);
+        super::text(&lines.map(|(goal, totals)| Wire::of(goal, totals, report.visitors)).collect::<Vec<_>>())
+    };
+    super::ask_both(app, "goals", asked, query, shape).await
 }
 
 /// One goal by the values of a dimension; further parameter: `limit`.
@@ -27,7 +29,8 @@ pub(crate) async fn by(app: &App, request: &Request, id: &str, dimension: &str) 
     let dimension = Dimension::from_name(dimension).ok_or(ApiError::NotFound)?;
     let pairs = request.query_pairs();
     let limit = limit_of(&pairs)?;
-    let question = super::params(app, &pairs)?.question(app.now())?;
+    let asked = super::asked(app, &pairs)?;
+    let question = &asked.question;
     if dimension.is_of_visits() && question.filter != Filter::default() {
         // Where a visit came from is known of whole visits only, of which a filter shows a part.
         let message = format!("A goal by {} cannot be filtered. Remove the filters.", dimension.name());
@@ -36,9 +39,12 @@ pub(crate) async fn by(app: &App, request: &Request, id: &str, dimension: &str) 
     let id = id_of(id)?;
     let goal = app.goals.of(&question.site).into_iter().find(|goal| goal.id == id).ok_or(ApiError::NotFound)?;
     let step = goal.step();
-    let answer = super::ask(app, "goals", move |engine| engine.goal_by(&question, &step, dimension, limit)).await?;
-    let wire: Vec<Line<'_>> = answer.value.iter().map(|row| Line::of(row, dimension)).collect();
-    super::reply(&answer, &wire)
+    let query = move |reports: &Reports<'_>, question: &Question, current: Option<&_>| {
+        reports.goal_by(question, &step, dimension, pick(limit, current, |row: &GoalRow| row.value.clone()))
+    };
+    let shape =
+        move |rows: &Vec<GoalRow>| super::text(&rows.iter().map(|row| Line::of(row, dimension)).collect::<Vec<_>>());
+    super::ask_both(app, "goals", asked, query, shape).await
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! `GET /api/stats/journeys`: the pages that visits saw before or after a page or an event.
 
-use mallard_engine::{Direction, Journey, Journeys, PathRow, Position};
+use mallard_engine::{Direction, Journey, Journeys, PathRow, Paths, Position, Question, Reports};
 use serde::Serialize;
 
 use super::breakdown::limit_of;
@@ -27,9 +27,12 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     };
     let journey = Journey { from, direction, steps: value(&pairs, "depth").map_or(Ok(DEPTH_DEFAULT), depth)? };
     let limit = limit_of(&pairs)?;
-    let question = super::params(app, &pairs)?.question(app.now())?;
-    let answer = super::ask(app, "journeys", move |engine| engine.journeys(&question, &journey, limit)).await?;
-    super::reply(&answer, &Wire::of(&answer.value))
+    let query = move |reports: &Reports<'_>, question: &Question, current: Option<&Journeys>| {
+        let paths = current.map_or(Paths::First(limit), |current| Paths::Of(current.clone()));
+        reports.journeys(question, &journey, paths)
+    };
+    let shape = |report: &Journeys| super::text(&Wire::of(report));
+    super::ask_both(app, "journeys", super::asked(app, &pairs)?, query, shape).await
 }
 
 fn depth(text: &str) -> Result<usize, ApiError> {

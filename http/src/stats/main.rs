@@ -1,6 +1,6 @@
 //! `GET /api/stats/main`: the figures at the top of the dashboard.
 
-use mallard_engine::MainReport;
+use mallard_engine::{MainReport, Question, Reports};
 use serde::Serialize;
 
 use crate::app::App;
@@ -11,7 +11,8 @@ use crate::response::Response;
 /// The report.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let asked = super::asked(app, &request.query_pairs())?;
-    super::ask_both(app, "main", asked, |engine, question, _| engine.main(question)).await?.reply(Wire::of)
+    let query = |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.main(question);
+    super::ask_both(app, "main", asked, query, |report| super::text(&Wire::of(report))).await
 }
 
 #[derive(Debug, Serialize)]

@@ -36,7 +36,7 @@ pub(crate) mod timeseries;
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
-use mallard_engine::{Answer, Engine, QueryError, Question};
+use mallard_engine::{Answer, Cancel, Pick, QueryError, Question, Reports};
 use mallard_event::SiteId;
 use serde::Serialize;
 
@@ -61,18 +61,30 @@ pub(crate) fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
     Params::parse(pairs, app.now(), |site| app.sites.get(site).zone, first_event, segment, goals)
 }
 
-/// Asks the engine on a blocking thread, within the gate, and measures how long the answer took.
+/// Asks the engine on a blocking thread, within the gate, and measures how long the answer took. Whatever grows with the
+/// answer, its order and its text, is made there too. If the client goes away, the engine stops.
 pub(crate) async fn ask<T: Send + 'static>(
     app: &App,
     endpoint: &'static str,
-    question: impl FnOnce(&Engine) -> Result<Answer<T>, QueryError> + Send + 'static,
+    question: impl FnOnce(&Reports<'_>) -> Result<Answer<T>, QueryError> + Send + 'static,
 ) -> Result<Answer<T>, ApiError> {
-    let started_us = app.clock.now_us();
-    let engine = Arc::clone(&app.engine);
-    let answer =
-        app.queries.run(move || question(&engine)).await.inspect_err(|_| app.metrics.query_refused("concurrency"))?;
-    app.metrics.queried(endpoint, app.clock.now_us() - started_us);
+    let started_us = app.clock.steady_us();
+    let (engine, cancelled) = (Arc::clone(&app.engine), app.metrics.queries_cancelled());
+    let query = move |cancel: &Cancel| {
+        let answer = question(&engine.reports(cancel));
+        if matches!(answer, Err(QueryError::Cancelled)) {
+            cancelled.inc();
+        }
+        answer
+    };
+    let answer = app.queries.run(query).await.inspect_err(|_| app.metrics.query_refused("concurrency"))?;
+    app.metrics.queried(endpoint, app.clock.steady_us() - started_us);
     answer.map_err(|error| failed(app, error))
+}
+
+/// The text of a JSON answer.
+pub(crate) fn text(wire: &impl Serialize) -> Result<String, QueryError> {
+    serde_json::to_string(wire).map_err(|error| QueryError::Internal(error.to_string()))
 }
 
 fn failed(app: &App, error: QueryError) -> ApiError {
@@ -111,64 +123,44 @@ fn asked(app: &App, pairs: &Pairs<'_>) -> Result<AskedBoth, ApiError> {
     Ok(AskedBoth { range, question, comparison })
 }
 
-/// What an answer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Current,
-    Comparison,
-}
-
-impl Role {
-    /// How many lines are wanted: whatever the current answer has is looked up in the other one.
-    fn limit(self, limit: usize) -> usize {
-        match self {
-            Self::Current => limit,
-            Self::Comparison => usize::MAX,
-        }
-    }
-}
-
-/// An answer, and the one that it is compared with.
-struct Answers<T> {
-    current: Answer<T>,
-    comparison: Option<(Range, T)>,
-}
-
-/// Asks one question, or two about the same events.
+/// Asks one question, or two about the same events, and answers with the text that `shape` makes of each, or with both
+/// and the change. For the other range `query` is given the current answer: whatever lines that one has are wanted again.
 async fn ask_both<T: Send + 'static>(
     app: &App,
     endpoint: &'static str,
     asked: AskedBoth,
-    query: impl Fn(&Engine, &Question, Role) -> Result<Answer<T>, QueryError> + Send + 'static,
-) -> Result<Answers<T>, ApiError> {
+    query: impl Fn(&Reports<'_>, &Question, Option<&T>) -> Result<Answer<T>, QueryError> + Send + 'static,
+    shape: impl Fn(&T) -> Result<String, QueryError> + Send + 'static,
+) -> Result<Response, ApiError> {
     let AskedBoth { question, comparison, .. } = asked;
-    let (range, other) = comparison.unzip();
-    let both = move |engine: &Engine| {
-        let current = query(engine, &question, Role::Current)?;
-        let other = other.map(|other| Question { as_of: Some(current.as_of), ..other });
-        let other = other.map(|other| query(engine, &other, Role::Comparison)).transpose()?;
-        let (value, missed) = other.map(|other| (other.value, other.incomplete)).unzip();
-        let incomplete = [current.incomplete, missed.unwrap_or_default()].concat();
-        Ok(Answer { value: (current.value, value), as_of: current.as_of, incomplete })
+    let both = move |reports: &Reports<'_>| {
+        let current = query(reports, &question, None)?;
+        let Some((range, other)) = comparison else { return current.try_map(|value| shape(&value)) };
+        let other = Question { as_of: Some(current.as_of), ..other };
+        let other = query(reports, &other, Some(&current.value))?;
+        let (as_of, incomplete) = (current.as_of, [current.incomplete, other.incomplete].concat());
+        let value = compare::both(&shape(&current.value)?, &shape(&other.value)?, range)?;
+        Ok(Answer { value, as_of, incomplete })
     };
-    let Answer { value: (value, other), as_of, incomplete } = ask(app, endpoint, both).await?;
-    Ok(Answers { current: Answer { value, as_of, incomplete }, comparison: range.zip(other) })
+    reply_text(ask(app, endpoint, both).await?)
 }
 
-impl<T> Answers<T> {
-    /// The plain answer, or both of them and the change.
-    fn reply<'a, W: Serialize>(&'a self, wire: impl Fn(&'a T) -> W) -> Result<Response, ApiError> {
-        let current = wire(&self.current.value);
-        match &self.comparison {
-            None => reply(&self.current, &current),
-            Some((range, other)) => reply(&self.current, &compare::both(&current, &wire(other), *range)?),
-        }
+/// Which lines are wanted: the first ones, or for a comparison those that the current answer has.
+fn pick<T>(limit: usize, current: Option<&Vec<T>>, value: impl Fn(&T) -> Option<String>) -> Pick {
+    current.map_or(Pick::First(limit), |lines| Pick::Of(lines.iter().map(value).collect()))
+}
+
+/// The answer, whose value is the text of JSON, with what it rests on in the headers.
+pub(crate) fn reply_text(answer: Answer<String>) -> Result<Response, ApiError> {
+    based_on(answer.as_of, &answer.incomplete, response::json_text(answer.value))
+}
+
+/// 400 for what cannot be compared.
+fn refuse_comparison(pairs: &Pairs<'_>, report: &str) -> Result<(), ApiError> {
+    match params::value(pairs, "compare") {
+        None => Ok(()),
+        Some(_) => Err(ApiError::bad_request(format!("compare: {report} cannot be compared. Remove compare."))),
     }
-}
-
-/// The answer as JSON, with what it rests on in the headers.
-pub(crate) fn reply<T>(answer: &Answer<T>, wire: &impl Serialize) -> Result<Response, ApiError> {
-    based_on(answer.as_of, &answer.incomplete, response::json(wire)?)
 }
 
 /// The response with what it rests on in the headers.

@@ -1,6 +1,6 @@
 //! `GET /api/stats/realtime`: the figures of the last five minutes, and the last thirty minutes one by one.
 
-use mallard_engine::{Question, Realtime, Span};
+use mallard_engine::{Question, Realtime, Reports, Span};
 use serde::Serialize;
 
 use super::params::Range;
@@ -17,6 +17,7 @@ const MINUTES: i64 = 30;
 /// The report. `period` and dates mean nothing to it.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let mut pairs = request.query_pairs();
+    super::refuse_comparison(&pairs, "realtime")?;
     pairs.retain(|(name, _)| !matches!(name.as_ref(), "period" | "start_date" | "end_date"));
     let mut params = super::params(app, &pairs)?;
     params.range = Range::Realtime;
@@ -24,8 +25,10 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     let end_us = present.span.end_us;
     let start_us = (end_us - 1).div_euclid(MINUTE_US) * MINUTE_US - (MINUTES - 1) * MINUTE_US;
     let recent = Question { span: Span { start_us, end_us }, ..present.clone() };
-    let answer = super::ask(app, "realtime", move |engine| engine.realtime(&present, &recent)).await?;
-    super::reply(&answer, &Wire::of(&answer.value))
+    let query = move |reports: &Reports<'_>| {
+        reports.realtime(&present, &recent)?.try_map(|report| super::text(&Wire::of(&report)))
+    };
+    super::reply_text(super::ask(app, "realtime", query).await?)
 }
 
 #[derive(Debug, Serialize)]

@@ -1,7 +1,7 @@
 //! `GET /api/stats/retention`: who came back, by the week of the first visit. It says over whose identity, and `null`
 //! where that identity cannot tell.
 
-use mallard_engine::{Cohort, Engine, Identity, Question};
+use mallard_engine::{Cohort, Identity, Question, Reports};
 use serde::Serialize;
 
 use super::params::value;
@@ -19,9 +19,11 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     let weeks = value(&pairs, "weeks").map_or(Ok(WEEKS_DEFAULT), weeks)?;
     let asked = super::asked(app, &pairs)?;
     let is_identified = app.sites.get(&asked.question.site).identify_users;
-    let query = move |engine: &Engine, question: &Question, _| engine.retention(question, weeks, is_identified);
-    let answers = super::ask_both(app, "retention", asked, query).await?;
-    answers.reply(|cohorts| cohorts.iter().map(Wire::of).collect::<Vec<_>>())
+    let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| {
+        reports.retention(question, weeks, is_identified)
+    };
+    let shape = |cohorts: &Vec<Cohort>| super::text(&cohorts.iter().map(Wire::of).collect::<Vec<_>>());
+    super::ask_both(app, "retention", asked, query, shape).await
 }
 
 fn weeks(text: &str) -> Result<usize, ApiError> {

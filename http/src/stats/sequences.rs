@@ -1,6 +1,6 @@
 //! `GET /api/stats/sequences`: how many visitors did all of some things in their order, however long it took.
 
-use mallard_engine::{Engine, Funnel, FunnelReport, Question};
+use mallard_engine::{Funnel, FunnelReport, Question, Reports};
 use serde::Serialize;
 
 use super::params::value;
@@ -21,8 +21,9 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
         return Err(ApiError::bad_request("At least 2 steps required for sequence analysis"));
     }
     let funnel = Funnel { steps, window_us: None };
-    let query = move |engine: &Engine, question: &Question, _| engine.funnel(question, &funnel);
-    super::ask_both(app, "sequences", super::asked(app, &pairs)?, query).await?.reply(Wire::of)
+    let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.funnel(question, &funnel);
+    let shape = |report: &FunnelReport| super::text(&Wire::of(report));
+    super::ask_both(app, "sequences", super::asked(app, &pairs)?, query, shape).await
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! `GET /api/stats/sessions`: how many sessions began, how long they were and how many pages they saw.
 
-use mallard_engine::MainReport;
+use mallard_engine::{MainReport, Question, Reports};
 use serde::Serialize;
 
 use crate::app::App;
@@ -11,7 +11,8 @@ use crate::response::Response;
 /// The report: three of the figures of `main` under names of their own.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let asked = super::asked(app, &request.query_pairs())?;
-    super::ask_both(app, "sessions", asked, |engine, question, _| engine.main(question)).await?.reply(Wire::of)
+    let query = |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.main(question);
+    super::ask_both(app, "sessions", asked, query, |report| super::text(&Wire::of(report))).await
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! `GET /api/stats/timeseries`: visitors and pageviews per bucket, without gaps.
 
-use mallard_engine::{Bucket, Engine, Interval, Question};
+use mallard_engine::{Bucket, Interval, Question, Reports};
 use mallard_event::Timestamp;
 use serde::Serialize;
 
@@ -15,9 +15,9 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     let pairs = request.query_pairs();
     let asked = super::asked(app, &pairs)?;
     let interval = interval(value(&pairs, "interval"), asked.range)?;
-    let query = move |engine: &Engine, question: &Question, _| engine.timeseries(question, interval);
-    let answers = super::ask_both(app, "timeseries", asked, query).await?;
-    answers.reply(|buckets| buckets.iter().map(Wire::of).collect::<Vec<_>>())
+    let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.timeseries(question, interval);
+    let shape = |buckets: &Vec<Bucket>| super::text(&buckets.iter().map(Wire::of).collect::<Vec<_>>());
+    super::ask_both(app, "timeseries", asked, query, shape).await
 }
 
 /// The interval that was asked for, or the one that suits the range.

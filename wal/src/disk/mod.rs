@@ -36,6 +36,11 @@ pub struct Env {
 pub trait Clock: Send + Sync + Debug {
     /// Microseconds since 1970-01-01T00:00:00Z.
     fn now_us(&self) -> i64;
+
+    /// Microseconds since some moment, for time limits: never goes back, whatever is done to the time of day.
+    fn steady_us(&self) -> i64 {
+        self.now_us()
+    }
 }
 
 /// A source of random bytes.

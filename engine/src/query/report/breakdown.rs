@@ -4,14 +4,15 @@ use std::cmp::Reverse;
 
 use super::Asked;
 use crate::query::dimension::Dimension;
+use crate::query::pick::Pick;
 use crate::query::question::{Answer, BreakdownRow, QueryError};
 use crate::query::tally::Tally;
 
-/// Answers with the `limit` first values: by visitors and pageviews descending, then by value.
+/// Answers with the values that are picked: by visitors and pageviews descending, then by value.
 pub(in crate::query) fn report(
     asked: &Asked<'_>,
     dimension: Dimension,
-    limit: usize,
+    pick: &Pick,
 ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
     let mut tally = Tally::new();
     let incomplete = asked.each_day(
@@ -19,15 +20,13 @@ pub(in crate::query) fn report(
         |standard| (standard, ()),
         |(), partial| tally.add(partial.table(dimension)?),
     )?;
-    let mut counts: Vec<_> = tally.into_counts().collect();
-    counts.sort_unstable_by(|(value, counts), (other, others)| {
+    let lines = pick.lines(tally.into_counts(), |(value, counts), (other, others)| {
         Reverse((counts.visitors, counts.pageviews))
             .cmp(&Reverse((others.visitors, others.pageviews)))
             .then_with(|| shown(value.as_deref(), dimension).cmp(shown(other.as_deref(), dimension)))
             .then_with(|| value.cmp(other))
     });
-    counts.truncate(limit);
-    let rows = counts.into_iter().map(|(value, counts)| BreakdownRow {
+    let rows = lines.into_iter().map(|(value, counts)| BreakdownRow {
         value: value.map(String::from),
         visitors: counts.visitors,
         pageviews: counts.pageviews,

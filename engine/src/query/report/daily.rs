@@ -3,6 +3,7 @@
 use super::{Asked, breakdown, main};
 use crate::query::dimension::Dimension;
 use crate::query::grouping::DailyRow;
+use crate::query::pick::Pick;
 use crate::query::question::{Answer, Interval, QueryError, Question, Span};
 
 /// Answers for every local day that overlaps the span, in order, empty ones included.
@@ -15,8 +16,10 @@ pub(in crate::query) fn report(asked: &Asked<'_>) -> Result<Answer<Vec<DailyRow>
         let question = Question { span, ..asked.question.clone() };
         let part = asked.part(&question);
         let figures = main::report(&part)?.value;
-        let first =
-            |dimension| breakdown::report(&part, dimension, 1).map(|mut top| top.value.pop().and_then(|row| row.value));
+        let first = |dimension| {
+            breakdown::report(&part, dimension, &Pick::First(1))
+                .map(|mut top| top.value.pop().and_then(|row| row.value))
+        };
         Ok(DailyRow {
             date: asked.calendar().label(start_us, Interval::Day)?,
             visitors: figures.unique_visitors,

@@ -4,29 +4,24 @@ use std::cmp::Reverse;
 
 use super::Asked;
 use crate::query::journey::FlowRow;
+use crate::query::pick::{Counted, Pick};
 use crate::query::question::{Answer, QueryError, Span};
 use crate::query::rows::{Kind, Row};
-use crate::query::tally::{Table, Tally};
+use crate::query::tally::{Counts, Table, Tally};
 use crate::query::walk::{DayFold, Place};
 
 const TEXTS: [&str; 1] = ["pathname"];
 
-/// Answers with the `limit` most frequent next pages: by visitors descending, then by path. A view of `page` counts if it
+/// Answers with the next pages that are picked: by visitors descending, then by path. A view of `page` counts if it
 /// lies in the span; the view after it belongs to the same session and may lie beyond.
-pub(in crate::query) fn report(
-    asked: &Asked<'_>,
-    page: &str,
-    limit: usize,
-) -> Result<Answer<Vec<FlowRow>>, QueryError> {
+pub(in crate::query) fn report(asked: &Asked<'_>, page: &str, pick: &Pick) -> Result<Answer<Vec<FlowRow>>, QueryError> {
     let mut tally = Tally::new();
     let incomplete = asked.fold_days(&TEXTS, |window| FlowFold::new(page, window), |day| tally.add(&day))?;
-    let counts = tally.into_counts().filter_map(|(path, counts)| Some((String::from(path?), counts.visitors)));
-    let mut rows: Vec<FlowRow> = counts.map(|(next_page, visitors)| FlowRow { next_page, visitors }).collect();
-    rows.sort_unstable_by(|row, other| {
-        Reverse(row.visitors).cmp(&Reverse(other.visitors)).then_with(|| row.next_page.cmp(&other.next_page))
+    let lines = pick.lines(tally.into_counts(), |(path, counts), (other, others)| {
+        Reverse(counts.visitors).cmp(&Reverse(others.visitors)).then_with(|| path.cmp(other))
     });
-    rows.truncate(limit);
-    Ok(asked.answer(rows, incomplete))
+    let row = |(path, counts): Counted<Counts>| Some(FlowRow { next_page: path?.into(), visitors: counts.visitors });
+    Ok(asked.answer(lines.into_iter().filter_map(row).collect(), incomplete))
 }
 
 struct FlowFold<'a> {

@@ -7,9 +7,10 @@ use super::{Asked, breakdown};
 use crate::query::dimension::{Dimension, Scope};
 use crate::query::grouping::Revenue;
 use crate::query::journey::{FunnelStep, GoalReport, GoalRow, GoalTotals};
+use crate::query::pick::{Counted, Pick};
 use crate::query::question::{Answer, QueryError, Span};
 use crate::query::rows::{AMOUNT, Kind, Row};
-use crate::query::tally::{Table, Tally};
+use crate::query::tally::{self, Table, Tally};
 use crate::query::walk::{DayFold, Place};
 
 const TEXTS: [&str; 3] = ["pathname", "revenue_currency", AMOUNT];
@@ -31,7 +32,7 @@ pub(in crate::query) fn report(asked: &Asked<'_>, goals: &[FunnelStep]) -> Resul
     Ok(asked.answer(GoalReport { visitors, goals }, incomplete))
 }
 
-/// Answers for the `limit` values of a dimension with most converted visitors how often a goal was met.
+/// Answers for the values of a dimension that are picked, those with most converted visitors first, how often a goal was met.
 ///
 /// A conversion has the value that its own event has, or its session, as in the breakdown, whose visitors are those that
 /// could have converted.
@@ -39,27 +40,25 @@ pub(in crate::query) fn by_dimension(
     asked: &Asked<'_>,
     goal: &FunnelStep,
     dimension: Dimension,
-    limit: usize,
+    pick: &Pick,
 ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
-    let all = breakdown::report(asked, dimension, usize::MAX)?;
+    let all = breakdown::report(asked, dimension, &Pick::First(usize::MAX))?;
     let visitors: BTreeMap<Option<String>, u64> = all.value.into_iter().map(|row| (row.value, row.visitors)).collect();
     let mut tally = Tally::new();
     let texts = [TEXTS[0], dimension.column()];
     let begin = |window| ValueFold::new(goal, dimension, window);
     let incomplete = asked.fold_days(&texts, begin, |day| tally.add(&day))?;
-    let row = |(value, counts): (Option<Box<str>>, crate::query::tally::Counts)| {
+    let lines = pick.lines(tally.into_counts(), |(value, counts), (other, others)| {
+        let figures = |counts: &tally::Counts| Reverse((counts.visitors, counts.pageviews));
+        figures(counts).cmp(&figures(others)).then_with(|| value.cmp(other))
+    });
+    let row = |(value, counts): Counted<tally::Counts>| {
         let value = value.map(String::from);
         let visitors = visitors.get(&value).copied().unwrap_or(0);
         // Conversions are counted where a breakdown counts pageviews.
         GoalRow { value, visitors, converted: counts.visitors, conversions: counts.pageviews }
     };
-    let mut rows: Vec<GoalRow> = tally.into_counts().map(row).collect();
-    rows.sort_unstable_by(|row, other| {
-        let figures = |row: &GoalRow| Reverse((row.converted, row.conversions));
-        figures(row).cmp(&figures(other)).then_with(|| row.value.cmp(&other.value))
-    });
-    rows.truncate(limit);
-    Ok(asked.answer(rows, incomplete))
+    Ok(asked.answer(lines.into_iter().map(row).collect(), incomplete))
 }
 
 #[derive(Debug, Default)]

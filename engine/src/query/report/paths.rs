@@ -3,11 +3,12 @@
 //! Of each session, the first event of the span that matches is looked at. Views that follow it, or lead to it, are its
 //! path; a page that is loaded again is not a step. A span's edge never cuts a session.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use super::Asked;
 use crate::query::journey::{Direction, FunnelStep, Journey, Journeys, PathRow, Position};
+use crate::query::pick::{Counted, Paths, Pick};
 use crate::query::question::{Answer, QueryError, Span};
 use crate::query::rows::{Kind, Row};
 use crate::query::tally::{Table, Tally};
@@ -17,55 +18,69 @@ const TEXTS: [&str; 1] = ["pathname"];
 /// Stands between the pages of a path; no stored path has it, because control characters are removed.
 const BETWEEN: char = '\n';
 
-/// Answers with the `limit` most frequent paths, and for each step the `limit` most frequent pages.
+/// Answers with the most frequent paths that are picked, and for each step with the most frequent pages.
 pub(in crate::query) fn report(
     asked: &Asked<'_>,
     journey: &Journey,
-    limit: usize,
+    wanted: &Paths,
 ) -> Result<Answer<Journeys>, QueryError> {
     let mut tally = Tally::new();
     let begin = |window| PathFold::new(journey, window);
     let incomplete = asked.fold_days(&TEXTS, begin, |day| tally.add(&day))?;
     // Visits are counted where a breakdown counts pageviews.
-    let counted = tally.into_counts().map(|(path, counts)| (path.map(String::from), counts.pageviews));
-    Ok(asked.answer(journeys(counted.collect(), journey.steps, limit), incomplete))
+    let counted = tally.into_counts().map(|(path, counts)| (path, counts.pageviews));
+    Ok(asked.answer(journeys(counted.collect(), journey.steps, wanted), incomplete))
 }
 
-fn journeys(counted: Vec<(Option<String>, u64)>, steps: usize, limit: usize) -> Journeys {
-    let pages_of = |path: &Option<String>| -> Vec<String> {
-        path.iter().flat_map(|path| path.split(BETWEEN)).map(str::to_owned).collect()
-    };
-    let mut paths: Vec<PathRow> =
-        counted.iter().map(|(path, visits)| PathRow { pages: pages_of(path), visits: *visits }).collect();
-    let visits = paths.iter().map(|path| path.visits).sum();
+fn journeys(counted: Vec<Counted<u64>>, steps: usize, wanted: &Paths) -> Journeys {
+    let visits = counted.iter().map(|(_, visits)| visits).sum();
     let mut before = visits;
     let positions = (0..steps).map(|step| {
-        let position = position(&paths, step, before, limit);
+        let position = position(&counted, step, before, &wanted.pages(step));
         before = position.reached;
         position
     });
     let positions = positions.collect();
-    paths.sort_unstable_by(|path, other| {
-        Reverse(path.visits).cmp(&Reverse(other.visits)).then_with(|| path.pages.cmp(&other.pages))
-    });
-    let other = paths.iter().skip(limit).map(|path| path.visits).sum();
-    paths.truncate(limit);
+    let paths = match wanted {
+        Paths::First(lines) => Pick::First(*lines),
+        Paths::Of(other) => Pick::Of(other.paths.iter().map(|row| joined(&row.pages)).collect()),
+    };
+    let lines = paths.lines(counted.into_iter(), most_first);
+    let paths: Vec<PathRow> = lines
+        .into_iter()
+        .map(|(path, visits)| PathRow { pages: pages_of(path.as_deref()).map(str::to_owned).collect(), visits })
+        .collect();
+    let other = visits - paths.iter().map(|path| path.visits).sum::<u64>();
     Journeys { visits, positions, paths, other }
 }
 
-fn position(paths: &[PathRow], step: usize, before: u64, limit: usize) -> Position {
+fn position(counted: &[Counted<u64>], step: usize, before: u64, pick: &Pick) -> Position {
     let mut pages = BTreeMap::<&str, u64>::new();
-    for path in paths {
-        if let Some(page) = path.pages.get(step) {
-            *pages.entry(page).or_default() += path.visits;
+    for (path, visits) in counted {
+        if let Some(page) = pages_of(path.as_deref()).nth(step) {
+            *pages.entry(page).or_default() += visits;
         }
     }
     let reached = pages.values().sum();
-    let mut pages: Vec<(String, u64)> = pages.into_iter().map(|(page, visits)| (page.to_owned(), visits)).collect();
-    pages.sort_by_key(|(_, visits)| Reverse(*visits));
-    let other = pages.iter().skip(limit).map(|(_, visits)| visits).sum();
-    pages.truncate(limit);
+    let pages = pages.into_iter().map(|(page, visits)| (Some(Box::from(page)), visits));
+    let pages: Vec<(String, u64)> =
+        pick.lines(pages, most_first).into_iter().filter_map(|(page, visits)| Some((page?.into(), visits))).collect();
+    let other = reached - pages.iter().map(|(_, visits)| visits).sum::<u64>();
     Position { reached, dropped: before - reached, pages, other }
+}
+
+/// By visits, then by text.
+fn most_first((text, visits): &Counted<u64>, (other, others): &Counted<u64>) -> Ordering {
+    Reverse(visits).cmp(&Reverse(others)).then_with(|| text.cmp(other))
+}
+
+/// The pages of a path; `None` is the path without any.
+fn pages_of(path: Option<&str>) -> impl Iterator<Item = &str> {
+    path.into_iter().flat_map(|path| path.split(BETWEEN))
+}
+
+fn joined(pages: &[String]) -> Option<String> {
+    (!pages.is_empty()).then(|| pages.join(&BETWEEN.to_string()))
 }
 
 struct PathFold<'a> {
@@ -86,7 +101,7 @@ impl<'a> PathFold<'a> {
 
     fn end_session(&mut self) -> Result<(), QueryError> {
         if self.is_met {
-            let path = (!self.pages.is_empty()).then(|| self.pages.join(&BETWEEN.to_string()));
+            let path = joined(&self.pages);
             let id = self.tally.id(path.as_deref()).ok_or(QueryError::OutOfMemory)?;
             self.tally.count(id, 0, 1);
         }

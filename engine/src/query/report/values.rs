@@ -7,6 +7,7 @@ use mallard_event::prop;
 
 use super::Asked;
 use crate::query::grouping::{Grouping, Revenue, ValueRow};
+use crate::query::pick::Pick;
 use crate::query::question::{Answer, QueryError, Span};
 use crate::query::rows::{AMOUNT, Kind, Row};
 use crate::query::walk::{DayFold, Place};
@@ -18,21 +19,21 @@ const BYTES_MAX: usize = 16 << 20;
 const VALUE_BYTES: usize = 160;
 const CURRENCY_BYTES: usize = 64;
 
-/// Answers with the `limit` first values: by visitors and pageviews descending, then by value.
+/// Answers with the values that are picked: by visitors and pageviews descending, then by value.
 pub(in crate::query) fn report(
     asked: &Asked<'_>,
     grouping: &Grouping,
-    limit: usize,
+    pick: &Pick,
 ) -> Result<Answer<Vec<ValueRow>>, QueryError> {
     let mut total = Values::default();
     let incomplete = asked.fold_days(&TEXTS, |window| ValueFold::new(grouping, window), |day| total.add(day))?;
-    let mut rows: Vec<ValueRow> = total.counts.into_iter().map(|(value, counts)| counts.into_row(value)).collect();
-    rows.sort_unstable_by(|row, other| {
-        let figures = |row: &ValueRow| Reverse((row.visitors, row.pageviews));
-        figures(row).cmp(&figures(other)).then_with(|| row.value.cmp(&other.value))
+    let counted = total.counts.into_iter().map(|(value, counts)| (Some(value), counts));
+    let lines = pick.lines(counted, |(value, counts), (other, others)| {
+        let figures = |counts: &Counts| Reverse((counts.visitors, counts.pageviews));
+        figures(counts).cmp(&figures(others)).then_with(|| value.cmp(other))
     });
-    rows.truncate(limit);
-    Ok(asked.answer(rows, incomplete))
+    let rows = lines.into_iter().filter_map(|(value, counts)| Some(counts.into_row(value?)));
+    Ok(asked.answer(rows.collect(), incomplete))
 }
 
 /// Counts by value, in bounded memory.

@@ -69,7 +69,8 @@ fn a_site_without_events_has_zeros_and_empty_buckets() {
     let (duck, deadline) = (&fixture.duck, fixture.deadline());
     let series = crate::query::timeseries(duck, &snapshot, &question(0..2), Interval::Day, &deadline).unwrap();
     assert_eq!(series.value.iter().map(|bucket| bucket.visitors + bucket.pageviews).collect::<Vec<_>>(), [0, 0]);
-    let pages = crate::query::breakdown(duck, &snapshot, &question(0..2), Dimension::Pages, 10, &deadline).unwrap();
+    let pages =
+        crate::query::breakdown(duck, &snapshot, &question(0..2), Dimension::Pages, &10.into(), &deadline).unwrap();
     assert_eq!(pages.value, []);
 }
 
@@ -172,7 +173,7 @@ fn too_many_values_fail_their_breakdown_and_nothing_else() {
         .collect();
     let snapshot = fixture.snapshot(&question(0..1).site, &rows, &vec![0; rows.len()]);
     let breakdown = |dimension| {
-        crate::query::breakdown(&fixture.duck, &snapshot, &question(0..1), dimension, 10, &fixture.deadline())
+        crate::query::breakdown(&fixture.duck, &snapshot, &question(0..1), dimension, &10.into(), &fixture.deadline())
     };
     assert_eq!(breakdown(Dimension::Pages), Err(QueryError::OutOfMemory));
     assert_eq!(breakdown(Dimension::Browsers).unwrap().value[0].pageviews, 10_000);

@@ -53,7 +53,7 @@ fn a_flow_equals_the_reference() {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let oracle = Oracle::filtered(&history.rows, &history.question, &wanted);
         for (page, limit) in [("/", 10), ("/a", 1), ("/none", 10)] {
-            let answer = super::super::flow(&fixture.duck, &snapshot, &history.question, page, limit, &fixture.deadline());
+            let answer = super::super::flow(&fixture.duck, &snapshot, &history.question, page, &limit.into(), &fixture.deadline());
             prop_assert_eq!(answer.unwrap().value, oracle.flow(page, limit), "{}", page);
         }
     });
@@ -75,7 +75,7 @@ fn journeys_equal_the_reference() {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let oracle = Oracle::new(&history.rows, &history.question);
         for journey in journeys {
-            let answer = super::super::journeys(&fixture.duck, &snapshot, &history.question, &journey, limit, &fixture.deadline());
+            let answer = super::super::journeys(&fixture.duck, &snapshot, &history.question, &journey, &limit.into(), &fixture.deadline());
             prop_assert_eq!(answer.unwrap().value, oracle.journeys(&journey, limit), "{:?}", journey);
         }
     });
@@ -90,7 +90,7 @@ fn goals_equal_the_reference_together_and_by_every_dimension() {
         let oracle = Oracle::new(&history.rows, &history.question);
         let answer = super::super::goals(&fixture.duck, &snapshot, &history.question, &goals, &fixture.deadline());
         prop_assert_eq!(answer.unwrap().value, oracle.goals(&goals));
-        let answer = super::super::goal_by(&fixture.duck, &snapshot, &history.question, &goals[goal], dimension, 1000, &fixture.deadline());
+        let answer = super::super::goal_by(&fixture.duck, &snapshot, &history.question, &goals[goal], dimension, &1000.into(), &fixture.deadline());
         prop_assert_eq!(answer.unwrap().value, oracle.goal_by(&goals[goal], dimension), "{:?}", dimension);
     });
 }
@@ -189,7 +189,8 @@ fn a_custom_event_on_the_same_page_is_no_next_page_and_a_new_session_is_no_way_o
     let fixture = Fixture::new();
     let flow = |events: &[(i64, &str, &str)]| {
         let (snapshot, question) = one_visitor(&fixture, events);
-        let answer = super::super::flow(&fixture.duck, &snapshot, &question, "/a", 10, &fixture.deadline()).unwrap();
+        let answer =
+            super::super::flow(&fixture.duck, &snapshot, &question, "/a", &10.into(), &fixture.deadline()).unwrap();
         answer.value.into_iter().map(|row| (row.next_page, row.visitors)).collect::<Vec<_>>()
     };
     let same_page = [(0, "pageview", "/a"), (1, "click", "/a"), (2, "click", "/c"), (3, "pageview", "/b")];

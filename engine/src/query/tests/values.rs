@@ -22,7 +22,7 @@ fn events_by_name_and_property_equal_the_reference() {
     proptest!(ProptestConfig::with_cases(CASES), |(history in histories(&SMALL), grouping in groupings, limit in 0..9_usize)| {
         let snapshot = fixture.snapshot(&history.question.site, &history.rows, &history.places);
         let oracle = Oracle::new(&history.rows, &history.question);
-        let answer = super::super::values(&fixture.duck, &snapshot, &history.question, &grouping, limit, &fixture.deadline());
+        let answer = super::super::values(&fixture.duck, &snapshot, &history.question, &grouping, &limit.into(), &fixture.deadline());
         prop_assert_eq!(answer.unwrap().value, oracle.values_by(&grouping, limit));
     });
 }

@@ -1,7 +1,7 @@
 //! One line for every local day.
 
 use hyper::StatusCode;
-use mallard_engine::{DailyRow, Question};
+use mallard_engine::{Answer, DailyRow, Question, Reports};
 use serde::Serialize;
 
 use super::{CSV, Format, cells};
@@ -16,13 +16,18 @@ const NO_SOURCE: &str = "(direct)";
 
 /// The file.
 pub(super) async fn get(app: &App, question: Question, format: Format) -> Result<Response, ApiError> {
-    let answer = stats::ask(app, "export", move |engine| engine.daily(&question)).await?;
-    let lines: Vec<Wire<'_>> = answer.value.iter().map(Wire::of).collect();
-    let file = match format {
-        Format::Csv => response::as_file(response::body(StatusCode::OK, CSV, csv(&lines)), "export.csv")?,
-        Format::Json => response::as_file(response::json(&lines)?, "export.json")?,
+    let query = move |reports: &Reports<'_>| {
+        reports.daily(&question)?.try_map(|rows| {
+            let lines: Vec<Wire<'_>> = rows.iter().map(Wire::of).collect();
+            if format == Format::Csv { Ok(csv(&lines)) } else { stats::text(&lines) }
+        })
     };
-    stats::based_on(answer.as_of, &answer.incomplete, file)
+    let Answer { value, as_of, incomplete } = stats::ask(app, "export", query).await?;
+    let file = match format {
+        Format::Csv => response::as_file(response::body(StatusCode::OK, CSV, value), "export.csv")?,
+        Format::Json => response::as_file(response::json_text(value), "export.json")?,
+    };
+    stats::based_on(as_of, &incomplete, file)
 }
 
 #[derive(Debug, Serialize)]

@@ -40,6 +40,7 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
             return Err(ApiError::bad_request(format!("Invalid format: '{other}'. Use 'csv' or 'json'.")));
         }
     };
+    super::refuse_comparison(&pairs, "an export")?;
     let question = super::params(app, &pairs)?.question(app.now())?;
     match value(&pairs, "kind") {
         None | Some("daily") => daily::get(app, question, format).await,
