@@ -11,6 +11,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::response::{self, JSON, Response};
+use crate::stats::INCOMPLETE;
 
 /// When to come back after a full queue or an outrun deadline: the queue drains within a group commit or two.
 const RETRY_SOON_SECS: u32 = 1;
@@ -85,6 +86,12 @@ pub enum ApiError {
     /// 500; the cause, for the log only.
     #[error("Internal server error")]
     Internal(String),
+    /// 500: all that there was of a report's range is damaged; the answer would be made up.
+    #[error("Nothing of the range can be read. Damaged: {days}. See degraded_reasons of /health/detailed.")]
+    NothingReadable {
+        /// The site's days, as `x-mallard-incomplete` names them.
+        days: String,
+    },
     /// 503: the log's queue is full.
     #[error("Too busy to store events. Try again in a moment.")]
     Busy,
@@ -137,7 +144,7 @@ impl ApiError {
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::NothingReadable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy
             | Self::Unavailable(_)
             | Self::OutcomeUnknown
@@ -183,6 +190,11 @@ impl ApiError {
             Self::Unauthorized(_) => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
+            Self::NothingReadable { days } => {
+                if let Ok(days) = HeaderValue::try_from(days) {
+                    headers.insert(INCOMPLETE, days);
+                }
+            }
             Self::MethodNotAllowed(allow) => {
                 if let Ok(allow) = HeaderValue::try_from(allow) {
                     headers.insert(ALLOW, allow);
@@ -220,6 +232,7 @@ mod tests {
             (ApiError::TooManyRequests { message: message(), retry_after_secs: 7 }, 429, Some("7")),
             (ApiError::HeadersTooLarge { bytes_max: 1 }, 431, None),
             (ApiError::Internal("secret".into()), 500, None),
+            (ApiError::NothingReadable { days: "a 2024-01-01..2024-01-02".into() }, 500, None),
             (ApiError::Busy, 503, Some("1")),
             (ApiError::Unavailable(message()), 503, Some("5")),
             (ApiError::OutcomeUnknown, 503, Some("1")),
@@ -264,6 +277,8 @@ mod tests {
         let headers = |error: ApiError| error.into_response().headers().clone();
         assert_eq!(headers(ApiError::Unauthorized("x".into()))[WWW_AUTHENTICATE], "Bearer");
         assert_eq!(headers(ApiError::MethodNotAllowed("GET, POST".into()))[ALLOW], "GET, POST");
+        let days = "a 2024-01-01..2024-01-02";
+        assert_eq!(headers(ApiError::NothingReadable { days: days.into() })[INCOMPLETE], days);
         assert_eq!(headers(ApiError::BodyTooLarge { bytes_max: 1 })[CONNECTION], "close");
     }
 }

@@ -141,8 +141,11 @@ pub(crate) async fn add(app: &App, site: &str, request: Request) -> Result<Respo
     let site = known(app, site)?;
     let draft = checked(request.into_json(BODY_BYTES_MAX).await?)?;
     let segments = Arc::clone(&app.segments);
-    let added =
-        spawn_blocking(request_id::carry(move || segments.add(&site, draft))).await.map_err(ApiError::internal)??;
+    let add = move || {
+        tried(&draft)?;
+        segments.add(&site, draft)
+    };
+    let added = spawn_blocking(request_id::carry(add)).await.map_err(ApiError::internal)??;
     let mut response = response::json(&added)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -172,6 +175,12 @@ fn checked(draft: Draft) -> Result<Draft, ApiError> {
     }
     filter::from_json(&draft.filters, filter::Saved::nothing())?;
     Ok(draft)
+}
+
+/// Refuses a segment whose patterns a report would refuse. Takes as long as they take to be compiled.
+fn tried(draft: &Draft) -> Result<(), ApiError> {
+    let filter = filter::from_json(&draft.filters, filter::Saved::nothing())?;
+    filter.tried().map_err(|error| ApiError::bad_request(format!("filters: {error}")))
 }
 
 #[cfg(test)]
@@ -223,6 +232,11 @@ mod tests {
         assert!(checked(draft(" ")).is_err() && checked(draft(&"x".repeat(65))).is_err());
         let nested = Draft { name: "x".into(), filters: json!([["is", "segment", [1]]]) };
         assert_eq!(checked(nested).unwrap_err().to_string(), "filters[0][2]: there is no segment 1");
+        let wrong = Draft { name: "x".into(), filters: json!([["matches", "event:page", ["("]]]) };
+        assert_eq!(
+            tried(&wrong).unwrap_err().to_string(),
+            "filters: '(' is not a regular expression in RE2 syntax: unclosed group"
+        );
         let long = Draft { name: "x".into(), filters: json!([["is", "event:page", ["x".repeat(4096)]]]) };
         assert_eq!(checked(long).unwrap_err().to_string(), "filters: at most 4096 bytes are kept");
     }

@@ -160,6 +160,10 @@ fn the_command_acknowledges_for_a_stopped_server_and_refuses_beside_a_running_on
     let server = Server::with_password(data_dir, &FLUSH);
     let answer = server.log_in().get(&format!("/api/stats/main?site_id={OTHER}&period=7d"));
     assert_eq!(answer.status, 500, "nothing of the range can be read");
+    let days = answer.header("x-mallard-incomplete").expect("what is missing").to_owned();
+    assert!(days.starts_with("b.example 20"), "{days}");
+    let text = format!("Nothing of the range can be read. Damaged: {days}. See degraded_reasons of /health/detailed.");
+    assert_eq!(answer.error(), text);
     while health(&server).0 == "ok" {}
     assert_eq!(run(data_dir, "acknowledge-loss").0, Some(75));
     server.kill();

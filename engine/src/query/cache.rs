@@ -6,7 +6,7 @@
 //! - Whoever needs a partial that another query is computing waits for it: the questions of one dashboard read each day
 //!   once, however many arrive together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +64,8 @@ pub struct CacheFigures {
 #[derive(Debug)]
 struct State {
     kept: LruCache<Arc<Key>, Kept>,
+    /// The filter of the kept partials, each held and counted once, and by how many it is used.
+    filters: HashMap<Arc<Filter>, usize>,
     bytes: usize,
     running: HashSet<(Arc<Key>, u64)>,
 }
@@ -78,7 +80,7 @@ struct Kept {
 
 impl PartialCache {
     pub(super) fn new(config: &QueryConfig) -> Self {
-        let state = State { kept: LruCache::unbounded(), bytes: 0, running: HashSet::new() };
+        let state = State { kept: LruCache::unbounded(), filters: HashMap::new(), bytes: 0, running: HashSet::new() };
         Self {
             state: Mutex::new(state),
             finished: Condvar::new(),
@@ -103,19 +105,23 @@ impl PartialCache {
     pub(super) fn clear(&self) {
         let mut state = self.lock();
         state.kept.clear();
+        state.filters.clear();
         state.bytes = 0;
     }
 
     /// The partial for `key` at this version of its day: kept, awaited from another query, or computed.
     pub(super) fn get_or_compute(
         &self,
-        key: Key,
+        mut key: Key,
         version: u64,
         deadline: &Deadline,
         compute: impl FnOnce(&Key) -> Result<DayPartial, QueryError>,
     ) -> Result<Arc<DayPartial>, QueryError> {
-        let key = Arc::new(key);
         let mut state = self.lock();
+        if let Some((filter, _)) = state.filters.get_key_value(&key.filter) {
+            key.filter = Arc::clone(filter);
+        }
+        let key = Arc::new(key);
         loop {
             let oldest_us = deadline.steady_us().saturating_sub(self.ttl_us);
             if let Some(partial) = state.get(&key, version, oldest_us) {
@@ -158,14 +164,33 @@ impl State {
     }
 
     fn put(&mut self, key: Arc<Key>, mut kept: Kept, bytes_max: usize, entries_max: usize) {
-        kept.bytes = ENTRY_BYTES + key.cuts.bytes() + key.filter.bytes() + kept.partial.bytes();
+        kept.bytes = ENTRY_BYTES + key.cuts.bytes() + kept.partial.bytes();
         self.bytes += kept.bytes;
-        if let Some((_, replaced)) = self.kept.push(key, kept) {
-            self.bytes -= replaced.bytes;
+        self.hold(&key.filter);
+        if let Some((replaced, kept)) = self.kept.push(key, kept) {
+            self.forget(&replaced, &kept);
         }
         while self.bytes > bytes_max || self.kept.len() > entries_max {
-            let Some((_, oldest)) = self.kept.pop_lru() else { return };
-            self.bytes -= oldest.bytes;
+            let Some((oldest, kept)) = self.kept.pop_lru() else { return };
+            self.forget(&oldest, &kept);
+        }
+    }
+
+    fn hold(&mut self, filter: &Arc<Filter>) {
+        let users = self.filters.entry(Arc::clone(filter)).or_default();
+        *users += 1;
+        if *users == 1 {
+            self.bytes += filter.bytes();
+        }
+    }
+
+    fn forget(&mut self, key: &Key, kept: &Kept) {
+        self.bytes -= kept.bytes;
+        let Some(users) = self.filters.get_mut(&key.filter) else { return };
+        *users -= 1;
+        if *users == 0 {
+            self.filters.remove(&key.filter);
+            self.bytes -= key.filter.bytes();
         }
     }
 }
@@ -194,6 +219,7 @@ mod tests {
     use mallard_wal::disk::Clock;
     use mallard_wal::disk::real::SystemClock;
 
+    use super::super::filter::{Subject, Term};
     use super::super::partial::Fold;
     use super::super::question::Span;
     use super::*;
@@ -220,7 +246,12 @@ mod tests {
     }
 
     fn entry_bytes() -> usize {
-        ENTRY_BYTES + Filter::default().bytes() + partial(&key(0)).bytes()
+        ENTRY_BYTES + partial(&key(0)).bytes()
+    }
+
+    /// Of all partials of the same filter.
+    fn filter_bytes() -> usize {
+        Filter::default().bytes()
     }
 
     /// Asks for a day and says whether it was computed.
@@ -246,7 +277,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_day_used_longest_ago_goes_first() {
-        let cache = of_bytes(3 * entry_bytes());
+        let cache = of_bytes(3 * entry_bytes() + filter_bytes());
         for days in [1, 2, 3, 1, 4] {
             is_computed(&cache, days, 0);
         }
@@ -254,6 +285,29 @@ mod tests {
         assert!(is_computed(&cache, 2, 0));
         assert!(cache.lock().bytes <= cache.bytes_max);
         assert_eq!(cache.lock().kept.len(), 3);
+    }
+
+    #[test]
+    fn the_partials_of_one_filter_share_it_and_it_is_counted_once_and_until_the_last_is_gone() {
+        let cache = of_bytes(1 << 20);
+        let long = |days| {
+            let values = ["x".repeat(2000)];
+            let term = Term::is(Subject::EventName, values.iter().map(String::as_str), true).unwrap();
+            Key { filter: Arc::new(Filter::Term(term)), ..key(days) }
+        };
+        for days in 0..10 {
+            cache.get_or_compute(long(days), 0, &deadline(), |key| Ok(partial(key))).unwrap();
+        }
+        assert_eq!(cache.lock().bytes, 10 * entry_bytes() + long(0).filter.bytes());
+        let shared = cache.lock().kept.iter().map(|(key, _)| Arc::as_ptr(&key.filter)).collect::<HashSet<_>>();
+        assert_eq!(shared.len(), 1);
+        cache.lock().put(
+            Arc::new(key(1)),
+            Kept { version: 0, partial: Arc::new(partial(&key(1))), bytes: 0, computed_us: 0 },
+            0,
+            0,
+        );
+        assert_eq!((cache.lock().bytes, cache.lock().filters.len()), (0, 0));
     }
 
     #[test]
@@ -303,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_partial_larger_than_the_cache_is_answered_and_not_kept() {
-        let cache = of_bytes(entry_bytes() - 1);
+        let cache = of_bytes(entry_bytes() + filter_bytes() - 1);
         assert!(is_computed(&cache, 1, 0));
         assert!(is_computed(&cache, 1, 0));
         assert_eq!(cache.lock().bytes, 0);

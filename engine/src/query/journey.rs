@@ -19,7 +19,7 @@ impl FunnelStep {
     /// The filter that keeps exactly the events that fill this step.
     ///
     /// # Errors
-    /// [`FilterError`] if it is longer than a filter's value or pattern may be.
+    /// [`FilterError`] if it is longer than a filter's value may be.
     pub fn filter(&self) -> Result<Filter, FilterError> {
         let is = |subject, value: &str| Term::is(subject, [value], true).map(Filter::Term);
         let path = || Subject::Dimension(Dimension::Pages);
@@ -27,13 +27,7 @@ impl FunnelStep {
             Self::Page(wanted) => is(path(), wanted),
             Self::Event(name) => is(Subject::EventName, name),
             Self::Views(pattern) => {
-                let path = match pattern.contains('*') {
-                    false => is(path(), pattern)?,
-                    true => {
-                        let parts: Vec<String> = pattern.split('*').map(regex::escape).collect();
-                        Filter::Term(Term::matches(path(), [format!("(?s)^{}$", parts.join(".*")).as_str()])?)
-                    }
-                };
+                let path = Filter::Term(Term::like(path(), [&**pattern])?);
                 Ok(Filter::All(vec![is(Subject::EventName, "pageview")?, path]))
             }
         }

@@ -63,6 +63,7 @@ mod visits;
 mod walk;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mallard_event::Stored;
 use mallard_wal::disk::Env;
@@ -136,9 +137,23 @@ impl Duck {
         self.pool.stop();
     }
 
-    fn asked<'a>(&'a self, snapshot: &'a dyn Snapshot, question: &'a Question, deadline: &'a Deadline) -> Asked<'a> {
-        let program = Program::new(&question.filter);
-        Asked { pool: &self.pool, cache: &self.cache, snapshot, question, deadline, program, is_part: false }
+    fn asked<'a>(
+        &'a self,
+        snapshot: &'a dyn Snapshot,
+        question: &'a Question,
+        deadline: &'a Deadline,
+    ) -> Result<Asked<'a>, QueryError> {
+        let (filter, program) = (Arc::new(question.filter.clone()), Arc::new(Program::new(&question.filter)?));
+        Ok(Asked {
+            pool: &self.pool,
+            cache: &self.cache,
+            snapshot,
+            question,
+            deadline,
+            filter,
+            program,
+            is_part: false,
+        })
     }
 }
 
@@ -149,7 +164,7 @@ pub(crate) fn main(
     question: &Question,
     deadline: &Deadline,
 ) -> Result<Answer<MainReport>, QueryError> {
-    report::main::report(&duck.asked(snapshot, question, deadline))
+    report::main::report(&duck.asked(snapshot, question, deadline)?)
 }
 
 /// Visitors and pageviews over time, without gaps.
@@ -160,7 +175,7 @@ pub(crate) fn timeseries(
     interval: Interval,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<Bucket>>, QueryError> {
-    report::timeseries::report(&duck.asked(snapshot, question, deadline), interval)
+    report::timeseries::report(&duck.asked(snapshot, question, deadline)?, interval)
 }
 
 /// The values of a dimension, the most frequent ones first.
@@ -172,7 +187,7 @@ pub(crate) fn breakdown(
     pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<BreakdownRow>>, QueryError> {
-    report::breakdown::report(&duck.asked(snapshot, question, deadline), dimension, pick)
+    report::breakdown::report(&duck.asked(snapshot, question, deadline)?, dimension, pick)
 }
 
 /// How many visitors filled the steps of a funnel, in order.
@@ -183,7 +198,7 @@ pub(crate) fn funnel(
     funnel: &Funnel,
     deadline: &Deadline,
 ) -> Result<Answer<FunnelReport>, QueryError> {
-    report::funnel::report(&duck.asked(snapshot, question, deadline), funnel)
+    report::funnel::report(&duck.asked(snapshot, question, deadline)?, funnel)
 }
 
 /// The pages that were viewed next after `page`, the most frequent ones first.
@@ -195,7 +210,7 @@ pub(crate) fn flow(
     pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<FlowRow>>, QueryError> {
-    report::flow::report(&duck.asked(snapshot, question, deadline), page, pick)
+    report::flow::report(&duck.asked(snapshot, question, deadline)?, page, pick)
 }
 
 /// Who came back, by the week of the first visit.
@@ -207,7 +222,7 @@ pub(crate) fn retention(
     is_identified: bool,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<Cohort>>, QueryError> {
-    report::retention::report(&duck.asked(snapshot, question, deadline), weeks, is_identified, duck.env.clock.now_us())
+    report::retention::report(&duck.asked(snapshot, question, deadline)?, weeks, is_identified, duck.env.clock.now_us())
 }
 
 /// Figures by any combination of values: a group for each that occurs, in the order of time.
@@ -218,7 +233,7 @@ pub(crate) fn groups(
     keys: &[Key],
     deadline: &Deadline,
 ) -> Result<Answer<Vec<Group>>, QueryError> {
-    report::groups::report(&duck.asked(snapshot, question, deadline), keys)
+    report::groups::report(&duck.asked(snapshot, question, deadline)?, keys)
 }
 
 /// The names of custom events, or the values of a property, the most frequent ones first.
@@ -230,7 +245,7 @@ pub(crate) fn values(
     pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<ValueRow>>, QueryError> {
-    report::values::report(&duck.asked(snapshot, question, deadline), grouping, pick)
+    report::values::report(&duck.asked(snapshot, question, deadline)?, grouping, pick)
 }
 
 /// Every local day of the span in one line.
@@ -240,7 +255,7 @@ pub(crate) fn daily(
     question: &Question,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<DailyRow>>, QueryError> {
-    report::daily::report(&duck.asked(snapshot, question, deadline))
+    report::daily::report(&duck.asked(snapshot, question, deadline)?)
 }
 
 /// Hands every event of the question to `take`, day by day, in the order (timestamp, lsn), as they are read.
@@ -263,7 +278,7 @@ pub(crate) fn journeys(
     paths: &Paths,
     deadline: &Deadline,
 ) -> Result<Answer<Journeys>, QueryError> {
-    report::paths::report(&duck.asked(snapshot, question, deadline), journey, paths)
+    report::paths::report(&duck.asked(snapshot, question, deadline)?, journey, paths)
 }
 
 /// How goals were met.
@@ -274,7 +289,7 @@ pub(crate) fn goals(
     goals: &[FunnelStep],
     deadline: &Deadline,
 ) -> Result<Answer<GoalReport>, QueryError> {
-    report::goals::report(&duck.asked(snapshot, question, deadline), goals)
+    report::goals::report(&duck.asked(snapshot, question, deadline)?, goals)
 }
 
 /// How a goal was met under the values of a dimension.
@@ -287,5 +302,5 @@ pub(crate) fn goal_by(
     pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
-    report::goals::by_dimension(&duck.asked(snapshot, question, deadline), goal, dimension, pick)
+    report::goals::by_dimension(&duck.asked(snapshot, question, deadline)?, goal, dimension, pick)
 }

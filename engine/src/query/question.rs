@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use mallard_event::SiteId;
 
-use super::filter::{Filter, Subject};
+use super::filter::{Filter, FilterError, Subject};
 
 /// A half-open stretch of time, `start_us..end_us`, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -205,6 +205,17 @@ pub enum QueryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// All that there was of the range is lost: no figure of it would mean anything.
+    #[error("nothing of the range can be read: {} damaged ({damage})", incomplete.join(", "))]
+    NothingReadable {
+        /// What is missing: `<site> <first UTC date>..<last UTC date>` each.
+        incomplete: Vec<String>,
+        /// The first file or log position that is lost.
+        damage: String,
+    },
+    /// The filter has a pattern that is none.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The interval is too fine for the span.
     #[error("the range has more than {max} buckets of this interval; ask for a longer interval or a shorter range")]
     TooManyBuckets {

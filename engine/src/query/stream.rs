@@ -63,7 +63,8 @@ impl Reading<'_> {
     /// Pushes every row of the day that `source` holds. Returns what could not be read, if anything.
     pub(super) fn day(&self, source: &Source, sink: &mut impl Sink) -> Result<Option<Box<str>>, QueryError> {
         let tail = source.tail.iter().map(|batch| Rows::new(batch, self.texts)).collect::<Result<Vec<_>, _>>()?;
-        let mut merge = Merge { hot: sorted(&tail), as_of: self.as_of, sieve: Sieve::new(self.program, sink) };
+        let mut merge =
+            Merge { hot: sorted(&tail), as_of: self.as_of, sieve: Sieve::new(self.program, self.deadline, sink) };
         if !source.files.is_empty() {
             source.files.iter().try_for_each(|file| verify(file, self.deadline))?;
             self.pool.lease(self.deadline)?.query(&self.ordered_rows(&source.files)?, |batch| {

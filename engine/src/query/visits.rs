@@ -3,6 +3,7 @@
 //! A filter that looks at visits can judge an event only when its visit is complete, so the rows of one visit are held
 //! until then, with the batches that they are in. That is bounded: a visit that needs more is an error, not a number.
 
+use super::deadline::Deadline;
 use super::filter::Program;
 use super::question::QueryError;
 use super::rows::{HeldRow, Row};
@@ -11,6 +12,8 @@ use super::stream::Sink;
 
 /// The most memory that batches may take which are kept for a visit that goes on.
 const HELD_BYTES_MAX: usize = 16 << 20;
+/// After how many rows time is looked at, where a row takes next to none.
+const LOOK_ROWS: u32 = 64;
 /// The most rows of a visit.
 const HELD_ROWS_MAX: usize = 200_000;
 
@@ -65,13 +68,35 @@ impl Held {
 /// Judges rows and passes them on in their order.
 pub(super) struct Sieve<'a, S> {
     program: &'a Program,
+    pace: Pace<'a>,
     sink: &'a mut S,
     held: Held,
 }
 
+/// Looks at the deadline now and then: often enough for an end that is noticed, seldom enough to cost nothing.
+struct Pace<'a> {
+    deadline: &'a Deadline,
+    rows_each: u32,
+    rows_left: u32,
+}
+
+impl Pace<'_> {
+    fn look(&mut self) -> Result<(), QueryError> {
+        self.rows_left = match self.rows_left.checked_sub(1) {
+            Some(left) => left,
+            None => {
+                self.deadline.check()?;
+                self.rows_each
+            }
+        };
+        Ok(())
+    }
+}
+
 impl<'a, S: Sink> Sieve<'a, S> {
-    pub(super) fn new(program: &'a Program, sink: &'a mut S) -> Self {
-        Self { program, sink, held: Held::default() }
+    pub(super) fn new(program: &'a Program, deadline: &'a Deadline, sink: &'a mut S) -> Self {
+        let rows_each = if program.is_slow() { 0 } else { LOOK_ROWS };
+        Self { program, pace: Pace { deadline, rows_each, rows_left: 0 }, sink, held: Held::default() }
     }
 
     /// The next rows are in a batch of this size.
@@ -83,6 +108,7 @@ impl<'a, S: Sink> Sieve<'a, S> {
     /// Takes the next row in the order (visitor, timestamp, lsn).
     pub(super) fn push(&mut self, row: Row<'_>) -> Result<(), QueryError> {
         if self.program.is_by_event() {
+            self.pace.look()?;
             return self.sink.push(row, self.program.keeps(row));
         }
         if !self.held.is_continued_by(row) {
@@ -98,8 +124,9 @@ impl<'a, S: Sink> Sieve<'a, S> {
     }
 
     fn pass_on(&mut self) -> Result<(), QueryError> {
-        let Self { program, sink, held } = self;
-        program.each_of_visit(held.rows.iter().map(HeldRow::row), |row, is_kept| sink.push(row, is_kept))?;
+        let Self { program, pace, sink, held } = self;
+        let rows = held.rows.iter().map(HeldRow::row);
+        program.each_of_visit(rows, || pace.look(), |row, is_kept| sink.push(row, is_kept))?;
         held.clear();
         Ok(())
     }

@@ -39,6 +39,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use mallard_engine::{Answer, Cancel, Pick, QueryError, Question, Reports};
 use mallard_event::SiteId;
 use serde::Serialize;
+use tracing::error;
 
 use self::params::{Params, Range};
 use crate::app::App;
@@ -47,7 +48,8 @@ use crate::request::Pairs;
 use crate::response::{self, Response};
 
 const AS_OF: HeaderName = HeaderName::from_static("x-mallard-as-of");
-const INCOMPLETE: HeaderName = HeaderName::from_static("x-mallard-incomplete");
+/// The days that an answer misses.
+pub(crate) const INCOMPLETE: HeaderName = HeaderName::from_static("x-mallard-incomplete");
 /// Parts of an incomplete answer that the header names; what is left out is in the logs and in health.
 const INCOMPLETE_PARTS_MAX: usize = 50;
 
@@ -97,6 +99,11 @@ fn failed(app: &App, error: QueryError) -> ApiError {
             ApiError::Unavailable("The history cannot be queried yet".into())
         }
         QueryError::TooManyBuckets { .. } | QueryError::NotYet { .. } => ApiError::bad_request(error.to_string()),
+        QueryError::Filter(error) => ApiError::bad_request(format!("filters: {error}")),
+        QueryError::NothingReadable { incomplete, damage } => {
+            error!(%damage, days = incomplete.join(", "), "Nothing of the range of a report can be read");
+            ApiError::NothingReadable { days: parts(&incomplete) }
+        }
         QueryError::OutOfMemory => {
             app.metrics.query_refused("memory");
             ApiError::QueryMemoryLimit
@@ -168,10 +175,15 @@ fn based_on(as_of: u64, incomplete: &[String], mut response: Response) -> Result
     let headers = response.headers_mut();
     headers.insert(AS_OF, HeaderValue::from(as_of));
     if !incomplete.is_empty() {
-        let parts: Vec<&str> = incomplete.iter().take(INCOMPLETE_PARTS_MAX).map(String::as_str).collect();
-        headers.insert(INCOMPLETE, HeaderValue::try_from(parts.join(", ")).map_err(ApiError::internal)?);
+        headers.insert(INCOMPLETE, HeaderValue::try_from(parts(incomplete)).map_err(ApiError::internal)?);
     }
     Ok(response)
+}
+
+/// What is missing, as the header says it.
+fn parts(incomplete: &[String]) -> String {
+    let parts: Vec<&str> = incomplete.iter().take(INCOMPLETE_PARTS_MAX).map(String::as_str).collect();
+    parts.join(", ")
 }
 
 /// A rate; 0 over nothing.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! term.rs      a term: what is looked at, and what it must be             program.rs   a filter made ready for rows
+//! matcher.rs   a term made ready for values
 //! ```
 //!
 //! # What a filter keeps
@@ -20,9 +21,11 @@
 //! Everything a filter looks at lies within a session, and so within a UTC day: filtered figures are as additive as others.
 //! Nothing of a filter reaches DuckDB.
 
+mod matcher;
 mod program;
 mod term;
 
+pub(super) use matcher::is_like;
 pub(super) use program::{Cell, Program};
 pub use term::{Subject, Term};
 
@@ -32,8 +35,9 @@ const TERMS_MAX: usize = 50;
 const DEPTH_MAX: usize = 8;
 /// The most values of one term.
 const VALUES_MAX: usize = 500;
-/// The most patterns of one term: each is a program of its own.
+/// The most patterns of one term, and of all terms of a filter: each is a program of its own.
 const PATTERNS_MAX: usize = 10;
+const PATTERNS_TOTAL_MAX: usize = 20;
 /// Longest value, in bytes: no stored text is longer.
 const VALUE_BYTES_MAX: usize = 2048;
 /// Longest pattern, in bytes.
@@ -60,6 +64,9 @@ pub enum FilterError {
     /// More terms than [`TERMS_MAX`].
     #[error("a filter has at most {TERMS_MAX} terms, got {0}")]
     TooManyTerms(usize),
+    /// More patterns in all than [`PATTERNS_TOTAL_MAX`].
+    #[error("a filter has at most {PATTERNS_TOTAL_MAX} regular expressions, got {0}")]
+    TooManyPatterns(usize),
     /// More levels than [`DEPTH_MAX`].
     #[error("a filter is at most {DEPTH_MAX} levels deep")]
     TooDeep,
@@ -99,15 +106,24 @@ impl Filter {
     /// This filter, if it is within the bounds.
     ///
     /// # Errors
-    /// [`FilterError::TooManyTerms`], [`FilterError::TooDeep`]. Bounds of a term are those of its constructors.
+    /// [`FilterError::TooManyTerms`], [`FilterError::TooManyPatterns`], [`FilterError::TooDeep`]. Bounds of a term are those of its constructors.
     pub fn checked(self) -> Result<Self, FilterError> {
         if self.depth() > DEPTH_MAX {
             return Err(FilterError::TooDeep);
         }
-        match self.terms() {
-            0..=TERMS_MAX => Ok(self),
-            terms => Err(FilterError::TooManyTerms(terms)),
+        match (self.terms(), self.patterns()) {
+            (0..=TERMS_MAX, 0..=PATTERNS_TOTAL_MAX) => Ok(self),
+            (0..=TERMS_MAX, patterns) => Err(FilterError::TooManyPatterns(patterns)),
+            (terms, _) => Err(FilterError::TooManyTerms(terms)),
         }
+    }
+
+    /// Compiles every pattern once, to see whether a report could. Takes up to milliseconds for each.
+    ///
+    /// # Errors
+    /// [`FilterError::Pattern`].
+    pub fn tried(&self) -> Result<(), FilterError> {
+        Program::new(self).map(drop)
     }
 
     /// Whether it is true of every event by its form alone.
@@ -137,6 +153,11 @@ impl Filter {
         usize::from(matches!(self, Self::Term(_))) + self.parts().iter().map(Self::terms).sum::<usize>()
     }
 
+    fn patterns(&self) -> usize {
+        let own = if let Self::Term(term) = self { term.patterns() } else { 0 };
+        own + self.parts().iter().map(Self::patterns).sum::<usize>()
+    }
+
     fn depth(&self) -> usize {
         1 + self.parts().iter().map(Self::depth).max().unwrap_or(0)
     }
@@ -164,6 +185,14 @@ mod tests {
         let nested = |levels| (1..levels).fold(term(), |inner, _| Filter::Not(Box::new(inner)));
         assert!(nested(DEPTH_MAX).checked().is_ok());
         assert_eq!(nested(DEPTH_MAX + 1).checked(), Err(FilterError::TooDeep));
+    }
+
+    #[test]
+    fn patterns_are_bounded_over_all_terms() {
+        let patterns = |count| Filter::Term(Term::matches(Subject::EventName, vec!["x"; count]).unwrap());
+        assert!(Filter::All(vec![patterns(10), patterns(10)]).checked().is_ok());
+        let error = Filter::Any(vec![patterns(10), Filter::HasDone(Box::new(patterns(10))), patterns(1)]).checked();
+        assert_eq!(error.unwrap_err().to_string(), "a filter has at most 20 regular expressions, got 21");
     }
 
     #[test]

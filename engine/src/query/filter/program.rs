@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::{Filter, Subject, Term};
+use super::matcher::Matcher;
+use super::{Filter, FilterError, Subject, Term};
 use crate::query::dimension::Scope;
 use crate::query::question::QueryError;
 use crate::query::rows::{Kind, Row};
@@ -16,6 +17,7 @@ pub(in crate::query) struct Program {
     of_visit: Vec<VisitNode>,
     /// `None`: every event is kept.
     root: Option<Node>,
+    is_slow: bool,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ enum VisitNode {
 /// A term and where its value is.
 #[derive(Debug)]
 struct Condition {
-    term: Term,
+    matcher: Matcher,
     cell: Cell,
 }
 
@@ -49,13 +51,18 @@ pub(in crate::query) struct Cell {
 }
 
 impl Program {
-    pub(in crate::query) fn new(filter: &Filter) -> Self {
+    pub(in crate::query) fn new(filter: &Filter) -> Result<Self, FilterError> {
         let mut program = Self::default();
         if !filter.is_everything() {
-            let root = program.node(filter);
+            let root = program.node(filter)?;
             program.root = Some(root);
         }
-        program
+        Ok(program)
+    }
+
+    /// Whether a row may take so long that time has to be looked at after each of them.
+    pub(in crate::query) fn is_slow(&self) -> bool {
+        self.is_slow
     }
 
     /// The text columns that the terms look at, each once.
@@ -73,44 +80,59 @@ impl Program {
         self.holds(row, &[])
     }
 
-    /// Hands each of the rows of one visit on, with whether it is kept.
+    /// Hands each of the rows of one visit on, with whether it is kept. `look` is asked for every row that is judged whether
+    /// to go on.
     pub(in crate::query) fn each_of_visit<'a>(
         &self,
         rows: impl Iterator<Item = Row<'a>> + Clone,
+        mut look: impl FnMut() -> Result<(), QueryError>,
         mut take: impl FnMut(Row<'a>, bool) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let mut answers = Vec::with_capacity(self.of_visit.len());
         for node in &self.of_visit {
             let answer = match node {
                 VisitNode::Value(condition) => condition.holds_of_visit(rows.clone()),
-                VisitNode::HasDone(node) => rows.clone().any(|row| node.holds(row, &answers)),
+                VisitNode::HasDone(node) => {
+                    let mut has_done = false;
+                    for row in rows.clone() {
+                        look()?;
+                        has_done = node.holds(row, &answers);
+                        if has_done {
+                            break;
+                        }
+                    }
+                    has_done
+                }
             };
             answers.push(answer);
         }
-        rows.into_iter().try_for_each(|row| take(row, self.holds(row, &answers)))
+        rows.into_iter().try_for_each(|row| {
+            look()?;
+            take(row, self.holds(row, &answers))
+        })
     }
 
     fn holds(&self, row: Row<'_>, answers: &[bool]) -> bool {
         self.root.as_ref().is_none_or(|root| root.holds(row, answers))
     }
 
-    fn node(&mut self, filter: &Filter) -> Node {
-        match filter {
-            Filter::All(parts) => Node::All(parts.iter().map(|part| self.node(part)).collect()),
-            Filter::Any(parts) => Node::Any(parts.iter().map(|part| self.node(part)).collect()),
-            Filter::Not(part) => Node::Not(Box::new(self.node(part))),
+    fn node(&mut self, filter: &Filter) -> Result<Node, FilterError> {
+        Ok(match filter {
+            Filter::All(parts) => Node::All(parts.iter().map(|part| self.node(part)).collect::<Result<_, _>>()?),
+            Filter::Any(parts) => Node::Any(parts.iter().map(|part| self.node(part)).collect::<Result<_, _>>()?),
+            Filter::Not(part) => Node::Not(Box::new(self.node(part)?)),
             Filter::Term(term) => {
-                let condition = self.condition(term);
+                let condition = self.condition(term)?;
                 match term.subject().is_of_visit() {
                     true => self.visit_node(VisitNode::Value(condition)),
                     false => Node::Event(condition),
                 }
             }
             Filter::HasDone(part) => {
-                let part = self.node(part);
+                let part = self.node(part)?;
                 self.visit_node(VisitNode::HasDone(part))
             }
-        }
+        })
     }
 
     fn visit_node(&mut self, node: VisitNode) -> Node {
@@ -118,13 +140,15 @@ impl Program {
         Node::Visit(self.of_visit.len() - 1)
     }
 
-    fn condition(&mut self, term: &Term) -> Condition {
+    fn condition(&mut self, term: &Term) -> Result<Condition, FilterError> {
         let wanted = term.subject().column();
         let column = self.columns.iter().position(|name| *name == wanted).unwrap_or_else(|| {
             self.columns.push(wanted);
             self.columns.len() - 1
         });
-        Condition { term: term.clone(), cell: Cell::of(term.subject().clone(), column) }
+        let matcher = Matcher::new(term)?;
+        self.is_slow |= matcher.is_slow();
+        Ok(Condition { matcher, cell: Cell::of(term.subject().clone(), column) })
     }
 }
 
@@ -142,11 +166,11 @@ impl Node {
 
 impl Condition {
     fn holds(&self, row: Row<'_>) -> bool {
-        self.term.is_true_of(self.cell.of_event(row).as_deref())
+        self.matcher.is_true_of(self.cell.of_event(row).as_deref())
     }
 
     fn holds_of_visit<'a>(&self, rows: impl Iterator<Item = Row<'a>> + Clone) -> bool {
-        self.term.is_true_of(self.cell.of_visit(rows).as_deref())
+        self.matcher.is_true_of(self.cell.of_visit(rows).as_deref())
     }
 }
 

@@ -27,7 +27,7 @@ use super::cache::{Key, PartialCache};
 use super::cuts::Cuts;
 use super::deadline::Deadline;
 use super::dimension::{Dimension, Facets};
-use super::filter::Program;
+use super::filter::{Filter, Program};
 use super::partial::{DayPartial, Fold};
 use super::pool::Pool;
 use super::question::{Answer, QueryError, Question, Span};
@@ -43,16 +43,18 @@ pub(super) struct Asked<'a> {
     pub(super) snapshot: &'a dyn Snapshot,
     pub(super) question: &'a Question,
     pub(super) deadline: &'a Deadline,
-    pub(super) program: Program,
+    pub(super) filter: Arc<Filter>,
+    pub(super) program: Arc<Program>,
     /// The question is a part of a larger one, which is answered even if nothing of this part can be read.
     pub(super) is_part: bool,
 }
 
 impl Asked<'_> {
-    /// A part of this question.
+    /// A part of this question, with the same filter.
     fn part<'p>(&'p self, question: &'p Question) -> Asked<'p> {
         let Self { pool, cache, snapshot, deadline, .. } = *self;
-        Asked { pool, cache, snapshot, question, deadline, program: Program::new(&question.filter), is_part: true }
+        let (filter, program) = (Arc::clone(&self.filter), Arc::clone(&self.program));
+        Asked { pool, cache, snapshot, question, deadline, filter, program, is_part: true }
     }
 
     fn calendar(&self) -> Calendar<'_> {
@@ -167,8 +169,10 @@ impl Asked<'_> {
     }
 
     fn kept_partial(&self, date: Date, cuts: Cuts, facets: Facets) -> Result<Arc<DayPartial>, QueryError> {
-        let Question { site, filter, as_of, .. } = self.question;
-        let key = Key { site: site.clone(), date, cuts, facets, filter: Arc::new(filter.clone()), as_of: *as_of };
+        let (site, filter) = (self.question.site.clone(), Arc::clone(&self.filter));
+        // The newest moment is now.
+        let as_of = self.question.as_of.filter(|asked| *asked < self.snapshot.as_of());
+        let key = Key { site, date, cuts, facets, filter, as_of };
         let version = self.snapshot.day_version(date);
         self.cache.get_or_compute(key, version, self.deadline, |key| self.partial(date, &key.cuts, facets))
     }
@@ -228,15 +232,14 @@ impl Coverage {
 
     /// The ranges of dates that miss data; an error if nothing at all could be read, unless it is a part.
     fn finish(self, question: &Question, is_part: bool) -> Result<Vec<String>, QueryError> {
+        let site = question.site.as_str();
+        let part = |days: &RangeInclusive<Date>| format!("{site} {}..{}", days.start(), days.end());
+        let incomplete = self.damaged.iter().map(part).collect();
         match self.first_damage {
             Some(damage) if self.rows == 0 && !is_part => {
-                let reason = "nothing of the range can be read".to_owned();
-                Err(QueryError::Damaged { file: String::from(damage).into(), reason })
+                Err(QueryError::NothingReadable { incomplete, damage: damage.into() })
             }
-            _ => {
-                let site = question.site.as_str();
-                Ok(self.damaged.iter().map(|days| format!("{site} {}..{}", days.start(), days.end())).collect())
-            }
+            _ => Ok(incomplete),
         }
     }
 }

@@ -139,7 +139,10 @@ fn an_answer_that_misses_data_says_for_which_days() {
     assert_eq!(answer.value.total_pageviews, 4);
     assert_eq!(main(&fixture, &snapshot, &question(4..5)).unwrap().incomplete, Vec::<String>::new());
     let error = main(&fixture, &snapshot, &question(3..4)).unwrap_err();
-    assert_eq!(error.to_string(), "events/x.parquet is damaged: nothing of the range can be read");
+    assert_eq!(
+        error.to_string(),
+        "nothing of the range can be read: site 1970-01-04..1970-01-04 damaged (events/x.parquet)"
+    );
 }
 
 #[test]

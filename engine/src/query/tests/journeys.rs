@@ -105,7 +105,7 @@ fn retention_equals_the_reference() {
         let now_us = question.span.start_us + days * DAY_US;
         let oracle = Oracle::filtered(&history.rows, &question, &wanted);
         let deadline = fixture.deadline();
-        let asked = fixture.duck.asked(&snapshot, &question, &deadline);
+        let asked = fixture.duck.asked(&snapshot, &question, &deadline).unwrap();
         let answer = report::retention::report(&asked, weeks, is_identified, now_us).unwrap().value;
         prop_assert_eq!(answer, oracle.retention(&history.rows, weeks, is_identified, now_us));
     });

@@ -39,7 +39,7 @@ fn check_every_report(fixture: &Fixture, snapshot: &dyn Snapshot, oracle: &Oracl
     }
     for dimension in Dimension::ALL {
         for limit in [1000, 2] {
-            let breakdown = super::breakdown(duck, snapshot, question, *dimension, limit, &deadline).unwrap();
+            let breakdown = super::breakdown(duck, snapshot, question, *dimension, &limit.into(), &deadline).unwrap();
             assert_eq!(breakdown.value, oracle.breakdown(*dimension, limit), "{dimension:?}");
         }
     }

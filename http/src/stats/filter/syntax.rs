@@ -52,6 +52,8 @@ pub enum Operator {
     Is,
     /// A part of the value.
     Contains,
+    /// The whole value, in which `*` stands for any characters: only the text form has it.
+    Like,
     /// A regular expression.
     Matches,
 }
