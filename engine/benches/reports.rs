@@ -16,7 +16,7 @@ use std::time::Instant;
 use mallard_engine::env::{self, Env};
 use mallard_engine::{
     Answer, Cancel, Config, Dimension, Direction, Engine, Funnel, FunnelStep, Grouping, Interval, Journey, QueryError,
-    Question, Span, Step, TimeZone,
+    Question, Span, Step, Subject, TimeZone,
 };
 use mallard_event::{Amount, Currency, Event, EventId, EventName, Props, SiteId, Stored, Timestamp, VisitorId};
 use mallard_wal::disk::sim::{SimClock, SimRng};
@@ -128,7 +128,7 @@ fn measure_all(engine: &Engine) {
     measure("journeys", || engine.reports(&Cancel::default()).journeys(question, &journey, 10));
     measure("goals", || engine.reports(&Cancel::default()).goals(question, &goals));
     measure("goal by source", || {
-        engine.reports(&Cancel::default()).goal_by(question, &goals[0], Dimension::Sources, 10)
+        engine.reports(&Cancel::default()).goal_by(question, &goals[0], &Subject::Dimension(Dimension::Sources), 10)
     });
     measure("export by day", || engine.reports(&Cancel::default()).daily(question));
     measure("export of events", || {

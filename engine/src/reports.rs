@@ -3,7 +3,7 @@
 use crate::query::{
     self, Answer, BreakdownRow, Bucket, Cohort, DailyRow, Deadline, Dimension, Duck, FlowRow, Funnel, FunnelReport,
     FunnelStep, GoalReport, GoalRow, Group, Grouping, Interval, Journey, Journeys, Key, MainReport, Paths, Pick,
-    QueryError, Question, Realtime, ValueRow,
+    QueryError, Question, Realtime, Subject, ValueRow,
 };
 use crate::store::{Store, View};
 
@@ -101,16 +101,16 @@ impl<'a> Reports<'a> {
         self.ask(question, |view, deadline| query::goals(self.duck, view, question, goals, deadline))
     }
 
-    /// How a goal was met under the values of a dimension, those with most converted visitors first.
+    /// How a goal was met under the values of a subject, those with most converted visitors first.
     pub fn goal_by(
         &self,
         question: &Question,
         goal: &FunnelStep,
-        dimension: Dimension,
+        subject: &Subject,
         pick: impl Into<Pick>,
     ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
         let pick = pick.into();
-        self.ask(question, |view, deadline| query::goal_by(self.duck, view, question, goal, dimension, &pick, deadline))
+        self.ask(question, |view, deadline| query::goal_by(self.duck, view, question, goal, subject, &pick, deadline))
     }
 
     /// The figures of `present` and the minutes of `recent`, both of one moment and one site.

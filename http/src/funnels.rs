@@ -10,7 +10,7 @@
 //! is then whatever the goal is when the report is asked for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::StatusCode;
 use mallard_event::SiteId;
@@ -38,7 +38,14 @@ const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// The funnels of all sites.
 #[derive(Clone, Debug)]
-pub(crate) struct Funnels(Arc<Mutex<Book>>);
+pub(crate) struct Funnels(Arc<Shelf>);
+
+#[derive(Debug)]
+struct Shelf {
+    book: RwLock<Arc<Book>>,
+    /// One change at a time; readers do not wait for the disk.
+    changing: Mutex<()>,
+}
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Book {
@@ -70,7 +77,8 @@ struct Removed {
 impl Funnels {
     /// Reads the document.
     pub(crate) fn open(documents: &dyn Documents) -> Result<Self, DocumentError> {
-        Ok(Self(Arc::new(Mutex::new(DOCUMENT.read(documents)?.unwrap_or_default()))))
+        let book = RwLock::new(Arc::new(DOCUMENT.read(documents)?.unwrap_or_default()));
+        Ok(Self(Arc::new(Shelf { book, changing: Mutex::new(()) })))
     }
 
     /// One funnel of a site.
@@ -79,8 +87,7 @@ impl Funnels {
     }
 
     fn of(&self, site: &SiteId) -> Vec<SavedFunnel> {
-        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        book.sites.get(site.as_str()).cloned().unwrap_or_default()
+        self.book().sites.get(site.as_str()).cloned().unwrap_or_default()
     }
 
     /// Changes a copy, makes it durable, and only then lets others see it. Blocks.
@@ -89,12 +96,16 @@ impl Funnels {
         documents: &dyn Documents,
         change: impl FnOnce(&mut Book) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = book.clone();
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Book::clone(&self.book());
         let result = change(&mut changed)?;
         DOCUMENT.write(&changed, documents).map_err(ApiError::internal)?;
-        *book = changed;
+        *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
         Ok(result)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        Arc::clone(&self.0.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

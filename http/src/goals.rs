@@ -6,11 +6,11 @@
 //! PUT, DELETE      /api/sites/{site_id}/goals/{id}
 //! ```
 //! A goal is `{"id", "name", "page"}` or `{"id", "name", "event"}`: a pageview whose path is like the pattern, in which
-//! each `*` stands for any characters, or an event of this name. The document `goals` is durable before a change is
-//! answered. Ids are never given out twice.
+//! each `*` stands for any characters, or an event of this name. Only a site with events has goals. The document `goals`
+//! is durable before a change is answered. Ids are never given out twice.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::StatusCode;
 use mallard_engine::FunnelStep;
@@ -30,11 +30,20 @@ use crate::sites::site_of;
 const DOCUMENT: Document = Document { name: "goals", consequence: "the goals of all sites are then gone" };
 const BODY_BYTES_MAX: usize = 8 << 10;
 const GOALS_MAX: usize = 100;
+/// All of them, at their longest, are below the longest control document.
+const TOTAL_MAX: usize = 1000;
 const CHARACTERS_MAX: usize = 256;
 
 /// The goals of all sites.
 #[derive(Clone, Debug)]
-pub(crate) struct Goals(Arc<Mutex<Book>>);
+pub(crate) struct Goals(Arc<Shelf>);
+
+#[derive(Debug)]
+struct Shelf {
+    book: RwLock<Arc<Book>>,
+    /// One change at a time; readers do not wait for the disk.
+    changing: Mutex<()>,
+}
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Book {
@@ -69,13 +78,13 @@ struct Removed {
 impl Goals {
     /// Reads the document.
     pub(crate) fn open(documents: &dyn Documents) -> Result<Self, DocumentError> {
-        Ok(Self(Arc::new(Mutex::new(DOCUMENT.read(documents)?.unwrap_or_default()))))
+        let book = RwLock::new(Arc::new(DOCUMENT.read(documents)?.unwrap_or_default()));
+        Ok(Self(Arc::new(Shelf { book, changing: Mutex::new(()) })))
     }
 
     /// Those of a site, in the order of their making.
     pub(crate) fn of(&self, site: &SiteId) -> Vec<Goal> {
-        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        book.sites.get(site.as_str()).cloned().unwrap_or_default()
+        self.book().sites.get(site.as_str()).cloned().unwrap_or_default()
     }
 
     /// What meets each of them, by its name.
@@ -89,12 +98,16 @@ impl Goals {
         documents: &dyn Documents,
         change: impl FnOnce(&mut Book) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = book.clone();
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Book::clone(&self.book());
         let result = change(&mut changed)?;
         DOCUMENT.write(&changed, documents).map_err(ApiError::internal)?;
-        *book = changed;
+        *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
         Ok(result)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        Arc::clone(&self.0.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -106,6 +119,9 @@ impl Book {
 
     fn add(&mut self, site: &SiteId, wish: Wish) -> Result<Goal, ApiError> {
         let goal = wish.goal(self.last_id + 1)?;
+        if self.sites.values().map(Vec::len).sum::<usize>() >= TOTAL_MAX {
+            return Err(ApiError::Conflict(format!("At most {TOTAL_MAX} goals are kept in all").into()));
+        }
         let goals = self.sites.entry(site.as_str().to_owned()).or_default();
         if goals.len() >= GOALS_MAX {
             return Err(ApiError::bad_request(format!("A site has at most {GOALS_MAX} goals")));
@@ -165,6 +181,9 @@ pub(crate) fn list(app: &App, principal: Option<&Principal>, site: &str) -> Resu
 /// A new goal.
 pub(crate) async fn add(app: &App, request: Request, site: &str) -> Result<Response, ApiError> {
     let site = site_of(site)?;
+    if !app.engine.knows_site(&site) {
+        return Err(ApiError::NotFound);
+    }
     let wish: Wish = request.into_json(BODY_BYTES_MAX).await?;
     let goal = change(app, move |book| book.add(&site, wish)).await?;
     let mut response = response::json(&goal)?;
@@ -202,4 +221,46 @@ async fn change<T: Send + 'static>(
 /// The number of a goal.
 pub(crate) fn id_of(text: &str) -> Result<u64, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::documents::memory::Memory;
+
+    fn wish(page: &str) -> Wish {
+        Wish { name: None, page: Some(page.into()), event: None }
+    }
+
+    #[test]
+    fn goals_are_bounded_for_a_site_and_in_all() {
+        let documents = Memory::default();
+        let goals = Goals::open(&documents).unwrap();
+        let add = |site: String| {
+            let site = SiteId::parse(&site).unwrap();
+            goals.change(&documents, |book| book.add(&site, wish("/")))
+        };
+        for number in 0..TOTAL_MAX {
+            add(format!("site-{}", number / GOALS_MAX)).unwrap();
+        }
+        assert_eq!(add("another".into()).unwrap_err().to_string(), "At most 1000 goals are kept in all");
+        assert_eq!(goals.of(&SiteId::parse("site-0").unwrap()).len(), GOALS_MAX);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_not_seen() {
+        let documents = Memory::default();
+        let (goals, site) = (Goals::open(&documents).unwrap(), SiteId::parse("a").unwrap());
+        documents.set_full(true);
+        assert!(goals.change(&documents, |book| book.add(&site, wish("/"))).is_err());
+        assert!(goals.of(&site).is_empty());
+    }
+
+    #[test]
+    fn every_goal_that_is_kept_can_be_filtered_by() {
+        let longest = format!("/{}*", ".é(".repeat(84));
+        let goal = wish(&longest).goal(1).unwrap();
+        assert_eq!(longest.chars().count(), 254);
+        assert!(goal.step().filter().is_ok());
+    }
 }

@@ -179,7 +179,7 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
         (json!({ "filters": [["is", "event:goal", ["Signup"]]] }), "filters[0][2]: there is no goal 'Signup'"),
         (
             json!({ "filters": [["matches", "event:page", ["("]]] }),
-            "filters[0][2]: '(' is not a regular expression in RE2 syntax: unclosed group",
+            "filters: '(' is not a regular expression in RE2 syntax: unclosed group",
         ),
         (
             json!({ "date_range": "fortnight" }),
@@ -199,6 +199,55 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
     let body = json!({ "site_id": SITE, "metrics": ["visitors"], "date_range": "7d" }).to_string();
     let stranger = server.connect().request("POST", "/api/v2/query", &[("content-type", "application/json")], &body);
     assert_eq!(stranger.unwrap().status, 401);
+}
+
+#[test]
+fn systems_and_browsers_have_plausibles_names_in_filters_and_in_answers() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    for agent in [
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.0 Safari/605.1.15",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36 Edg/120.0.0.0",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36 Edg/120.0.0.0",
+    ] {
+        let event = json!({ "d": SITE, "n": "pageview", "u": "/" }).to_string();
+        let headers = [("user-agent", agent), ("content-type", "text/plain")];
+        assert_eq!(server.connect().request("POST", "/api/event", &headers, &event).unwrap().status, 202);
+    }
+    let session = server.log_in();
+    let ask = |body: Value| {
+        let mut body = body;
+        body["site_id"] = json!(SITE);
+        body["date_range"] = json!("7d");
+        let answer = session.post_json("/api/v2/query", &body);
+        assert_eq!(answer.status, 200, "{body}: {}", answer.text());
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        body["results"].clone()
+    };
+    let systems = ask(json!({ "metrics": ["visitors"], "dimensions": ["visit:os"] }));
+    let line = |name: &str| json!({ "metrics": [1], "dimensions": [name] });
+    assert_eq!(systems, json!([line("GNU/Linux"), line("Mac"), line("Windows")]));
+    for (filter, visitors) in [
+        (json!(["is", "visit:os", ["Mac"]]), 1),
+        (json!(["is", "visit:os", ["macOS"]]), 1),
+        (json!(["is", "visit:os", ["GNU/Linux", "Mac"]]), 2),
+        (json!(["is_not", "visit:os", ["GNU/Linux", "Mac"]]), 1),
+        (json!(["is", "visit:os", ["mac"], { "case_sensitive": false }]), 1),
+        (json!(["contains", "visit:os", ["GNU", "Win"]]), 2),
+        (json!(["contains", "visit:os", ["OS"]]), 0),
+        (json!(["is", "visit:browser", ["Microsoft Edge"]]), 2),
+        (json!(["is", "os", ["macOS"]]), 1),
+    ] {
+        let answer = ask(json!({ "metrics": ["visitors"], "filters": [filter] }));
+        assert_eq!(answer[0]["metrics"], json!([visitors]), "{filter}");
+    }
+    let first = ask(json!({ "metrics": ["visitors"], "as_of": 1 }));
+    assert_eq!(first[0]["metrics"], json!([1]), "as it stood after the first event");
+    let systems =
+        session.json(&format!("/api/v1/stats/breakdown?site_id={SITE}&property=visit:os&filters=visit:os==Mac"));
+    assert_eq!(systems["results"], json!([{ "os": "Mac", "visitors": 1 }]));
+    let present = session.json(&format!("/api/v1/stats/realtime/visitors?site_id={SITE}&filters=visit:os==Mac"));
+    assert_eq!(present, json!(1), "filters count here, too");
 }
 
 #[test]

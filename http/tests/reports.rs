@@ -263,6 +263,7 @@ fn goals_outlive_a_restart_and_count_conversions_by_dimension() {
         let refused = session.send("POST", &goals, &wish);
         assert_eq!((refused.status, refused.error()), (400, message.into()));
     }
+    assert_eq!(session.send("POST", "/api/sites/none.example/goals", &json!({ "page": "/" })).status, 404);
     let without_origin = session.post(&goals, None);
     assert_eq!(without_origin.status, 403, "a change from elsewhere");
     server.kill();
@@ -279,8 +280,12 @@ fn goals_outlive_a_restart_and_count_conversions_by_dimension() {
     };
     assert_eq!(report, json!([met(1, "Sign-ups", 1), met(2, "Prices", 2)]));
     let entry = ask(&session, "goals/2/entry_pages", "");
-    let line = json!([{ "value": "/", "visitors": 3, "conversions": 2, "unique_conversions": 2, "conversion_rate": 2.0 / 3.0 }]);
+    let line = json!([{ "value": "/", "visitors": 3, "conversions": 2, "unique_conversions": 2, "conversion_rate": 2.0 / 3.0, "revenue": [] }]);
     assert_eq!(entry, line);
+    let names = ask(&session, "goals/2/events", "");
+    let views = json!([{ "value": "pageview", "visitors": 3, "conversions": 2, "unique_conversions": 2, "conversion_rate": 2.0 / 3.0, "revenue": [] }]);
+    assert_eq!(names, views);
+    assert_eq!(ask(&session, "goals/1/props", "key=plan")[0]["value"], "(none)");
     let unknown = session.get(&format!("/api/stats/goals/3/pages?site_id={SITE}"));
     assert_eq!(unknown.status, 404);
 
@@ -288,6 +293,10 @@ fn goals_outlive_a_restart_and_count_conversions_by_dimension() {
     let encoded = |filters: &str| filters.replace('[', "%5B").replace(']', "%5D").replace('"', "%22");
     let main = |filters: &str| ask(&session, "main", &format!("filters={}", encoded(filters)));
     let prices = main(r#"[["is","event:goal",["Prices"]]]"#);
+    let filters = encoded(r#"[["is","event:page",["/pricing"]]]"#);
+    let entry = ask(&session, "goals/2/entry_pages", &format!("filters={filters}"));
+    let line = json!([{ "value": "/", "visitors": 2, "conversions": 2, "unique_conversions": 2, "conversion_rate": 1.0, "revenue": [] }]);
+    assert_eq!(entry, line, "where a filtered event came from is known of its whole visit");
     assert_eq!((&prices["unique_visitors"], &prices["total_pageviews"]), (&json!(2), &json!(2)));
     let signups = main(r#"[["is","event:goal",["Sign-ups"]]]"#);
     assert_eq!((&signups["unique_visitors"], &signups["total_pageviews"]), (&json!(1), &json!(0)));

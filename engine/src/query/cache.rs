@@ -307,7 +307,8 @@ mod tests {
             0,
             0,
         );
-        assert_eq!((cache.lock().bytes, cache.lock().filters.len()), (0, 0));
+        let state = cache.lock();
+        assert_eq!((state.bytes, state.filters.len()), (0, 0));
     }
 
     #[test]

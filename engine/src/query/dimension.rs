@@ -80,11 +80,6 @@ dimensions! {
 }
 
 impl Dimension {
-    /// Whether visits are counted under it, not events.
-    pub const fn is_of_visits(self) -> bool {
-        self.scope().is_of_sessions()
-    }
-
     /// The dimension that a URL names.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|dimension| dimension.name() == name)

@@ -109,10 +109,10 @@ pub struct GoalTotals {
     pub revenue: Vec<Revenue>,
 }
 
-/// How a goal was met under one value of a dimension.
+/// How a goal was met under one value of a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoalRow {
-    /// The value; `None` is shown as [`super::Dimension::null_label`].
+    /// The value; `None` if there is none.
     pub value: Option<String>,
     /// All visitors with this value.
     pub visitors: u64,
@@ -120,6 +120,8 @@ pub struct GoalRow {
     pub converted: u64,
     /// Events that met it.
     pub conversions: u64,
+    /// Revenue of these events, one sum for each currency.
+    pub revenue: Vec<Revenue>,
 }
 
 /// Steps to be filled in their order, the last within a time of the first.

@@ -292,15 +292,15 @@ pub(crate) fn goals(
     report::goals::report(&duck.asked(snapshot, question, deadline)?, goals)
 }
 
-/// How a goal was met under the values of a dimension.
+/// How a goal was met under the values of a subject.
 pub(crate) fn goal_by(
     duck: &Duck,
     snapshot: &dyn Snapshot,
     question: &Question,
     goal: &FunnelStep,
-    dimension: Dimension,
+    subject: &Subject,
     pick: &Pick,
     deadline: &Deadline,
 ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
-    report::goals::by_dimension(&duck.asked(snapshot, question, deadline)?, goal, dimension, pick)
+    report::goal_by::report(&duck.asked(snapshot, question, deadline)?, goal, subject, pick)
 }

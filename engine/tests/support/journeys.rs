@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mallard_engine::{
-    Cohort, Dimension, Direction, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Identity,
-    Interval, Journey, Journeys, PathRow, Position, Question, Span,
+    Cohort, Direction, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Identity, Interval,
+    Journey, Journeys, PathRow, Position, Question, Span, Subject,
 };
 use mallard_event::{Event, Stored};
 
-use super::oracle::{HOUR_US, Oracle, Visitor, buckets, is_one_session, is_pageview, of_event, of_session};
+use super::filter::value_of;
+use super::oracle::{HOUR_US, Oracle, Visitor, buckets, is_one_session, is_pageview, of_session};
 use super::values::revenue;
 
 impl Oracle<'_> {
@@ -102,30 +103,36 @@ impl Oracle<'_> {
         GoalReport { visitors: self.main().unique_visitors, goals: goals.iter().map(totals).collect() }
     }
 
-    pub(crate) fn goal_by(&self, goal: &FunnelStep, dimension: Dimension) -> Vec<GoalRow> {
-        let mut met = BTreeMap::<Option<&str>, Vec<&Visitor<'_>>>::new();
-        match of_session(dimension) {
-            Some(value) => {
-                for (visitor, session) in self.sessions() {
-                    let conversions = session.iter().filter(|event| matches(goal, event)).count();
-                    met.entry(value(&session)).or_default().extend(vec![visitor; conversions]);
-                }
+    pub(crate) fn goal_by(&self, goal: &FunnelStep, subject: &Subject) -> Vec<GoalRow> {
+        let mut lines = BTreeMap::<Option<String>, (BTreeSet<&Visitor<'_>>, Vec<(&Visitor<'_>, &Event)>)>::new();
+        let is_of_visit = match subject {
+            Subject::Dimension(dimension) => of_session(*dimension).is_some(),
+            Subject::Visit(_) => true,
+            Subject::EventName | Subject::Prop(_) => false,
+        };
+        let is_met = |event: &&Event| matches(goal, event) && self.is_kept(event);
+        if is_of_visit {
+            for (visitor, session) in self.sessions() {
+                let (visitors, met) = lines.entry(value_of(subject, session[0], &session)).or_default();
+                visitors.insert(visitor);
+                met.extend(session.iter().copied().filter(is_met).map(|event| (visitor, event)));
             }
-            None => {
-                for (visitor, event) in self.events().filter(|(_, event)| matches(goal, event)) {
-                    met.entry(of_event(dimension, event)).or_default().push(visitor);
-                }
+        } else {
+            for (visitor, event) in self.events() {
+                let (visitors, met) = lines.entry(value_of(subject, event, &[event])).or_default();
+                visitors.insert(visitor);
+                met.extend(Some((visitor, event)).filter(|(_, event)| is_met(event)));
             }
         }
-        met.retain(|_, visitors| !visitors.is_empty());
-        let all = self.breakdown(dimension, usize::MAX);
-        let row = |(value, visitors): (Option<&str>, Vec<&Visitor<'_>>)| GoalRow {
-            value: value.map(str::to_owned),
-            visitors: all.iter().find(|row| row.value.as_deref() == value).map_or(0, |row| row.visitors),
-            conversions: visitors.len() as u64,
-            converted: visitors.into_iter().collect::<BTreeSet<_>>().len() as u64,
+        lines.retain(|_, (_, met)| !met.is_empty());
+        let row = |(value, (visitors, met)): (_, (BTreeSet<_>, Vec<(&Visitor<'_>, &Event)>))| GoalRow {
+            value,
+            visitors: visitors.len() as u64,
+            conversions: met.len() as u64,
+            converted: met.iter().map(|(visitor, _)| visitor).collect::<BTreeSet<_>>().len() as u64,
+            revenue: revenue(&met),
         };
-        let mut rows: Vec<GoalRow> = met.into_iter().map(row).collect();
+        let mut rows: Vec<GoalRow> = lines.into_iter().map(row).collect();
         rows.sort_by_key(|row| Reverse((row.converted, row.conversions)));
         rows
     }

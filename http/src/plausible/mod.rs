@@ -5,7 +5,7 @@
 //! v1.rs       GET /api/v1/stats/{realtime/visitors, aggregate, timeseries, breakdown}
 //! metrics.rs  metrics by name, from counted figures       period.rs   periods of the first version
 //! ```
-//! What is not supported is refused by name: a client gets an error, never a wrong number. Goals, revenue, scroll depth and
+//! What is not supported is refused by name: a client gets an error, never a wrong number. Goals as dimensions, revenue, scroll depth and
 //! imported statistics are not supported; times are those of the site's zone.
 
 pub(crate) mod metrics;

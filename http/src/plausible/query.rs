@@ -9,7 +9,7 @@ use crate::stats::filter::names::Named;
 const METRICS_MAX: usize = 20;
 const DIMENSIONS_MAX: usize = 5;
 const LIMIT_MAX: u64 = 10_000;
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "site_id",
     "metrics",
     "date_range",
@@ -18,8 +18,9 @@ const FIELDS: [&str; 9] = [
     "order_by",
     "include",
     "pagination",
-    // Ours: the zone of days and buckets.
+    // Ours: the zone of days and buckets, and the LSN at which the answer is wanted.
     "timezone",
+    "as_of",
 ];
 
 /// What is asked.

@@ -20,11 +20,12 @@ const LIMIT_MAX: usize = 1000;
 
 /// `realtime/visitors`: who has viewed a page in the last five minutes.
 pub(crate) async fn realtime(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let pairs = request.query_pairs();
-    let site = value(&pairs, "site_id").unwrap_or_default();
-    let params = stats::params(app, &vec![("site_id".into(), site.into()), ("period".into(), "realtime".into())])?;
-    let views = Term::is(Subject::EventName, ["pageview"], true).map_err(ApiError::internal)?;
-    let question = Question { filter: Filter::Term(views), ..params.question(app.now())? };
+    let mut pairs = request.query_pairs();
+    pairs.retain(|(name, _)| !["period", "date", "start_date", "end_date"].contains(&&**name));
+    pairs.push(("period".into(), "realtime".into()));
+    let params = stats::params(app, &pairs)?;
+    let views = Filter::Term(Term::is(Subject::EventName, ["pageview"], true).map_err(ApiError::internal)?);
+    let question = Question { filter: views.and(params.filter.clone()), ..params.question(app.now())? };
     let visitors =
         move |reports: &Reports<'_>| reports.main(&question)?.try_map(|report| stats::text(&report.unique_visitors));
     stats::reply_text(stats::ask(app, "v1_realtime", visitors).await?)

@@ -137,6 +137,11 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
         _ => return Err(refused()),
     }
     let mut params = stats::params(app, &pairs)?;
+    if let Some(as_of) = body.get("as_of").filter(|as_of| !as_of.is_null()) {
+        let lsn =
+            as_of.as_u64().ok_or_else(|| ApiError::bad_request("as_of: must be an LSN, as x-mallard-as-of gives it"));
+        params.as_of = Some(lsn?);
+    }
     if let Some(span) = exact {
         params.range = Range::exact(span)?;
     }

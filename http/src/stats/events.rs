@@ -26,7 +26,8 @@ pub(crate) async fn get(app: &App, request: &Request, dimension: &str) -> Result
     super::ask_both(app, "breakdown", super::asked(app, &pairs)?, query, shape).await
 }
 
-fn key(pairs: &Pairs<'_>) -> Result<Box<str>, ApiError> {
+/// The key of a property; parameter `key`.
+pub(super) fn key(pairs: &Pairs<'_>) -> Result<Box<str>, ApiError> {
     let key = value(pairs, "key").unwrap_or_default();
     if (1..=KEY_CHARACTERS_MAX).contains(&key.chars().count()) {
         Ok(key.into())
@@ -44,21 +45,27 @@ struct Wire<'a> {
     revenue: Vec<Sum<'a>>,
 }
 
+/// A sum of money.
 #[derive(Debug, Serialize)]
-struct Sum<'a> {
+pub(super) struct Sum<'a> {
     currency: Option<&'a str>,
     amount: String,
 }
 
+impl<'a> Sum<'a> {
+    pub(super) fn of(sum: &'a Revenue) -> Self {
+        Self { currency: sum.currency.as_deref(), amount: sum.to_string() }
+    }
+}
+
 impl<'a> Wire<'a> {
     fn of(row: &'a ValueRow) -> Self {
-        let sum = |sum: &'a Revenue| Sum { currency: sum.currency.as_deref(), amount: sum.to_string() };
         Self {
             value: &row.value,
             visitors: row.visitors,
             pageviews: row.pageviews,
             events: row.events,
-            revenue: row.revenue.iter().map(sum).collect(),
+            revenue: row.revenue.iter().map(Sum::of).collect(),
         }
     }
 }

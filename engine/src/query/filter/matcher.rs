@@ -5,9 +5,12 @@ use regex::{Regex, RegexBuilder};
 use super::FilterError;
 use super::term::{Term, Test};
 
-/// Memory that one compiled pattern may take, and as much again while it is used: with the bound on the patterns of a
-/// filter, 2.5 MiB for each running query.
-const PATTERN_MEMORY_BYTES_MAX: usize = 64 << 10;
+/// Memory that one compiled pattern may take.
+const PATTERN_BYTES_MAX: usize = 256 << 10;
+/// Memory that all compiled patterns of a filter may take.
+const PATTERNS_BYTES_MAX: usize = 2 << 20;
+/// Memory that a pattern may take while it is used.
+const SCRATCH_BYTES_MAX: usize = 64 << 10;
 
 /// A term and its compiled patterns.
 #[derive(Debug)]
@@ -17,17 +20,16 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    pub(super) fn new(term: &Term) -> Result<Self, FilterError> {
+    /// A term of a filter that has as many patterns as `of` says in all.
+    pub(super) fn new(term: &Term, of: usize) -> Result<Self, FilterError> {
+        let bytes_max = PATTERN_BYTES_MAX.min(PATTERNS_BYTES_MAX / of.max(1));
         let patterns = match term.test() {
-            Test::Matches(patterns) => patterns.iter().map(|pattern| compiled(pattern)).collect::<Result<_, _>>()?,
+            Test::Matches(patterns) => {
+                patterns.iter().map(|pattern| compiled(pattern, bytes_max)).collect::<Result<_, _>>()?
+            }
             Test::Is { .. } | Test::Contains { .. } | Test::Like(_) => Vec::new(),
         };
         Ok(Self { term: term.clone(), patterns })
-    }
-
-    /// Whether it takes long to be applied.
-    pub(super) fn is_slow(&self) -> bool {
-        !self.patterns.is_empty()
     }
 
     /// Whether it is true of `value`.
@@ -53,11 +55,8 @@ impl Matcher {
     }
 }
 
-fn compiled(pattern: &str) -> Result<Regex, FilterError> {
-    let built = RegexBuilder::new(pattern)
-        .size_limit(PATTERN_MEMORY_BYTES_MAX)
-        .dfa_size_limit(PATTERN_MEMORY_BYTES_MAX)
-        .build();
+fn compiled(pattern: &str, bytes_max: usize) -> Result<Regex, FilterError> {
+    let built = RegexBuilder::new(pattern).size_limit(bytes_max).dfa_size_limit(SCRATCH_BYTES_MAX).build();
     built.map_err(|error| FilterError::Pattern { pattern: pattern.to_owned(), reason: reason(&error) })
 }
 
@@ -95,7 +94,7 @@ mod tests {
     use crate::query::dimension::Dimension;
 
     fn holds(term: Result<Term, FilterError>, value: Option<&str>) -> bool {
-        Matcher::new(&term.unwrap()).unwrap().is_true_of(value)
+        Matcher::new(&term.unwrap(), 1).unwrap().is_true_of(value)
     }
 
     #[test]
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn usual_patterns_fit_into_their_memory_and_wrong_ones_are_named() {
-        let compiled = |pattern| Matcher::new(&Term::matches(Subject::EventName, [pattern]).unwrap()).map(drop);
+        let compiled = |pattern| Matcher::new(&Term::matches(Subject::EventName, [pattern]).unwrap(), 8).map(drop);
         for usual in [r"^/[\w-]+/\d{4}/\d{2}/[^/]+$", r"(?i)^/(products|angebote|größe)/.*\.html?$", r"\p{Greek}\s"] {
             assert_eq!(compiled(usual), Ok(()));
         }

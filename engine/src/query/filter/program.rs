@@ -17,7 +17,8 @@ pub(in crate::query) struct Program {
     of_visit: Vec<VisitNode>,
     /// `None`: every event is kept.
     root: Option<Node>,
-    is_slow: bool,
+    /// Of all terms.
+    patterns: usize,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub(in crate::query) struct Cell {
 
 impl Program {
     pub(in crate::query) fn new(filter: &Filter) -> Result<Self, FilterError> {
-        let mut program = Self::default();
+        let mut program = Self { patterns: filter.patterns(), ..Self::default() };
         if !filter.is_everything() {
             let root = program.node(filter)?;
             program.root = Some(root);
@@ -62,7 +63,7 @@ impl Program {
 
     /// Whether a row may take so long that time has to be looked at after each of them.
     pub(in crate::query) fn is_slow(&self) -> bool {
-        self.is_slow
+        self.patterns > 0
     }
 
     /// The text columns that the terms look at, each once.
@@ -146,8 +147,7 @@ impl Program {
             self.columns.push(wanted);
             self.columns.len() - 1
         });
-        let matcher = Matcher::new(term)?;
-        self.is_slow |= matcher.is_slow();
+        let matcher = Matcher::new(term, self.patterns)?;
         Ok(Condition { matcher, cell: Cell::of(term.subject().clone(), column) })
     }
 }

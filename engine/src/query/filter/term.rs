@@ -27,7 +27,7 @@ impl Subject {
     }
 
     /// Whether all events of a visit share the value.
-    pub(super) fn is_of_visit(&self) -> bool {
+    pub(in crate::query) fn is_of_visit(&self) -> bool {
         match self {
             Self::Dimension(dimension) => dimension.scope().is_of_sessions(),
             Self::Visit(_) => true,

@@ -1,16 +1,13 @@
-//! Goals: how often they were met, by how many visitors, and with what revenue; all at once, or one by a dimension.
+//! Goals: how often they were met, by how many visitors, and with what revenue; all at once. One by the values of a subject
+//! is `goal_by.rs`.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Asked, breakdown};
-use crate::query::dimension::{Dimension, Scope};
+use super::Asked;
 use crate::query::grouping::Revenue;
-use crate::query::journey::{FunnelStep, GoalReport, GoalRow, GoalTotals};
-use crate::query::pick::{Counted, Pick};
+use crate::query::journey::{FunnelStep, GoalReport, GoalTotals};
 use crate::query::question::{Answer, QueryError, Span};
-use crate::query::rows::{AMOUNT, Kind, Row};
-use crate::query::tally::{self, Table, Tally};
+use crate::query::rows::{AMOUNT, Row};
 use crate::query::walk::{DayFold, Place};
 
 const TEXTS: [&str; 3] = ["pathname", "revenue_currency", AMOUNT];
@@ -30,35 +27,6 @@ pub(in crate::query) fn report(asked: &Asked<'_>, goals: &[FunnelStep]) -> Resul
     )?;
     let goals = totals.into_iter().map(Counts::into_totals).collect();
     Ok(asked.answer(GoalReport { visitors, goals }, incomplete))
-}
-
-/// Answers for the values of a dimension that are picked, those with most converted visitors first, how often a goal was met.
-///
-/// A conversion has the value that its own event has, or its session, as in the breakdown, whose visitors are those that
-/// could have converted.
-pub(in crate::query) fn by_dimension(
-    asked: &Asked<'_>,
-    goal: &FunnelStep,
-    dimension: Dimension,
-    pick: &Pick,
-) -> Result<Answer<Vec<GoalRow>>, QueryError> {
-    let all = breakdown::report(asked, dimension, &Pick::First(usize::MAX))?;
-    let visitors: BTreeMap<Option<String>, u64> = all.value.into_iter().map(|row| (row.value, row.visitors)).collect();
-    let mut tally = Tally::new();
-    let texts = [TEXTS[0], dimension.column()];
-    let begin = |window| ValueFold::new(goal, dimension, window);
-    let incomplete = asked.fold_days(&texts, begin, |day| tally.add(&day))?;
-    let lines = pick.lines(tally.into_counts(), |(value, counts), (other, others)| {
-        let figures = |counts: &tally::Counts| Reverse((counts.visitors, counts.pageviews));
-        figures(counts).cmp(&figures(others)).then_with(|| value.cmp(other))
-    });
-    let row = |(value, counts): Counted<tally::Counts>| {
-        let value = value.map(String::from);
-        let visitors = visitors.get(&value).copied().unwrap_or(0);
-        // Conversions are counted where a breakdown counts pageviews.
-        GoalRow { value, visitors, converted: counts.visitors, conversions: counts.pageviews }
-    };
-    Ok(asked.answer(lines.into_iter().map(row).collect(), incomplete))
 }
 
 #[derive(Debug, Default)]
@@ -131,91 +99,5 @@ impl DayFold for GoalFold<'_> {
 
     fn finish(self) -> Result<Self::Partial, QueryError> {
         Ok((self.visitors, self.counts))
-    }
-}
-
-struct ValueFold<'a> {
-    goal: &'a FunnelStep,
-    dimension: Dimension,
-    window: Span,
-    tally: Tally,
-    visitor: u64,
-    /// What the current session counts under, and its conversions so far.
-    value: Option<String>,
-    has_view: bool,
-    conversions: u64,
-    is_inside: bool,
-}
-
-impl<'a> ValueFold<'a> {
-    fn new(goal: &'a FunnelStep, dimension: Dimension, window: Span) -> Self {
-        let tally = Tally::new();
-        Self {
-            goal,
-            dimension,
-            window,
-            tally,
-            visitor: 0,
-            value: None,
-            has_view: false,
-            conversions: 0,
-            is_inside: false,
-        }
-    }
-
-    fn end_session(&mut self) -> Result<(), QueryError> {
-        if self.conversions > 0 {
-            let value = self.value.take();
-            self.count(value.as_deref(), self.conversions)?;
-        }
-        self.conversions = 0;
-        Ok(())
-    }
-
-    fn count(&mut self, value: Option<&str>, conversions: u64) -> Result<(), QueryError> {
-        let id = self.tally.id(value).ok_or(QueryError::OutOfMemory)?;
-        self.tally.count(id, self.visitor, conversions);
-        Ok(())
-    }
-
-    /// Keeps the value that the session counts under.
-    fn attribute(&mut self, row: Row<'_>, place: Place) {
-        let (begins, is_view) = (place.begins_session, place.act.kind == Kind::Pageview);
-        let is_first_view = is_view && (begins || !self.has_view);
-        self.has_view = is_view || (self.has_view && !begins);
-        let value = row.text(1).map(str::to_owned);
-        match self.dimension.scope() {
-            Scope::Session if begins || is_first_view => self.value = value,
-            Scope::Entry if begins || is_first_view => self.value = value.filter(|_| is_view),
-            Scope::Exit if begins || is_view => self.value = value.filter(|_| is_view),
-            _ => {}
-        }
-    }
-}
-
-impl DayFold for ValueFold<'_> {
-    type Partial = Table;
-
-    fn push(&mut self, row: Row<'_>, place: Place) -> Result<(), QueryError> {
-        if place.begins_session {
-            self.end_session()?;
-            self.is_inside = self.window.contains(place.act.at_us);
-        }
-        self.visitor += u64::from(place.begins_visitor);
-        self.attribute(row, place);
-        if !self.goal.matches(row, place.act.kind) {
-            return Ok(());
-        }
-        if self.dimension.scope().is_of_sessions() {
-            self.conversions += u64::from(self.is_inside);
-        } else if self.window.contains(place.act.at_us) {
-            self.count(row.text(1), 1)?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Table, QueryError> {
-        self.end_session()?;
-        self.tally.into_table()
     }
 }

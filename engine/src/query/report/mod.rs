@@ -10,6 +10,7 @@ pub(super) mod breakdown;
 pub(super) mod daily;
 pub(super) mod flow;
 pub(super) mod funnel;
+pub(super) mod goal_by;
 pub(super) mod goals;
 pub(super) mod groups;
 pub(super) mod main;

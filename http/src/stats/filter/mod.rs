@@ -63,7 +63,7 @@ fn filter(clause: &Clause, saved: Saved<'_>) -> Result<Filter, ApiError> {
         Clause::HasDone(part) => Filter::HasDone(Box::new(filter(part, saved)?)),
         Clause::Compare(comparison) if comparison.dimension == SEGMENT => any_segment(comparison, saved)?,
         Clause::Compare(comparison) if comparison.dimension == GOAL => any_goal(comparison, saved)?,
-        Clause::Compare(comparison) => Filter::Term(term(comparison)?),
+        Clause::Compare(comparison) => compared(comparison)?,
     })
 }
 
@@ -113,21 +113,38 @@ fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiErro
     Ok(Filter::Any(met))
 }
 
-fn term(comparison: &Comparison) -> Result<Term, ApiError> {
+/// A comparison of a dimension, with values as its vocabulary calls them.
+fn compared(comparison: &Comparison) -> Result<Filter, ApiError> {
     let Comparison { at, operator, dimension, values, is_case_sensitive } = comparison;
     let named = Named::find(dimension).map_err(|error| ApiError::bad_request(format!("{at}[1]: {error}")))?;
-    let texts = values.iter().map(String::as_str);
+    let refused = |error: FilterError| ApiError::bad_request(format!("{at}[2]: {error}"));
     let is_case_sensitive = *is_case_sensitive && !named.is_case_folded;
-    let is_missing_too = values.iter().any(|value| named.is_missing(value));
-    let subject = named.subject;
+    let subject = || named.subject.clone();
+    let texts = || values.iter().map(String::as_str);
+    let is = |values: &mut dyn Iterator<Item = &str>| Term::is(subject(), values, is_case_sensitive).map_err(refused);
+    if !named.renamed.is_empty() && matches!(operator, Operator::Like | Operator::Matches) {
+        // Patterns would be looked for in names that nobody is shown.
+        let message = format!("{at}[0]: {dimension} is compared by is and contains only");
+        return Err(ApiError::bad_request(message));
+    }
     let term = match operator {
-        Operator::Is => Term::is(subject, texts, is_case_sensitive),
-        Operator::Contains => Term::contains(subject, texts, is_case_sensitive),
-        Operator::Like => Term::like(subject, texts),
-        Operator::Matches => Term::matches(subject, texts),
+        Operator::Is => is(&mut texts().map(|value| named.stored(value, is_case_sensitive)))?,
+        Operator::Contains if !named.renamed.is_empty() => {
+            let cased = |text: &str| if is_case_sensitive { text.to_owned() } else { text.to_lowercase() };
+            let is_meant = |theirs: &str| texts().any(|part| cased(theirs).contains(&cased(part)));
+            let meant = named.renamed.iter().filter(|(_, theirs)| is_meant(theirs)).map(|(ours, _)| *ours);
+            let renamed = Term::is(subject(), named.renamed.iter().map(|(ours, _)| *ours), true).map_err(refused)?;
+            let others = Term::contains(subject(), texts(), is_case_sensitive).map_err(refused)?;
+            let others = Filter::All(vec![Filter::Not(Box::new(Filter::Term(renamed))), Filter::Term(others)]);
+            let meant = Term::is(subject(), meant, true).map_err(refused)?;
+            return Ok(Filter::Any(vec![Filter::Term(meant), others]));
+        }
+        Operator::Contains => Term::contains(subject(), texts(), is_case_sensitive).map_err(refused)?,
+        Operator::Like => Term::like(subject(), texts()).map_err(refused)?,
+        Operator::Matches => Term::matches(subject(), texts()).map_err(refused)?,
     };
-    let term = term.map_err(|error| ApiError::bad_request(format!("{at}[2]: {error}")))?;
-    Ok(if is_missing_too { term.or_missing() } else { term })
+    let is_missing_too = values.iter().any(|value| named.is_missing(value));
+    Ok(Filter::Term(if is_missing_too { term.or_missing() } else { term }))
 }
 
 #[cfg(test)]
@@ -186,6 +203,21 @@ mod tests {
             Filter::Not(Box::new(is(Subject::Visit(Dimension::UtmSources), &["x"]))),
         ]);
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn systems_and_browsers_are_found_by_the_names_that_plausible_shows_and_by_ours() {
+        let os = |values: &[&str]| Filter::All(vec![is(Subject::Visit(Dimension::Os), values)]);
+        let found = from_text(r#"[["is","visit:os",["Mac","macOS","GNU/Linux","Windows"]]]"#).unwrap();
+        assert_eq!(found, os(&["macOS", "macOS", "Linux", "Windows"]));
+        let contains = from_text(r#"[["contains","visit:os",["Linux"]]]"#).unwrap();
+        let renamed = Filter::Not(Box::new(is(Subject::Visit(Dimension::Os), &["macOS", "Linux"])));
+        let others = Filter::Term(Term::contains(Subject::Visit(Dimension::Os), ["Linux"], true).unwrap());
+        let meant = is(Subject::Visit(Dimension::Os), &["Linux"]);
+        assert_eq!(contains, Filter::All(vec![Filter::Any(vec![meant, Filter::All(vec![renamed, others])])]));
+        let refused = from_text(r#"[["matches","visit:os",["^Mac"]]]"#).unwrap_err();
+        assert_eq!(refused.to_string(), "filters[0][0]: visit:os is compared by is and contains only");
+        assert!(from_text(r#"[["matches","os",["^mac"]]]"#).is_ok(), "our own vocabulary has our own names");
     }
 
     #[test]

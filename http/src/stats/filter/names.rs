@@ -17,7 +17,12 @@ pub struct Named {
     pub missing: &'static str,
     /// Values that Plausible writes with a capital letter and we do not.
     pub is_case_folded: bool,
+    /// Values that Plausible calls otherwise: ours, and theirs.
+    pub renamed: &'static [(&'static str, &'static str)],
 }
+
+const SYSTEMS: [(&str, &str); 2] = [("macOS", "Mac"), ("Linux", "GNU/Linux")];
+const BROWSERS: [(&str, &str); 2] = [("Edge", "Microsoft Edge"), ("Samsung Internet", "Samsung Browser")];
 
 /// How Plausible calls what we have.
 const PLAUSIBLE: [(&str, Dimension); 18] = [
@@ -68,13 +73,19 @@ impl Named {
         let ours = || Dimension::from_name(name).map(Subject::Dimension);
         let subject = event.or(visit).or_else(ours).ok_or_else(|| format!("unknown dimension '{name}'"))?;
         let missing = if name == "visit:source" { "Direct / None" } else { "(not set)" };
-        Ok(Self { subject, missing, is_case_folded: name == "visit:device" })
+        let renamed: &[_] = match name {
+            "visit:os" => &SYSTEMS,
+            "visit:browser" => &BROWSERS,
+            _ => &[],
+        };
+        Ok(Self { subject, missing, is_case_folded: name == "visit:device", renamed })
     }
 
     fn prop(key: &str) -> Result<Self, String> {
         match key.len() {
             1..=KEY_BYTES_MAX => {
-                Ok(Self { subject: Subject::Prop(key.into()), missing: "(none)", is_case_folded: false })
+                let subject = Subject::Prop(key.into());
+                Ok(Self { subject, missing: "(none)", is_case_folded: false, renamed: &[] })
             }
             _ => Err(format!("the key of a property has 1 to {KEY_BYTES_MAX} bytes")),
         }
@@ -96,8 +107,20 @@ impl Named {
         match value {
             None => self.missing.to_owned(),
             Some(value) if self.is_case_folded => capitalised(&value),
-            Some(value) => value,
+            Some(value) => {
+                let theirs = self.renamed.iter().find(|(ours, _)| *ours == value);
+                theirs.map_or(value, |(_, theirs)| (*theirs).to_owned())
+            }
         }
+    }
+
+    /// A value as it is stored: given by Plausible's name or by ours.
+    pub fn stored<'a>(&self, value: &'a str, is_case_sensitive: bool) -> &'a str {
+        let is_same = |theirs: &str| match is_case_sensitive {
+            true => theirs == value,
+            false => theirs.to_lowercase() == value.to_lowercase(),
+        };
+        self.renamed.iter().find(|(_, theirs)| is_same(theirs)).map_or(value, |(ours, _)| ours)
     }
 
     /// Whether each event has its own value, which figures of visits cannot be grouped by.
@@ -141,5 +164,8 @@ mod tests {
         assert_eq!(shown("event:props:plan", None), "(none)");
         assert_eq!(shown("visit:device", Some("mobile")), "Mobile");
         assert_eq!(shown("visit:browser", Some("chrome")), "chrome");
+        assert_eq!(shown("visit:os", Some("macOS")), "Mac");
+        assert_eq!(shown("os", Some("macOS")), "macOS", "that is our own vocabulary");
+        assert_eq!(shown("visit:browser", Some("Edge")), "Microsoft Edge");
     }
 }
