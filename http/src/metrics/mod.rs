@@ -49,7 +49,7 @@ const REJECT_REASONS: [&str; 13] = [
     "unauthorized",
     "other",
 ];
-const QUERY_REASONS: [&str; 3] = ["concurrency", "time", "memory"];
+const QUERY_REASONS: [&str; 4] = ["concurrency", "time", "memory", "cancelled"];
 /// The reports of every dashboard; the others are shown once they were asked for.
 const ENDPOINTS: [&str; 9] =
     ["main", "timeseries", "breakdown", "sessions", "funnel", "retention", "sequences", "flow", "export"];
