@@ -21,8 +21,8 @@ use std::vec;
 
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
-    Answer, Cancel, Config, Dimension, Engine, Funnel, FunnelStep, Grouping, Interval, Maintenance, QueryError,
-    Question, Receipt, SiteSummary, Span, Step, TimeZone,
+    Answer, Cancel, Config, Dimension, Direction, Engine, ErasureRequest, Funnel, FunnelStep, Grouping, Interval,
+    Journey, Key, Maintenance, QueryError, Question, Receipt, SiteSummary, Span, Step, Subject, TimeZone,
 };
 use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
@@ -34,6 +34,7 @@ use support::oracle::Oracle;
 use tempfile::TempDir;
 
 const SEEDS: u64 = 20;
+const ERASED_SEEDS: u64 = 6;
 /// Enough that the hot tail of a site has several chunks, and that a compaction ends inside of one.
 const SIZE: Size = Size { walks: 260..340, visitors: 9, days: 2 };
 const HOUR_US: i64 = 3_600 * 1_000_000;
@@ -82,6 +83,27 @@ fn live_through_everything(seed: u64) -> Counts {
     lab.open();
     lab.check("after a crash");
     lab.counts
+}
+
+#[test]
+fn every_report_after_an_erasure_equals_the_reference_of_what_is_left() {
+    let counts: Counts = (0..ERASED_SEEDS)
+        .map(|seed| {
+            let mut lab = Lab::new(seed, 1);
+            let part = lab.coming.len() / 4;
+            lab.append(2 * part);
+            lab.maintain(seed % 7);
+            lab.append(part);
+            lab.erase();
+            lab.check_every("after an erasure");
+            lab.append(usize::MAX);
+            lab.settle();
+            lab.open();
+            lab.check_every("erased, compacted and after a crash");
+            lab.counts
+        })
+        .sum();
+    println!("{ERASED_SEEDS} histories: {counts:?}");
 }
 
 #[test]
@@ -140,6 +162,8 @@ struct Lab {
     /// What is still to come, in the order of its arrival.
     coming: vec::IntoIter<Stored>,
     stored: Vec<Stored>,
+    /// The newest LSN: an erasure has one, too.
+    newest: u64,
     questions: Vec<(Question, Wanted)>,
     seed: u64,
     counts: Counts,
@@ -166,8 +190,20 @@ impl Lab {
         let questions = all_time.chain([(history.question, everything()), (filtered, wanted)]).collect();
         let (stored, counts) = (Vec::with_capacity(history.rows.len()), Counts::default());
         let coming = history.rows.into_iter();
-        let mut lab =
-            Self { config, env, clock, engine: None, rng, coming, stored, questions, seed, counts, _dir: dir };
+        let mut lab = Self {
+            config,
+            env,
+            clock,
+            engine: None,
+            rng,
+            coming,
+            stored,
+            newest: 0,
+            questions,
+            seed,
+            counts,
+            _dir: dir,
+        };
         lab.open();
         lab
     }
@@ -193,11 +229,27 @@ impl Lab {
             let append = |row: &Stored| self.engine().append(row.event.clone(), received_at).unwrap();
             let receipts: Vec<Receipt> = group.iter().map(append).collect();
             for (row, receipt) in group.iter().zip(receipts) {
-                let lsn = Some(receipt.wait().unwrap());
+                self.newest = receipt.wait().unwrap();
+                let lsn = Some(self.newest);
                 self.stored.push(Stored { lsn, received_at, event: row.event.clone() });
             }
             rest = others;
         }
+    }
+
+    /// Erases half a day from the middle of a site's events, here and in the reference.
+    fn erase(&mut self) {
+        let site = self.questions.last().unwrap().0.site.clone();
+        let mut times: Vec<i64> =
+            self.stored.iter().filter(|row| row.event.site == site).map(|row| row.event.timestamp.micros()).collect();
+        times.sort_unstable();
+        let Some(middle_us) = times.get(times.len() / 2) else { return };
+        let span = Span { start_us: middle_us - 6 * HOUR_US, end_us: middle_us + 6 * HOUR_US };
+        let before = self.stored.len();
+        self.stored.retain(|row| row.event.site != site || !span.contains(row.event.timestamp.micros()));
+        let erased = self.engine().erase(&ErasureRequest { site, span, subject: None }).unwrap();
+        assert_eq!(erased.events, (before - self.stored.len()) as u64, "seed {}", self.seed);
+        self.newest = erased.lsn;
     }
 
     /// Does some steps of maintenance; returns the last one.
@@ -278,6 +330,48 @@ impl Lab {
         self.counts.reports += self.questions.len() * 6;
     }
 
+    /// Compares every other report, and one of each kind, now and as they stood.
+    fn check_every(&mut self, when: &str) {
+        let middle = self.stored.get(self.stored.len() / 2).and_then(|row| row.lsn);
+        let of_range = &self.questions[self.questions.len() - 2..];
+        let mut reports = 0;
+        for ((question, wanted), as_of) in of_range.iter().flat_map(|question| [(question, None), (question, middle)]) {
+            let question = Question { as_of, ..question.clone() };
+            let oracle = Oracle::filtered(&self.stored, &question, wanted);
+            self.check_totals(&question, &oracle, when);
+            self.check_lists(&question, &oracle, when);
+            reports += 11;
+        }
+        self.counts.reports += reports;
+    }
+
+    fn check_lists(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
+        let (cancel, page) = (Cancel::default(), |path: &str| FunnelStep::Page(path.into()));
+        let reports = self.engine().reports(&cancel);
+        let keys = [Key::Value(Subject::Visit(Dimension::Browsers)), Key::Time(Interval::Day)];
+        let groups = reports.groups(question, &keys).and_then(|answer| {
+            answer.try_map(|groups| Ok(groups.into_iter().map(|group| (group.values, group.figures)).collect()))
+        });
+        self.compare_at(question, groups, oracle.groups(&keys), &format!("groups {when}"));
+        let journey = Journey { from: page("/"), direction: Direction::After, steps: 3 };
+        let journeys = reports.journeys(question, &journey, 5);
+        self.compare_at(question, journeys, oracle.journeys(&journey, 5), &format!("journeys {when}"));
+        let goals = [FunnelStep::Views("/*a".into()), FunnelStep::Event("signup".into())];
+        self.compare_at(question, reports.goals(question, &goals), oracle.goals(&goals), &format!("goals {when}"));
+        for subject in [Subject::Dimension(Dimension::EntryPages), Subject::Prop("plan".into())] {
+            let answer = reports.goal_by(question, &goals[1], &subject, 1000);
+            self.compare_at(question, answer, oracle.goal_by(&goals[1], &subject), &format!("{subject:?} {when}"));
+        }
+        let plans = Grouping::Property("plan".into());
+        let values = reports.values(question, &plans, 100);
+        self.compare_at(question, values, oracle.values_by(&plans, 100), &format!("plans {when}"));
+        let sequence = Funnel { steps: vec![page("/a"), page("/")], window_us: None };
+        let sequences = reports.funnel(question, &sequence);
+        self.compare_at(question, sequences, oracle.funnel(&sequence), &format!("sequence {when}"));
+        let limit = reports.breakdown(question, Dimension::ExitPages, 2);
+        self.compare_at(question, limit, oracle.breakdown(Dimension::ExitPages, 2), &format!("two exit pages {when}"));
+    }
+
     /// Compares an export of all events.
     fn check_export(&self, question: &Question, when: &str) {
         let mut sent = Vec::new();
@@ -287,7 +381,7 @@ impl Lab {
             true
         };
         self.engine().send(&export, &mut take).unwrap();
-        assert_eq!(export.as_of(), self.stored.len() as u64);
+        assert_eq!(export.as_of(), self.newest);
         assert_eq!(sent, support::values::rows_inside(&self.stored, question), "export {when}, seed {}", self.seed);
     }
 
@@ -300,15 +394,36 @@ impl Lab {
     }
 
     fn check_totals(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
-        self.compare(self.engine().reports(&Cancel::default()).main(question), oracle.main(), &format!("main {when}"));
+        let main = self.engine().reports(&Cancel::default()).main(question);
+        self.compare_at(question, main, oracle.main(), &format!("main {when}"));
         let days = self.engine().reports(&Cancel::default()).timeseries(question, Interval::Day);
-        self.compare(days, oracle.timeseries(Interval::Day), &format!("days {when}"));
+        self.compare_at(question, days, oracle.timeseries(Interval::Day), &format!("days {when}"));
     }
 
     fn compare<T: Debug + PartialEq>(&self, answer: Result<Answer<T>, QueryError>, value: T, what: &str) {
-        // LSNs are dense from 1, and everything that was sent was acknowledged.
-        let expected = Answer { value, as_of: self.stored.len() as u64, incomplete: Vec::new() };
-        assert_eq!(answer.as_ref(), Ok(&expected), "{what}, seed {}", self.seed);
+        self.compare_as_of(self.newest, answer, value, what);
+    }
+
+    /// The same for a question that may be about a moment of the past.
+    fn compare_at<T: Debug + PartialEq>(
+        &self,
+        question: &Question,
+        answer: Result<Answer<T>, QueryError>,
+        value: T,
+        what: &str,
+    ) {
+        self.compare_as_of(question.as_of.unwrap_or(self.newest), answer, value, what);
+    }
+
+    fn compare_as_of<T: Debug + PartialEq>(
+        &self,
+        as_of: u64,
+        answer: Result<Answer<T>, QueryError>,
+        value: T,
+        what: &str,
+    ) {
+        let expected = Answer { value, as_of, incomplete: Vec::new() };
+        assert_eq!(answer.as_ref(), Ok(&expected), "{what}, as of {as_of}, seed {}", self.seed);
     }
 
     fn dimensions(&self) -> Vec<Dimension> {

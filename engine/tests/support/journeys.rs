@@ -73,6 +73,7 @@ impl Oracle<'_> {
     }
 
     fn path(&self, session: &[&Event], journey: &Journey) -> Option<Vec<String>> {
+        let session: Vec<&Event> = session.iter().copied().filter(|event| self.is_kept(event)).collect();
         let met = session.iter().position(|event| self.is_inside(event) && matches(&journey.from, event))?;
         let views = |events: &[&Event]| -> Vec<String> {
             events.iter().filter(|event| is_pageview(event)).map(|event| event.pathname.to_string()).collect()

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests plant, damage and remove files behind the program's back")]
 
+mod additivity;
 mod behaviour;
 mod fixture;
 mod journeys;
