@@ -1,5 +1,5 @@
-//! Two manifest edits, the first with its length before it: no panic, what decodes encodes to the same bytes, a refused
-//! edit changes nothing, and a state is what its checkpoint makes.
+//! Two manifest edits, the first with its length before it, in every version: no panic, what decodes encodes to the same bytes,
+//! an older edit to one of now that says the same, a refused edit changes nothing, and a state is what its checkpoint makes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +10,11 @@ fuzz_target!(|bytes: &[u8]| {
     let mut script = Script::new(bytes);
     let mut manifest = Manifest::default();
     for bytes in [script.bytes(), script.rest()] {
+        for version in 1..EDIT_VERSION {
+            if let Ok(edit) = Edit::decode(version, bytes) {
+                assert_eq!(Edit::decode(EDIT_VERSION, &edit.encode()).as_ref(), Ok(&edit), "an edit of version {version}");
+            }
+        }
         let Ok(edit) = Edit::decode(EDIT_VERSION, bytes) else { continue };
         assert_eq!(edit.encode(), bytes);
         let before = manifest.clone();

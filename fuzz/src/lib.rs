@@ -10,11 +10,12 @@
 //! segment    script: a segment, then damage                      what is read is a prefix of what was written
 //! recovery   script: lives of a log, power cuts, then damage     what was acknowledged is there, or inside a gap
 //! forge      a segment file with right checksums                 scan and recovery end, and agree with themselves
-//! manifest   the records of a manifest file                      it opens or is refused
-//! edit       two manifest edits, one after the other
+//! manifest   the records of a manifest file, then damage         it opens or is refused
+//! edit       two manifest edits, one after the other, in every version
 //! erasure    which events are to be no more
 //! event      the body of an event
 //! payload    the body of a request, a page's address, the pixel's query
+//! batch      the body of a request with many events
 //! filters    the parameter `filters` of reports
 //! ```
 

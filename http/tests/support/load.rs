@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use mallard_engine::{Config, Engine, env};
-use mallard_event::SiteId;
+use mallard_engine::{Config, Dimension, Engine, Question, Span, TimeZone, env};
+use mallard_event::{SiteId, Stored};
 use serde_json::json;
 
 use super::http::Client;
@@ -123,7 +123,9 @@ impl Books {
         let mut stored = BTreeMap::new();
         let mut lsns = BTreeSet::new();
         for site in (0..CLIENTS).map(site) {
-            for row in engine.events(&SiteId::parse(&site).unwrap()).expect("the store can be read") {
+            let rows = engine.events(&SiteId::parse(&site).unwrap()).expect("the store can be read");
+            check_reports(&engine, &site, &rows);
+            for row in rows {
                 let id = row.event.event_id.as_str().to_owned();
                 assert_eq!(row.event.site.as_str(), site, "{id}");
                 assert_eq!(*row.event.pathname, format!("/{id}"), "the event is what was sent");
@@ -143,6 +145,19 @@ impl Books {
         engine.close().expect("the store closes");
         Counts { sent: self.sent.len(), acknowledged: self.acknowledged.len(), stored: stored.len(), compacted_lsn }
     }
+}
+
+/// The reports, which DuckDB answers, count what the store holds.
+fn check_reports(engine: &Engine, site: &str, rows: &[Stored]) {
+    let times = || rows.iter().map(|row| row.event.timestamp.micros());
+    let (Some(start_us), Some(last_us)) = (times().min(), times().max()) else { return };
+    let span = Span { start_us, end_us: last_us + 1 };
+    let question = Question::new(SiteId::parse(site).unwrap(), span, TimeZone::UTC);
+    let main = engine.main(&question).expect("the report is answered").value;
+    let pages = engine.breakdown(&question, Dimension::Pages, usize::MAX).expect("the report is answered").value;
+    assert_eq!(main.total_pageviews, rows.len() as u64, "pageviews of {site}");
+    assert!(pages.iter().all(|page| page.pageviews == 1), "every page of {site} was seen once");
+    assert_eq!(pages.len(), rows.len(), "pages of {site}");
 }
 
 fn first_hole(lsns: &BTreeSet<u64>) -> Option<u64> {
