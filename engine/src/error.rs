@@ -46,14 +46,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a Parquet file is not what was published. It is left out when the work is tried again.
+    /// Whether a Parquet file cannot be read as what was published. It is left out when the work is tried again.
     pub(crate) fn is_damage(&self) -> bool {
-        use mallard_compactor::Error::{FileDamaged, Io, Parquet};
-        match self {
-            Self::Compactor(FileDamaged { .. } | Parquet { .. }) => true,
-            Self::Compactor(Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
-            _ => false,
-        }
+        matches!(self, Self::Compactor(error) if error.damaged_file().is_some())
     }
 
     /// Whether the volume was full.

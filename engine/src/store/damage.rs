@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use mallard_compactor::{Condition, Edit, FileEntry, Manifest, read_file};
+use mallard_compactor::{Condition, Edit, FileEntry, Manifest, check_file, read_file};
 
 use super::Store;
 use super::maintain::{Maintenance, Step};
@@ -37,16 +37,21 @@ impl Store {
         is_new
     }
 
-    /// A merge whose input is damaged says so, and is planned again without it.
+    /// Work whose input is damaged says so, and is planned again without it.
     pub(super) fn suspect_input(&self, error: &mallard_compactor::Error) {
-        use mallard_compactor::Error::{FileDamaged, Io, Parquet};
-        match error {
-            FileDamaged { path, .. } | Parquet { path, .. } => drop(self.suspect(path, &error.to_string())),
-            Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                self.suspect(path, &error.to_string());
-            }
-            _ => {}
+        if let Some(path) = error.damaged_file()
+            && !(matches!(error, mallard_compactor::Error::Io { .. }) && self.is_sound_after_all(path))
+        {
+            self.suspect(path, &error.to_string());
         }
+    }
+
+    /// NOTE: one failed read is no verdict, since an erasure removes a damaged file as a whole: a device that has stalled
+    /// answers the second time.
+    fn is_sound_after_all(&self, path: &Path) -> bool {
+        let (root, manifest) = (self.layout.root(), self.manifest());
+        let relative = path.strip_prefix(root).ok().and_then(Path::to_str);
+        relative.and_then(|path| manifest.get(path)).is_some_and(|file| check_file(&self.env, root, file).is_ok())
     }
 
     /// Makes the manifest remember what has been found; `None` if there is nothing new.

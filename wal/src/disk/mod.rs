@@ -19,6 +19,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 pub use map::Bytes;
 
 /// The outside world as an argument: files, time, randomness.
@@ -107,6 +109,12 @@ pub trait File: Send + Sync + Debug {
     fn forget_cache(&self) -> io::Result<()>;
     /// The whole file as bytes: memory-mapped where that is possible, else read. Only for files that never change.
     fn bytes(&self) -> io::Result<Bytes>;
+}
+
+/// Whether a read that has failed says something about the file: it is gone, or the device cannot read it. A process that
+/// has too many files open, or too little memory, says nothing about it.
+pub fn is_about_the_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
 /// Fills `buffer` from `offset`, failing with [`io::ErrorKind::UnexpectedEof`] at the end of the file.
