@@ -117,7 +117,7 @@ impl PartialCache {
         let key = Arc::new(key);
         let mut state = self.lock();
         loop {
-            let oldest_us = deadline.now_us().saturating_sub(self.ttl_us);
+            let oldest_us = deadline.steady_us().saturating_sub(self.ttl_us);
             if let Some(partial) = state.get(&key, version, oldest_us) {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 return Ok(partial);
@@ -130,7 +130,7 @@ impl PartialCache {
         }
         drop(state);
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let computed_us = deadline.now_us();
+        let computed_us = deadline.steady_us();
         let turn = Turn { cache: self, key: Arc::clone(&key), version };
         let partial = Arc::new(compute(&key)?);
         self.keep(key, Kept { version, partial: Arc::clone(&partial), bytes: 0, computed_us });
@@ -272,6 +272,10 @@ mod tests {
 
     impl Clock for Hands {
         fn now_us(&self) -> i64 {
+            0
+        }
+
+        fn steady_us(&self) -> i64 {
             self.0.load(Ordering::Relaxed)
         }
     }

@@ -29,12 +29,17 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// A deadline `timeout_us` from now.
     pub(crate) fn after(clock: &Arc<dyn Clock>, timeout_us: i64) -> Self {
-        Self { at_us: clock.now_us().saturating_add(timeout_us), clock: Arc::clone(clock) }
+        Self { at_us: clock.steady_us().saturating_add(timeout_us), clock: Arc::clone(clock) }
     }
 
-    /// What time it is, by the clock that ends the query.
+    /// The date, for whoever asks about it.
     pub(super) fn now_us(&self) -> i64 {
         self.clock.now_us()
+    }
+
+    /// What the deadline is measured by, and other ages can be.
+    pub(super) fn steady_us(&self) -> i64 {
+        self.clock.steady_us()
     }
 
     /// [`QueryError::TimedOut`] when the time is up.
@@ -44,7 +49,7 @@ impl Deadline {
 
     /// The time left.
     pub(super) fn remaining(&self) -> Duration {
-        let left_us = self.at_us.saturating_sub(self.clock.now_us());
+        let left_us = self.at_us.saturating_sub(self.clock.steady_us());
         Duration::from_micros(u64::try_from(left_us).unwrap_or(0))
     }
 }

@@ -67,11 +67,11 @@ pub(crate) async fn ask<T: Send + 'static>(
     endpoint: &'static str,
     question: impl FnOnce(&Engine) -> Result<Answer<T>, QueryError> + Send + 'static,
 ) -> Result<Answer<T>, ApiError> {
-    let started_us = app.clock.now_us();
+    let started_us = app.clock.steady_us();
     let engine = Arc::clone(&app.engine);
     let answer =
         app.queries.run(move || question(&engine)).await.inspect_err(|_| app.metrics.query_refused("concurrency"))?;
-    app.metrics.queried(endpoint, app.clock.now_us() - started_us);
+    app.metrics.queried(endpoint, app.clock.steady_us() - started_us);
     answer.map_err(|error| failed(app, error))
 }
 

@@ -34,10 +34,12 @@ pub struct Env {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Wall-clock time.
+/// Time, as a date and as a duration.
 pub trait Clock: Send + Sync + Debug {
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Microseconds since 1970-01-01T00:00:00Z, as the machine has it: someone may set it, forward and back.
     fn now_us(&self) -> i64;
+    /// Microseconds since some moment of the past. Nobody sets it, so durations, intervals and deadlines are measured by it.
+    fn steady_us(&self) -> i64;
 }
 
 /// A source of random bytes.

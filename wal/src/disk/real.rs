@@ -29,8 +29,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::process;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Advice, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -208,11 +208,21 @@ impl File for RealFile {
     }
 }
 
-/// The wall clock of the operating system.
+/// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+/// What [`SystemClock::steady_us`] counts from: its first call in this process.
+static FIRST: OnceLock<Instant> = OnceLock::new();
+
 impl Clock for SystemClock {
+    fn steady_us(&self) -> i64 {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that the rule sends everyone to")]
+        let now = Instant::now();
+        let since = now.saturating_duration_since(*FIRST.get_or_init(|| now));
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+
     fn now_us(&self) -> i64 {
         #[expect(clippy::disallowed_methods, reason = "this is the clock that the rule sends everyone to")]
         let now = SystemTime::now();
