@@ -12,11 +12,11 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use mallard_compactor::{Condition, Edit, FileEntry, Manifest, check_file, read_file};
+use mallard_compactor::{Condition, Edit, FileEntry, Manifest, SCHEMA_ADOPTED, check_file, read_file};
 
 use super::Store;
 use super::maintain::{Maintenance, Step};
-use crate::error::{Error, IoContext};
+use crate::error::Error;
 use crate::repair::forget_notes;
 
 impl Store {
@@ -69,9 +69,7 @@ impl Store {
         if news.is_empty() {
             return Ok(None);
         }
-        for file in &news {
-            self.keep_original(file)?;
-        }
+        news.iter().for_each(|file| self.keep_original(file));
         let conditions = news.iter().map(|file| (file.path.to_string(), Condition::Damaged)).collect();
         let step = Step::SetAside { files: news.len() };
         self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() }, |_| {})?;
@@ -80,15 +78,19 @@ impl Store {
     }
 
     /// A second name for the damaged file, which outlives its removal. A file that is gone has none.
-    fn keep_original(&self, file: &FileEntry) -> Result<(), Error> {
+    ///
+    /// NOTE: a volume that gives no second name must not keep the damage from being recorded, nor maintenance from going on.
+    fn keep_original(&self, file: &FileEntry) {
         let disk = self.env.disk.as_ref();
         let quarantine = self.layout.quarantine();
-        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-        match disk.hard_link(&self.layout.root().join(&*file.path), &quarantine.join(name)) {
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
-                Err(error).at(&quarantine)
-            }
-            _ => disk.sync_dir(&quarantine).at(&quarantine),
+        let copy = quarantine.join(Copy::of(file).name);
+        let kept = match disk.hard_link(&self.layout.root().join(&*file.path), &copy) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => Err(error),
+            _ => disk.sync_dir(&quarantine),
+        };
+        if let Err(error) = kept {
+            let file = &*file.path;
+            tracing::warn!(file, %error, "a damaged file has no name in quarantine/: it is kept until its day is removed");
         }
     }
 
@@ -120,4 +122,31 @@ impl Store {
         self.shared.state().damage.clear();
         Ok(losses)
     }
+}
+
+/// The names of a damaged file's second entry, under `quarantine/`.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) name: String,
+    /// The file's own.
+    pub(super) bare: String,
+}
+
+impl Copy {
+    /// A file of this program has a name that no other has: its first LSN is of one site and day. Two that were adopted may
+    /// have the same in two folders.
+    fn of(file: &FileEntry) -> Self {
+        let bare = file.path.rsplit('/').next().unwrap_or(&file.path).to_owned();
+        let name = match file.schema_version == SCHEMA_ADOPTED {
+            true => format!("adopted-{:08x}-{bare}", crc32fast::hash(file.path.as_bytes())),
+            false => bare.clone(),
+        };
+        Self { name, bare }
+    }
+}
+
+/// The second names of the damaged files that an edit removes.
+pub(super) fn copies(manifest: &Manifest, edit: &Edit) -> Vec<Copy> {
+    let damaged = edit.remove.iter().filter(|path| manifest.is_damaged(path));
+    damaged.filter_map(|path| manifest.get(path)).map(Copy::of).collect()
 }

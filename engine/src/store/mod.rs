@@ -22,11 +22,13 @@ mod dedup;
 mod erase;
 pub(crate) mod erased_ids;
 mod expire;
+mod failures;
 mod gaps;
 mod history;
 mod maintain;
 mod newcomers;
 mod open;
+mod recall;
 mod scrub;
 mod space;
 mod state;
@@ -57,6 +59,7 @@ pub(crate) use open::{event_of, origin};
 pub use view::View;
 
 use dedup::{Dedup, Fingerprint};
+use failures::Failures;
 use maintain::Maintenance;
 use newcomers::Newcomers;
 use scrub::Scrub;
@@ -77,6 +80,9 @@ pub struct Store {
     dedup: Arc<Dedup>,
     newcomers: Arc<Newcomers>,
     maintenance: Mutex<Maintenance>,
+    failures: Failures,
+    /// The newest LSN that the opening found.
+    opened_at: Lsn,
     _lock: Box<dyn Lock>,
 }
 
@@ -184,6 +190,7 @@ impl Store {
         };
         let shortage = (ingest == Ingest::DiskReserve).then(|| self.space.shortage());
         let dedup = self.dedup.window(self.env.clock.now_us());
+        let failing = self.failures.reasons();
         let state = self.shared.state();
         let damage = state.degraded_reasons(poisoned.as_deref());
         Status {
@@ -203,7 +210,8 @@ impl Store {
             dedup_window_us: dedup.effective_us,
             quarantined: state.quarantined(),
             lost_lsns: state.lost_lsns(),
-            degraded_reasons: damage.into_iter().chain(shortage).collect(),
+            failing: failing.len() as u64,
+            degraded_reasons: damage.into_iter().chain(failing).chain(shortage).collect(),
         }
     }
 

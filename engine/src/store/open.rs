@@ -23,6 +23,7 @@ use mallard_wal::{Drive, Kind, KnownEnd, Log, Lsn, Origin, Record, Recovery, rec
 
 use super::Store;
 use super::dedup::Dedup;
+use super::failures::Failures;
 use super::gaps::Heard;
 use super::maintain::Maintenance;
 use super::scrub::Scrub;
@@ -63,7 +64,7 @@ impl Store {
         let damage = repair::read_notes(env.disk.as_ref(), &layout)?;
         let begun = manifest.erasures().to_vec();
         let lost_days = heard.lost_days(&env, &layout, &identity, manifest);
-        let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.now_us());
+        let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.steady_us());
         state.log_gaps.clone_from(&gaps);
         state.lost_days = Arc::new(lost_days);
         if !is_seeded(Bug::ForgetErasing) {
@@ -77,8 +78,10 @@ impl Store {
         shared.state().manifest = Arc::clone(manifest_log.manifest());
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
-        let scrub = Scrub::new(env.clock.now_us());
+        let scrub = Scrub::new(env.clock.steady_us());
         Ok(Self {
+            failures: Failures::new(Arc::clone(&env.clock)),
+            opened_at: high_water,
             config,
             env,
             layout,

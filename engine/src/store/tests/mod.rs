@@ -1,5 +1,7 @@
 //! What maintenance does when something of the machine fails for good, on a simulated machine.
 
+mod quarantine;
+mod rotten;
 mod unreadable;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ struct Bench {
     disk: SimDisk,
     clock: Arc<SimClock>,
     sent: usize,
+    /// The counters of this life.
+    progress: Arc<Progress>,
 }
 
 impl Bench {
@@ -42,7 +46,7 @@ impl Bench {
         config.wal.segment_bytes = 64 << 10;
         config.limits.merge_files_min = 2;
         set(&mut config);
-        let mut bench = Self { store: None, config, env, disk, clock, sent: 0 };
+        let mut bench = Self { store: None, config, env, disk, clock, sent: 0, progress: Arc::default() };
         bench.restart();
         bench
     }
@@ -50,9 +54,9 @@ impl Bench {
     /// What a kill and a start do.
     fn restart(&mut self) {
         self.store = None;
-        let opened =
-            Store::open(self.config.clone(), self.env.clone(), Drive::Manual, Arc::new(Progress::default())).unwrap();
-        self.store = Some(opened);
+        self.progress = Arc::default();
+        let (config, env, progress) = (self.config.clone(), self.env.clone(), Arc::clone(&self.progress));
+        self.store = Some(Store::open(config, env, Drive::Manual, progress).unwrap());
     }
 
     fn store(&self) -> &Store {

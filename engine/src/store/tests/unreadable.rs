@@ -67,7 +67,7 @@ fn one_failed_read_does_not_make_a_file_damaged() {
 }
 
 /// Erases one visitor's events of today.
-fn erase_visitor(bench: &Bench, site: &str) {
+pub(super) fn erase_visitor(bench: &Bench, site: &str) {
     let (site, visitor) = (SiteId::parse(site).unwrap(), VisitorId::parse("visitor").unwrap());
     let now_us = bench.clock.now_us();
     let subject = Some(Subject::visitor(&site, &visitor));
