@@ -77,6 +77,12 @@ impl Engine {
         self.store.append_quietly(event, received_at, claim)
     }
 
+    /// How long whoever has an event to append is to wait first, in microseconds, at most a second: 0 as long as compaction
+    /// keeps up. Events are refused ([`AppendError::Busy`]) only when that was not enough.
+    pub fn hold_back_us(&self) -> u64 {
+        self.store.hold_back_us()
+    }
+
     /// Lets the log begin to write what was appended quietly.
     pub fn nudge(&self) {
         self.store.nudge();

@@ -108,6 +108,9 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     engine.sites_max = config.max_sites;
     engine.dedup_ids_max = config.dedup_max_ids;
     engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
+    if let Some(kilobytes) = config.backlog_kb {
+        (engine.tail_bytes_slow, engine.tail_bytes_max) = (kilobytes << 9, kilobytes << 10);
+    }
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
     engine.query.memory_mb = query_memory_mb(config);
     engine.query.cache_ttl_us = i64::from(config.cache_ttl_secs) * 1_000_000;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mallard_compactor::{Context, Edit, Job, Manifest, ManifestLog};
+use mallard_compactor::{Context, Edit, Job, Limits, Manifest, ManifestLog};
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Lsn, SealedSegment};
 
@@ -189,7 +189,9 @@ impl Store {
         let now_us = self.env.clock.now_us();
         let is_resting = |work| self.failures.rest_us(work).is_some();
         let sealed = if is_resting(Work::Compaction) { &[] } else { sealed };
-        let planned = mallard_compactor::plan(&manifest, sealed, now_us, &self.config.limits);
+        let retention_days = self.config.limits.retention_days.filter(|_| self.may_expire());
+        let limits = Limits { retention_days, ..self.config.limits.clone() };
+        let planned = mallard_compactor::plan(&manifest, sealed, now_us, &limits);
         (manifest, planned.filter(|job| !is_resting(Work::of(job))))
     }
 

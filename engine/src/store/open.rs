@@ -22,6 +22,7 @@ use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Drive, Kind, KnownEnd, Log, Lsn, Origin, Record, Recovery, recover_noting};
 
 use super::Store;
+use super::calendar::Calendar;
 use super::dedup::Dedup;
 use super::failures::Failures;
 use super::gaps::Heard;
@@ -76,10 +77,14 @@ impl Store {
         // IMPORTANT: not before there is a log. From here on a store without one has lost it.
         let manifest_log = found.start(logged(&log, high_water), &gaps)?;
         shared.state().manifest = Arc::clone(manifest_log.manifest());
+        let in_log = log.sealed().iter().map(|segment| segment.max_received_us).max();
+        let known_us = in_log.or_else(|| history::newest_arrival_us(&env, &layout, &shared.state().manifest));
+        let calendar = Calendar::new(Arc::clone(&env.clock), known_us);
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
         let scrub = Scrub::new(env.clock.steady_us());
         Ok(Self {
+            calendar,
             failures: Failures::new(Arc::clone(&env.clock)),
             opened_at: high_water,
             config,

@@ -1,7 +1,10 @@
 //! What maintenance does when something of the machine fails for good, on a simulated machine.
 
+mod backlog;
+mod clock;
 mod quarantine;
 mod rotten;
+mod snapshots;
 mod unreadable;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +17,7 @@ use mallard_wal::disk::sim::{self, SimClock, SimDisk};
 use mallard_wal::disk::{Clock as _, Env};
 
 use super::{Step, Store};
+use crate::backup::Snapshots;
 use crate::config::Config;
 use crate::error::{AppendError, Error};
 use crate::receipt::Receipt;
@@ -57,6 +61,10 @@ impl Bench {
         self.progress = Arc::default();
         let (config, env, progress) = (self.config.clone(), self.env.clone(), Arc::clone(&self.progress));
         self.store = Some(Store::open(config, env, Drive::Manual, progress).unwrap());
+    }
+
+    fn snapshots(&self) -> Snapshots {
+        Snapshots::of(self.env.clone(), Path::new(ROOT))
     }
 
     fn store(&self) -> &Store {
