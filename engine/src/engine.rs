@@ -363,6 +363,13 @@ impl Engine {
         self.store.poisoned()
     }
 
+    /// Takes a document of `control/` away that its owner cannot read, so that the server can go on without it: into
+    /// `quarantine/repaired/`, unless it must not outlive its day. `what` says what is wrong and what follows: health is
+    /// degraded by it until an operator acknowledges it. To be called before [`crate::Maintenance`] starts.
+    pub fn set_aside_document(&self, name: &str, what: &str, is_kept: bool) -> Result<(), Error> {
+        self.store.set_aside_document(name, what, is_kept)
+    }
+
     /// Small durable documents.
     pub fn control(&self) -> &Control {
         &self.control

@@ -51,6 +51,21 @@ impl Error {
         matches!(self, Self::Compactor(error) if error.damaged_file().is_some())
     }
 
+    /// Whether a write or a sync has failed, after which only a restart helps: and a restart does.
+    pub fn is_poisoned(&self) -> bool {
+        matches!(
+            self,
+            Self::Poisoned(_)
+                | Self::Wal(mallard_wal::Error::Poisoned { .. })
+                | Self::Compactor(mallard_compactor::Error::Poisoned)
+        )
+    }
+
+    /// Whether the device could not read it.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()))
+    }
+
     /// Whether the volume was full.
     pub(crate) fn is_lack_of_space(&self) -> bool {
         let source = match self {

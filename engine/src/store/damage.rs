@@ -17,7 +17,7 @@ use mallard_compactor::{Condition, Edit, FileEntry, Manifest, SCHEMA_ADOPTED, ch
 use super::Store;
 use super::maintain::{Maintenance, Step};
 use crate::error::Error;
-use crate::repair::forget_notes;
+use crate::repair::{forget_notes, set_aside};
 
 impl Store {
     /// Notes that a live file cannot be read as what was published; from now on no view has it. False if that is known,
@@ -92,6 +92,15 @@ impl Store {
             let file = &*file.path;
             tracing::warn!(file, %error, "a damaged file has no name in quarantine/: it is kept until its day is removed");
         }
+    }
+
+    /// Takes a document of `control/` away that its owner cannot read, and goes on without it: a reason for being degraded until
+    /// an operator acknowledges it.
+    pub(crate) fn set_aside_document(&self, name: &str, what: &str, is_kept: bool) -> Result<(), Error> {
+        let note = set_aside(&self.env, &self.layout, &format!("control/{name}"), what, is_kept)?;
+        tracing::error!("{note}");
+        self.shared.state().damage.push(note);
+        Ok(())
     }
 
     /// Files that were damaged and are what was published again.

@@ -34,8 +34,6 @@ struct Bench {
     disk: SimDisk,
     clock: Arc<SimClock>,
     sent: usize,
-    /// The counters of this life.
-    progress: Arc<Progress>,
 }
 
 impl Bench {
@@ -50,7 +48,7 @@ impl Bench {
         config.wal.segment_bytes = 64 << 10;
         config.limits.merge_files_min = 2;
         set(&mut config);
-        let mut bench = Self { store: None, config, env, disk, clock, sent: 0, progress: Arc::default() };
+        let mut bench = Self { store: None, config, env, disk, clock, sent: 0 };
         bench.restart();
         bench
     }
@@ -58,8 +56,7 @@ impl Bench {
     /// What a kill and a start do.
     fn restart(&mut self) {
         self.store = None;
-        self.progress = Arc::default();
-        let (config, env, progress) = (self.config.clone(), self.env.clone(), Arc::clone(&self.progress));
+        let (config, env, progress) = (self.config.clone(), self.env.clone(), Arc::new(Progress::default()));
         self.store = Some(Store::open(config, env, Drive::Manual, progress).unwrap());
     }
 

@@ -47,7 +47,7 @@ fn what_an_erasure_takes_from_a_segment_that_rots_does_not_come_back_and_is_coun
     bench.settle_well();
     assert_eq!((bench.rows("a"), bench.rows("b")), (vec![5], vec![3, 4]));
     assert!(!bench.store().is_erasing());
-    assert_eq!(bench.progress.totals().events_erased, 2);
+    assert_eq!(bench.store().status().balance.erased, 2);
     bench.restart();
     assert_eq!((bench.rows("a"), bench.rows("b")), (vec![5], vec![3, 4]));
 }
