@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 use mallard_wal::Lsn;
+use mallard_wal::disk::is_about_the_file;
 use mallard_wal::segment::HeaderError;
 use parquet::errors::ParquetError;
 use thiserror::Error;
@@ -189,6 +190,16 @@ pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) ->
 }
 
 impl Error {
+    /// The Parquet file that cannot be read as what was published, if that is what failed: it is gone, cut or changed, or
+    /// the device cannot read it. The same work may succeed without it.
+    pub fn damaged_file(&self) -> Option<&Path> {
+        match self {
+            Self::FileDamaged { path, .. } | Self::Parquet { path, .. } => Some(path),
+            Self::Io { action: "open" | "read", path, source } if is_about_the_file(source) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Says which Parquet file failed; for `map_err`.
     pub(crate) fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self {
         move |source| Self::Parquet { path: path.to_owned(), source }

@@ -45,7 +45,7 @@ mod seeded;
 pub use adopt::{Adoption, RefusedFile, SCHEMA_ADOPTED, adopt};
 pub use erasure::{ERASURE_VERSION, Erasure, Reach};
 pub use error::Error;
-pub use job::{Context, Job, run};
+pub use job::{Context, Job, Memory, run};
 pub use limits::Limits;
 pub use manifest::{
     Condition, EDIT_VERSION, Edit, EditError, FileEntry, LsnRange, Manifest, ManifestError, ManifestLog,

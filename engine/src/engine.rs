@@ -74,6 +74,12 @@ impl Engine {
         self.store.append_quietly(event, received_at, claim)
     }
 
+    /// How long whoever has an event to append is to wait first, in microseconds, at most a second: 0 as long as compaction
+    /// keeps up. Events are refused ([`AppendError::Busy`]) only when that was not enough.
+    pub fn hold_back_us(&self) -> u64 {
+        self.store.hold_back_us()
+    }
+
     /// Lets the log begin to write what was appended quietly.
     pub fn nudge(&self) {
         self.store.nudge();
@@ -241,6 +247,13 @@ impl Engine {
     /// Why nothing more may be written, if so: the process should end with an error, so that its supervisor restarts it.
     pub fn poisoned(&self) -> Option<String> {
         self.store.poisoned()
+    }
+
+    /// Takes a document of `control/` away that its owner cannot read, so that the server can go on without it: into
+    /// `quarantine/repaired/`, unless it must not outlive its day. `what` says what is wrong and what follows: health is
+    /// degraded by it until an operator acknowledges it. To be called before [`crate::Maintenance`] starts.
+    pub fn set_aside_document(&self, name: &str, what: &str, is_kept: bool) -> Result<(), Error> {
+        self.store.set_aside_document(name, what, is_kept)
     }
 
     /// Small durable documents.

@@ -46,14 +46,24 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a Parquet file is not what was published. It is left out when the work is tried again.
+    /// Whether a Parquet file cannot be read as what was published. It is left out when the work is tried again.
     pub(crate) fn is_damage(&self) -> bool {
-        use mallard_compactor::Error::{FileDamaged, Io, Parquet};
-        match self {
-            Self::Compactor(FileDamaged { .. } | Parquet { .. }) => true,
-            Self::Compactor(Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
-            _ => false,
-        }
+        matches!(self, Self::Compactor(error) if error.damaged_file().is_some())
+    }
+
+    /// Whether a write or a sync has failed, after which only a restart helps: and a restart does.
+    pub fn is_poisoned(&self) -> bool {
+        matches!(
+            self,
+            Self::Poisoned(_)
+                | Self::Wal(mallard_wal::Error::Poisoned { .. })
+                | Self::Compactor(mallard_compactor::Error::Poisoned)
+        )
+    }
+
+    /// Whether the device could not read it.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()))
     }
 
     /// Whether the volume was full.

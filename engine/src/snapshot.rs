@@ -1,7 +1,6 @@
 //! What the store shows to queries: a [`View`] as a [`Snapshot`], one UTC day at a time.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 
 use mallard_compactor::Error;
@@ -53,13 +52,8 @@ impl Snapshot for View {
 
 /// A file that cannot be read as what was published is damaged, whoever finds it.
 fn unreadable(error: Error) -> QueryError {
-    match &error {
-        Error::FileDamaged { path, .. } | Error::Parquet { path, .. } => {
-            QueryError::Damaged { file: path.clone(), reason: error.to_string() }
-        }
-        Error::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
-            QueryError::Damaged { file: path.clone(), reason: error.to_string() }
-        }
-        _ => QueryError::Internal(error.to_string()),
+    match error.damaged_file() {
+        Some(path) => QueryError::Damaged { file: path.to_owned(), reason: error.to_string() },
+        None => QueryError::Internal(error.to_string()),
     }
 }

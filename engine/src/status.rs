@@ -50,6 +50,8 @@ pub struct Status {
     pub quarantined: u64,
     /// Acknowledged positions of the log that damage has destroyed.
     pub lost_lsns: u64,
+    /// Kinds of maintenance that go on failing; why is among the reasons below.
+    pub failing: u64,
     /// What an operator should look at; empty when all is well.
     pub degraded_reasons: Vec<String>,
 }

@@ -18,7 +18,8 @@ use arrow::compute::{filter_record_batch, not};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use mallard_compactor::Erasure;
-use mallard_event::{Date, Event, SiteId, Stored, Timestamp, columns};
+use mallard_event::columns::{self, RowError};
+use mallard_event::{Date, Event, SiteId, Stored, Timestamp};
 use mallard_wal::{Committed, Lsn};
 
 use crate::store::{Claim, Newcomer};
@@ -281,6 +282,18 @@ impl SiteTail {
             batches.push(open);
         }
         Ok(batches)
+    }
+
+    /// The rows with these positions, in no order.
+    pub(crate) fn rows_of(&self, lsns: &RangeInclusive<u64>) -> Result<Vec<Stored>, RowError> {
+        let is_of_them = |row: &Stored| row.lsn.is_some_and(|lsn| lsns.contains(&lsn));
+        let open = self.open.iter().map(|row| Stored::clone(&row.stored));
+        let mut rows: Vec<Stored> = open.filter(|row| is_of_them(row)).collect();
+        let has_some = |chunk: &&Arc<Chunk>| chunk.first_lsn <= *lsns.end() && *lsns.start() <= chunk.last_lsn;
+        for chunk in self.chunks.iter().filter(has_some) {
+            rows.extend(columns::rows_from(&chunk.batch)?.into_iter().filter(is_of_them));
+        }
+        Ok(rows)
     }
 
     /// The UTC days that have rows here, with what a cached answer over them depends on.

@@ -27,9 +27,12 @@ pub enum Failure {
     /// The data directory cannot be created or written.
     #[error("cannot use the data directory: {0}")]
     DataDirectory(Error),
-    /// The store is damaged, or a read or write failed.
+    /// The store is damaged, or a read or write failed. A restart finds the same.
     #[error("{0}")]
     Store(Error),
+    /// A write or sync failed while the server ran. A restart recovers everything that was acknowledged.
+    #[error("{0}")]
+    Poisoned(Error),
     /// A document under `control/` cannot be read, or not be written.
     #[error("{0}")]
     Documents(String),
@@ -73,12 +76,20 @@ impl Failure {
             Self::Configuration(_) => 64,
             Self::Bind { .. } => 69,
             Self::Internal(_) => 70,
+            Self::Poisoned(_) => 71,
             Self::DataDirectory(_) => 73,
             Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } | Self::Unrepaired | Self::Incomplete(_) => 74,
             Self::Locked(_) => 75,
             // The shells' convention of 128 + signal number.
             Self::Cancelled => 130,
         }
+    }
+}
+
+impl Failure {
+    /// Whether the next start would fail in the same way, until somebody has repaired the store.
+    pub(crate) const fn needs_a_repair(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Documents(_))
     }
 }
 
@@ -97,6 +108,7 @@ impl From<ConfigError> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
+            _ if error.is_poisoned() => Self::Poisoned(error),
             Error::Locked { .. } => Self::Locked(error),
             Error::Rows(_) | Error::Busy => Self::Internal(error.to_string()),
             Error::Io { ref source, .. } if is_about_access(source) => Self::DataDirectory(error),
@@ -124,7 +136,7 @@ mod tests {
         assert_eq!(code(Error::Locked { path: "data/LOCK".into() }), 75);
         assert_eq!(code(io(io::ErrorKind::PermissionDenied)), 73);
         assert_eq!(code(io(io::ErrorKind::Other)), 74);
-        assert_eq!(code(Error::Poisoned("fdatasync".into())), 74);
+        assert_eq!(code(Error::Poisoned("fdatasync".into())), 71);
         assert_eq!(code(Error::Rows("a column is missing".into())), 70);
         assert_eq!(Failure::Configuration("x".into()).to_string(), "Configuration error: x");
     }

@@ -15,6 +15,7 @@
 //! all of that is the engine's. Time comes from the engine's clock.
 
 pub mod app;
+mod aside;
 mod assets;
 pub mod auth;
 mod backup;

@@ -163,6 +163,10 @@ mod tests {
         fn now_us(&self) -> i64 {
             1_706_702_400_000_000
         }
+
+        fn steady_us(&self) -> i64 {
+            0
+        }
     }
 
     #[derive(Clone, Default)]

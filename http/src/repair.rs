@@ -14,18 +14,12 @@ use mallard_event::Timestamp;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::auth;
+use crate::aside;
 use crate::auth::documents::{DocumentError, Documents};
-use crate::backup::WITHOUT;
 use crate::backup::command::Store;
 use crate::config::Environment;
-use crate::enrich;
 use crate::exit::Failure;
-use crate::funnels::Funnels;
-use crate::goals::Goals;
 use crate::progress;
-use crate::segments::Segments;
-use crate::sites::settings::SiteSettings;
 
 /// What to repair, and how to say it.
 #[derive(Debug, Args)]
@@ -71,33 +65,21 @@ fn failure(error: Error) -> Failure {
 fn documents(repair: &mut Repair, env: &Env) -> Result<(), Failure> {
     let found = Arc::new(Found { control: repair.control(), without: Mutex::default() });
     loop {
-        let (name, cause, consequence) = match check(&found, env) {
+        let documents = Arc::clone(&found) as Arc<dyn Documents>;
+        let now = Timestamp::saturating_from_micros(env.clock.now_us());
+        let (name, cause, consequence) = match aside::check(&documents, &env.entropy, now) {
             Ok(()) => break,
             Err(DocumentError::Damaged { name, cause, consequence }) => (name, cause, consequence),
             Err(error) => return Err(Failure::Documents(error.to_string())),
         };
         let what = format!("it is damaged ({cause}); set aside: {consequence}");
-        // What may not be in a copy, as it must not outlive its day, may not be kept either.
-        repair.set_aside_document(&format!("control/{name}"), &what, !WITHOUT.contains(&name))?;
+        repair.set_aside_document(&format!("control/{name}"), &what, aside::may_be_kept(name))?;
         found.without.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
     if !found.control.has_usable_secret()? {
         let what = "it holds no text; set aside: a new secret is made, and visitors of today count once more";
         repair.set_aside_document(".secret", what, true)?;
     }
-    Ok(())
-}
-
-/// Reads every document as a start does.
-fn check(found: &Arc<Found>, env: &Env) -> Result<(), DocumentError> {
-    let documents = Arc::clone(found) as Arc<dyn Documents>;
-    let now = Timestamp::saturating_from_micros(env.clock.now_us());
-    auth::check(&documents, &env.entropy)?;
-    enrich::check(&documents, &env.entropy, now)?;
-    SiteSettings::open(Arc::clone(&documents))?;
-    Goals::open(&*documents)?;
-    Funnels::open(&*documents)?;
-    Segments::open(documents)?;
     Ok(())
 }
 

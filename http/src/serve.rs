@@ -40,7 +40,7 @@ use crate::server::accept;
 use crate::server::stop::{Signals, Stop};
 use crate::sites::settings::SiteSettings;
 use crate::stats::gate::Gate;
-use crate::{backup, logging, memory, privileges};
+use crate::{aside, backup, logging, memory, privileges};
 
 /// Exports of events at a time.
 const EXPORTS_MAX: usize = 1;
@@ -52,6 +52,8 @@ const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a server whose log is poisoned goes on answering queries before it ends and is restarted.
 const POISONED_SERVICE: Duration = Duration::from_mins(1);
 const POISON_CHECK: Duration = Duration::from_secs(1);
+/// The number of the first process of a container.
+const CONTAINERS_OWN: u32 = 1;
 const SALT_CHECK: Duration = Duration::from_mins(1);
 /// Share of the machine's memory that queries get unless the operator says otherwise, and its floor.
 const QUERY_MEMORY_SHARE: u64 = 4;
@@ -59,7 +61,32 @@ const QUERY_MEMORY_MB_MIN: u64 = 48;
 
 /// Runs the server until it is asked to stop.
 pub(crate) fn run(loaded: Loaded) -> Result<(), Failure> {
-    run_after(loaded, |_, _| Ok(()))
+    let outcome = run_after(loaded, |_, _| Ok(()));
+    if let Err(failure) = &outcome
+        && failure.needs_a_repair()
+        && std::process::id() == CONTAINERS_OWN
+    {
+        wait_to_be_stopped(failure);
+    }
+    outcome
+}
+
+/// The first process of a container would be restarted again and again, and there would be no container to run `repair` in. So
+/// it stays, and serves nothing, until somebody stops it. The data directory is not locked meanwhile.
+fn wait_to_be_stopped(failure: &Failure) {
+    error!("{failure}");
+    error!("this cannot be cured by a restart: `repair` can be run in this container, which waits to be stopped");
+    let waited = runtime(1).and_then(|runtime| {
+        runtime.block_on(async {
+            let (signals, stop) = (Signals::register()?, Stop::default());
+            tokio::spawn(signals.watch(stop.clone()));
+            stop.begun().await;
+            Ok(())
+        })
+    });
+    if let Err(error) = waited {
+        error!(%error, "cannot wait");
+    }
 }
 
 /// Runs the server; `prepare` has the open engine to itself before anybody can connect.
@@ -108,6 +135,9 @@ fn engine_config(config: &Config) -> mallard_engine::Config {
     engine.sites_max = config.max_sites;
     engine.dedup_ids_max = config.dedup_max_ids;
     engine.disk_reserve_bytes = config.disk_reserve_mb << 20;
+    if let Some(kilobytes) = config.backlog_kb {
+        (engine.tail_bytes_slow, engine.tail_bytes_max) = (kilobytes << 9, kilobytes << 10);
+    }
     engine.limits.retention_days = Some(config.retention_days).filter(|days| *days > 0);
     engine.query.memory_mb = query_memory_mb(config);
     engine.query.cache_ttl_us = i64::from(config.cache_ttl_secs) * 1_000_000;
@@ -143,7 +173,11 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     accepting.await.map_err(|error| Failure::Internal(format!("the accept loop failed: {error}")))?;
     let outcome = close(Arc::clone(&app.engine), maintenance, deadline).await;
     info!("Shutdown complete");
-    outcome
+    // Also where it was maintenance that failed, and the log could be closed in order.
+    match app.engine.poisoned() {
+        Some(cause) => Err(Error::Poisoned(cause).into()),
+        None => outcome,
+    }
 }
 
 /// Takes the engine apart on a blocking thread.
@@ -171,6 +205,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     };
     let documents: Arc<dyn Documents> = Arc::clone(&engine) as _;
     let entropy = &environment.entropy;
+    aside::set_damaged_aside(&engine, entropy, now)?;
     let unreadable = |error: &dyn std::error::Error| Failure::Documents(error.to_string());
     let sites = SiteSettings::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);

@@ -118,8 +118,14 @@ fn compose_and_the_unit_set_only_variables_that_exist() {
         }
     }
     let unit = lines("deploy/mallard-metrics.service");
-    for line in ["Restart=always", "NoNewPrivileges=true", "CapabilityBoundingSet=", "TimeoutStopSec=35", "UMask=0077"]
-    {
+    for line in [
+        "Restart=always",
+        "RestartPreventExitStatus=64 73 74",
+        "NoNewPrivileges=true",
+        "CapabilityBoundingSet=",
+        "TimeoutStopSec=35",
+        "UMask=0077",
+    ] {
         assert!(unit.iter().any(|found| found == line), "{line}");
     }
 }

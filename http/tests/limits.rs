@@ -15,6 +15,7 @@
 
 mod support;
 
+use serde_json::json;
 use support::Server;
 
 fn server(data_dir: &tempfile::TempDir) -> Server {
@@ -105,4 +106,31 @@ fn the_metrics_token_is_asked_for_when_it_is_set() {
     {
         assert!(metrics.text().lines().any(|line| line == name), "{name}");
     }
+}
+
+/// Compaction never comes: it is asked for at a backlog beyond the one at which events are refused.
+#[test]
+fn a_backlog_slows_senders_down_before_it_answers_503_and_what_was_acknowledged_stays() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let variables = [("MALLARD_TEST_BACKLOG_KB", "16"), ("MALLARD_FLUSH_COUNT", "1000000")];
+    let server = Server::with_password(data_dir.path(), &variables);
+    let event = json!({ "d": "a.example", "n": "pageview", "u": "/" });
+    let mut accepted = 0;
+    let refused = loop {
+        match server.post_event(&event) {
+            answer if answer.status == 202 => accepted += 1,
+            answer => break answer,
+        }
+    };
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{}", refused.text());
+    let slowed = server.metric("mallard_events_slowed_total");
+    assert!(slowed > 2 && slowed < accepted, "{slowed} of {accepted} were slowed down, and the first was not");
+    assert_eq!(server.get("/health/ready").status, 200);
+    assert_eq!(server.log_in().pageviews("a.example"), accepted);
+    server.kill();
+
+    let server = Server::with_password(data_dir.path(), &[]);
+    assert_eq!(server.post_event(&event).status, 202, "with room again");
+    assert_eq!(server.metric("mallard_events_slowed_total"), 0);
+    assert_eq!(server.log_in().pageviews("a.example"), accepted + 1);
 }

@@ -55,7 +55,7 @@ fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing(
     drop(session);
 
     server.logged("The log is poisoned: no event is accepted any more");
-    assert_eq!(server.wait().code(), Some(74));
+    assert_eq!(server.wait().code(), Some(71));
 
     let server = Server::with_password(&data_dir, &[]);
     assert_eq!(server.log_in().pageviews(SITE), 10, "every acknowledged event, and none of the others");

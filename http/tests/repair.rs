@@ -18,6 +18,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -169,7 +170,7 @@ fn a_damaged_document_is_set_aside_and_what_follows_from_it_is_said() {
     assert_ne!(key.status, 401);
     drop(session);
     server.kill();
-    for name in ["keys", "sessions", "salt"] {
+    for name in ["keys", "sessions", "salt", "goals"] {
         fs::write(data_dir.join("control").join(name), b"\0\0\0\0").unwrap();
     }
     fs::write(data_dir.join(".secret"), b"  ").unwrap();
@@ -182,6 +183,7 @@ fn a_damaged_document_is_set_aside_and_what_follows_from_it_is_said() {
         "control/keys: it is damaged (line 1, column 1); set aside: no API key will work, and new ones have to be made -> quarantine/repaired/control/keys",
         "control/sessions: it is damaged",
         "control/salt: it is damaged",
+        "control/goals: it is damaged",
         ".secret: it holds no text",
     ] {
         assert!(done.contains(expected), "{done}");
@@ -189,6 +191,45 @@ fn a_damaged_document_is_set_aside_and_what_follows_from_it_is_said() {
     assert!(!data_dir.join("quarantine/repaired/control/salt").exists(), "a salt is kept nowhere");
     let server = Server::with_password(data_dir, &FLUSH);
     assert_eq!(server.log_in().pageviews(SITE), 13);
+}
+
+/// No crash loop: what the server can do without does not keep it from starting.
+#[test]
+fn damaged_goals_funnels_segments_settings_salts_and_sessions_set_themselves_aside() {
+    let data_dir = killed();
+    let data_dir = data_dir.path();
+    let names = ["goals", "funnels", "segments", "sites", "salt", "sessions"];
+    for name in names {
+        fs::write(data_dir.join("control").join(name), format!("damaged {name}")).unwrap();
+    }
+    let server = Server::with_password(data_dir, &FLUSH);
+    assert_eq!(server.log_in().pageviews(SITE), 13);
+    let reasons = health(&server)["degraded_reasons"].to_string();
+    for name in names {
+        assert!(
+            reasons.contains(&format!("set aside: control/{name}: it is damaged (line 1, column 1): ")),
+            "{reasons}"
+        );
+        let kept = fs::read_to_string(data_dir.join("quarantine/repaired/control").join(name)).ok();
+        let is_kept = !["salt", "sessions"].contains(&name);
+        assert_eq!(kept, is_kept.then(|| format!("damaged {name}")), "{name}");
+    }
+    post(&server, 1);
+    server.kill();
+
+    let server = Server::with_password(data_dir, &FLUSH);
+    assert_eq!(health(&server)["status"], "degraded", "until somebody knows");
+    assert_eq!(server.log_in().pageviews(SITE), 14);
+    server.kill();
+    let (code, text, _) = run(data_dir, &["acknowledge-loss"]);
+    assert!(code == Some(0) && text.contains("acknowledged: set aside: control/goals: "), "{code:?} {text}");
+    let server = Server::with_password(data_dir, &FLUSH);
+    assert_eq!(health(&server)["status"], "ok");
+    server.kill();
+
+    fs::write(data_dir.join("control/password"), "damaged").unwrap();
+    let (code, _, text) = run(data_dir, &[]);
+    assert!(code == Some(74) && text.contains("control document `password` is damaged"), "{code:?} {text}");
 }
 
 #[test]
@@ -211,4 +252,39 @@ fn nothing_is_done_beside_a_server_to_a_sound_store_or_to_what_is_none() {
     let (code, _, text) = run(other.path(), &["repair"]);
     assert!(code == Some(74) && text.contains("this is no data directory"), "{code:?} {text}");
     assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
+}
+
+/// In a container that restarts for ever nobody could call `repair`.
+#[test]
+fn the_first_process_of_a_container_waits_for_a_repair_instead_of_ending() {
+    const UNSHARE: &str = "/usr/bin/unshare";
+    let is_able =
+        Command::new(UNSHARE).args(["--pid", "--fork", "true"]).output().is_ok_and(|one| one.status.success());
+    if !is_able {
+        println!("skipped: this user may not make a process the first of its own numbers");
+        return;
+    }
+    let data_dir = killed();
+    let data_dir = data_dir.path();
+    fs::write(data_dir.join("control/keys"), "damaged").unwrap();
+    let mut waiting = Command::new(UNSHARE)
+        .env_clear()
+        .env("MALLARD_DATA_DIR", data_dir)
+        .envs([("MALLARD_HOST", "127.0.0.1"), ("MALLARD_PORT", "0")])
+        .args(["--pid", "--fork", "--kill-child", env!("CARGO_BIN_EXE_mallard-metrics")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(waiting.stdout.take().unwrap()).lines();
+    let said = lines.find(|line| line.as_ref().unwrap().contains("which waits to be stopped"));
+    assert!(said.is_some(), "it has ended: {:?}", waiting.wait());
+    let (code, done, text) = run(data_dir, &["repair"]);
+    assert!(code == Some(0) && done.contains("repaired: control/keys: "), "{done}{text}");
+    assert_eq!(waiting.try_wait().unwrap(), None, "it is still there");
+    let number = waiting.id();
+    let child = fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap();
+    assert!(Command::new("/bin/kill").args(["-TERM", child.trim()]).status().unwrap().success());
+    assert_eq!(waiting.wait().unwrap().code(), Some(74));
+    let server = Server::with_password(data_dir, &FLUSH);
+    assert_eq!(server.log_in().pageviews(SITE), 13);
 }

@@ -5,10 +5,10 @@
 
 use mallard_event::columns::RowBuilder;
 use mallard_event::{Date, SiteId, Stored, Timestamp, codec};
-use mallard_wal::segment::{LoadedSegment, SealedSegment};
+use mallard_wal::segment::SealedSegment;
 use mallard_wal::{Lsn, Record, StoreTag};
 
-use super::index::{Index, Place, Rows};
+use super::index::{Index, Input, Place, Rows};
 use super::{Context, check_not_live};
 use crate::erasure::Erasure;
 use crate::error::Error;
@@ -21,8 +21,8 @@ pub(super) fn compact(context: &Context<'_>, manifest: &Manifest, segments: &[Se
     check_line(manifest.checkpoint(), segments)?;
     let loaded = load(context, segments)?;
     let mut index = Index::after(manifest.checkpoint(), context.erasures);
-    for (segment, loaded) in segments.iter().zip(&loaded) {
-        index.add(segment, loaded)?;
+    for (segment, input) in segments.iter().zip(&loaded) {
+        index.add(segment, input)?;
     }
     let mut edit = Edit {
         checkpoint: Some(index.last),
@@ -55,8 +55,17 @@ fn check_line(checkpoint: Lsn, segments: &[SealedSegment]) -> Result<(), Error> 
     Ok(())
 }
 
-fn load(context: &Context<'_>, segments: &[SealedSegment]) -> Result<Vec<LoadedSegment>, Error> {
-    segments.iter().map(|segment| Ok(segment.load(context.disk())?)).collect()
+/// Reads the segments. One that cannot be read any more is taken from memory, where it is known there: it was whole when it
+/// was sealed, and a restart could only save the part of it that still can be read.
+fn load(context: &Context<'_>, segments: &[SealedSegment]) -> Result<Vec<Input>, Error> {
+    let read = |segment: &SealedSegment| match segment.load(context.disk()) {
+        Ok(loaded) => Ok(Input { loaded, is_remembered: false }),
+        Err(error) => match context.memory.and_then(|memory| memory.recall(segment, &error)) {
+            Some(loaded) => Ok(Input { loaded, is_remembered: true }),
+            None => Err(error.into()),
+        },
+    };
+    segments.iter().map(read).collect()
 }
 
 fn write_partition(

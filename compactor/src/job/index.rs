@@ -33,6 +33,14 @@ pub(super) struct Index<'a> {
     pub(super) last: Lsn,
 }
 
+/// The records of one segment.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) loaded: LoadedSegment,
+    /// From memory: without the events that an erasure takes.
+    pub(super) is_remembered: bool,
+}
+
 /// The rows of one file to be, in LSN order.
 #[derive(Debug)]
 pub(super) struct Rows<'a> {
@@ -57,15 +65,27 @@ impl<'a> Index<'a> {
     }
 
     /// Adds the segment that follows the ones before.
-    pub(super) fn add(&mut self, segment: &SealedSegment, loaded: &'a LoadedSegment) -> Result<(), Error> {
-        for record in loaded.records() {
+    pub(super) fn add(&mut self, segment: &SealedSegment, input: &'a Input) -> Result<(), Error> {
+        for record in input.loaded.records() {
+            if input.is_remembered {
+                self.pass_over(record.lsn.previous(), segment.first_lsn);
+            }
             self.add_record(record, segment.first_lsn)?;
+        }
+        if input.is_remembered {
+            self.pass_over(segment.last_lsn, segment.first_lsn);
         }
         if self.last == segment.last_lsn {
             Ok(())
         } else {
             Err(Error::NotDense { expected: segment.last_lsn, found: self.last })
         }
+    }
+
+    /// What memory does not have through `last` was erased.
+    fn pass_over(&mut self, last: Lsn, segment: Lsn) {
+        self.erased.take_unseen(last.get().saturating_sub(self.last.get()), segment);
+        self.last = self.last.max(last);
     }
 
     fn add_record(&mut self, record: Record<'a>, segment: Lsn) -> Result<(), Error> {

@@ -20,12 +20,13 @@ mod shares;
 mod sorted;
 mod subset;
 
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
 use mallard_event::{Date, SiteId};
 use mallard_wal::disk::{Disk, Env, durable};
-use mallard_wal::segment::SealedSegment;
+use mallard_wal::segment::{LoadedSegment, SealedSegment};
 
 use crate::erasure::Erasure;
 use crate::error::at;
@@ -70,6 +71,13 @@ pub enum Job {
     },
 }
 
+/// Whoever still knows what the segments of the log hold.
+pub trait Memory: Debug {
+    /// The records of a sealed segment that cannot be read, in LSN order. An LSN that is missing is one of an event that an
+    /// erasure takes. `None` if not all of the others are known.
+    fn recall(&self, segment: &SealedSegment, error: &mallard_wal::Error) -> Option<LoadedSegment>;
+}
+
 /// What every job works with.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -84,6 +92,8 @@ pub struct Context<'a> {
     /// The erasures that are not finished, whether the manifest has them or only the log: no job writes what they take from
     /// the log, or from the files of a [`Job::Erase`].
     pub erasures: &'a [Arc<Erasure>],
+    /// Asked about a segment that cannot be read.
+    pub memory: Option<&'a dyn Memory>,
 }
 
 impl Context<'_> {

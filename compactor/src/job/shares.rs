@@ -44,6 +44,15 @@ impl<'a> Shares<'a> {
         true
     }
 
+    /// Counts events of a segment that are known to be erased and nothing else. Nobody can say by which erasure: they count for
+    /// the first.
+    pub(super) fn take_unseen(&mut self, events: u64, segment: Lsn) {
+        if let Some(share) = self.shares.first_mut().filter(|_| events > 0) {
+            share.events += events;
+            share.segments.insert(segment);
+        }
+    }
+
     /// Counts rows of a file of this day for an erasure.
     pub(super) fn count(&mut self, id: [u8; 16], rows: u64, date: Date) {
         let mut pairs = self.erasures.iter().zip(&mut self.shares);

@@ -13,15 +13,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mallard_compactor::{Manifest, ManifestLog};
-use mallard_wal::disk::{Disk, Entry, Env, durable};
+use mallard_wal::disk::{Disk, Entry, Env};
 
 use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::repair;
 
-/// How often it is begun anew because maintenance was faster. Every attempt takes milliseconds, every step of maintenance
-/// longer.
+/// How often it is begun anew because maintenance has removed a file or a segment meanwhile.
 const ATTEMPTS_MAX: usize = 20;
 
 /// What an image holds.
@@ -97,8 +96,8 @@ impl Taker<'_> {
         for file in manifest.files() {
             let (from, to) = (self.store.root().join(&*file.path), self.target.root().join(&*file.path));
             let folder = Path::new(&*file.path).parent().unwrap_or(Path::new(""));
-            if folders.insert(folder) {
-                durable::create_dirs(self.disk, self.target.root(), folder).at(&to)?;
+            if !folders.contains(folder) {
+                self.create_folders(folder, &mut folders)?;
             }
             match self.disk.hard_link(&from, &to) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -110,11 +109,25 @@ impl Taker<'_> {
                 linked => linked.at(&from)?,
             }
         }
+        // NOTE: each once, and only now. Half an image is removed before another attempt, so nothing has to be durable before
+        // the whole is.
         for folder in folders {
             let folder = self.target.root().join(folder);
             self.disk.sync_dir(&folder).at(&folder)?;
         }
         Ok(true)
+    }
+
+    /// Creates a folder and those above it, and adds them to `folders`, which has those that are there.
+    fn create_folders<'f>(&self, folder: &'f Path, folders: &mut BTreeSet<&'f Path>) -> Result<(), Error> {
+        let missing: Vec<&Path> = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty()).collect();
+        for folder in missing.into_iter().rev() {
+            if folders.insert(folder) {
+                let folder = self.target.root().join(folder);
+                self.disk.create_dir(&folder).at(&folder)?;
+            }
+        }
+        Ok(())
     }
 
     fn names_still(&self, path: &str) -> Result<bool, Error> {

@@ -75,6 +75,7 @@ impl Rewriting<'_> {
         let mut config = Config::new(folder);
         (config.flush_events, config.disk_reserve_bytes, config.dedup_window_us) = (1, 0, 0);
         config.limits = Limits { merge_bytes_max: 0, ..self.limits.clone() };
+        config.is_date_sure = true;
         config.limits.retention_days = self.first_kept.and(self.limits.retention_days);
         let store = Store::open(config, env.clone(), Drive::Manual, Arc::new(Progress::default()))?;
         store.adopt(self.erasure.into_iter().cloned().collect())?;

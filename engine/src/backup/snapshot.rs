@@ -78,9 +78,11 @@ impl Snapshots {
         Ok(snapshots)
     }
 
-    /// When the newest was taken.
+    /// When the newest was taken. One that is dated in the future was taken under a date that has been set back since: how
+    /// long ago that was nobody can say, so it does not count.
     pub fn newest_us(&self) -> Result<Option<i64>, Error> {
-        Ok(self.ids()?.last().map(|(_, taken_us)| *taken_us))
+        let now_us = self.env.clock.now_us();
+        Ok(self.ids()?.into_iter().map(|(_, taken_us)| taken_us).filter(|taken_us| *taken_us <= now_us).max())
     }
 
     /// Removes one; false if there is none of that name.
@@ -102,9 +104,12 @@ impl Snapshots {
         remove_tree(disk, &unfinished)
     }
 
-    /// Removes all but the newest `keep`; returns how many.
+    /// Removes all but the newest `keep`; returns how many. Those that are dated in the future count as the oldest: they were
+    /// taken before the date was set back.
     pub fn prune(&self, keep: usize) -> Result<usize, Error> {
-        let ids = self.ids()?;
+        let now_us = self.env.clock.now_us();
+        let mut ids = self.ids()?;
+        ids.sort_by_key(|(_, taken_us)| (*taken_us <= now_us, *taken_us));
         let surplus = ids.len().saturating_sub(keep);
         for (id, _) in ids.iter().take(surplus) {
             self.remove(id)?;

@@ -327,6 +327,10 @@ mod tests {
 
     impl Clock for Hands {
         fn now_us(&self) -> i64 {
+            0
+        }
+
+        fn steady_us(&self) -> i64 {
             self.0.load(Ordering::Relaxed)
         }
     }

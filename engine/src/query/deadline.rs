@@ -79,7 +79,7 @@ impl Deadline {
     }
 
     /// The time left.
-    fn remaining(&self) -> Duration {
+    pub(super) fn remaining(&self) -> Duration {
         if self.cancel.is_cancelled() {
             return Duration::ZERO;
         }

@@ -17,7 +17,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-use rustix::io::Errno;
+use mallard_wal::disk::is_about_the_file;
 
 use super::deadline::Deadline;
 use super::filter::Program;
@@ -137,11 +137,6 @@ pub(super) fn verify(file: &SourceFile, deadline: &Deadline) -> Result<(), Query
         Err(error) if is_about_the_file(&error) => Err(damaged(error.to_string())),
         Err(error) => Err(QueryError::Internal(format!("{}: {error}", file.path.display()))),
     }
-}
-
-/// Whether the file is gone or the device cannot read it; a process that has too many files open says nothing about it.
-fn is_about_the_file(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
 fn crc32(path: &Path) -> io::Result<u32> {

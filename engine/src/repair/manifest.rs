@@ -110,6 +110,7 @@ impl Repair {
             store_id: identity.store_id,
             limits: &self.config.limits,
             erasures: &[],
+            memory: None,
         };
         let manifest = plan.write(&context, erasures)?;
         // IMPORTANT: the new one first. It has the highest number, so from here on it is the manifest.

@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use mallard_wal::Lsn;
 use mallard_wal::disk::{Disk, Env, Lock, durable};
 
+pub(crate) use folders::set_aside;
 pub(crate) use notes::{add_notes, forget_notes, read_notes};
 
 use crate::config::Config;

@@ -20,7 +20,7 @@ use mallard_event::{Date, Timestamp, codec};
 use mallard_wal::disk::{self, Disk, durable};
 use mallard_wal::{Kind, Lsn, scan};
 
-use super::Store;
+use super::{Store, damage};
 use crate::adopt::{DATABASE, NotAdopted};
 use crate::error::{Error, IoContext as _};
 use crate::layout::Layout;
@@ -31,9 +31,12 @@ const UNREAD_DAYS: i32 = 1;
 
 impl Store {
     /// Removes the second names of damaged Parquet files that are live no more.
-    pub(super) fn forget_copies(&self, paths: &[String]) -> Result<(), Error> {
-        let names = paths.iter().filter_map(|path| path.rsplit('/').next());
-        self.forget_quarantined(&names.map(str::to_owned).collect::<Vec<_>>())
+    pub(super) fn forget_copies(&self, copies: &[damage::Copy]) -> Result<(), Error> {
+        let quarantine = self.layout.quarantine();
+        // Earlier versions kept every file under its bare name.
+        let is_kept = |name: &str| self.env.disk.open(&quarantine.join(name)).is_ok();
+        let name = |copy: &damage::Copy| if is_kept(&copy.name) { copy.name.clone() } else { copy.bare.clone() };
+        self.forget_quarantined(&copies.iter().map(name).collect::<Vec<_>>())
     }
 
     /// Removes what may hold events of an erasure. The sound records of segments were recovered.
@@ -198,6 +201,10 @@ mod tests {
     impl Clock for At {
         fn now_us(&self) -> i64 {
             self.0.load(Ordering::SeqCst)
+        }
+
+        fn steady_us(&self) -> i64 {
+            self.now_us()
         }
     }
 

@@ -12,12 +12,12 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use mallard_compactor::{Condition, Edit, FileEntry, Manifest, read_file};
+use mallard_compactor::{Condition, Edit, FileEntry, Manifest, SCHEMA_ADOPTED, check_file, read_file};
 
 use super::Store;
 use super::maintain::{Maintenance, Step};
-use crate::error::{Error, IoContext};
-use crate::repair::forget_notes;
+use crate::error::Error;
+use crate::repair::{forget_notes, set_aside};
 
 impl Store {
     /// Notes that a live file cannot be read as what was published; from now on no view has it. False if that is known,
@@ -37,16 +37,21 @@ impl Store {
         is_new
     }
 
-    /// A merge whose input is damaged says so, and is planned again without it.
+    /// Work whose input is damaged says so, and is planned again without it.
     pub(super) fn suspect_input(&self, error: &mallard_compactor::Error) {
-        use mallard_compactor::Error::{FileDamaged, Io, Parquet};
-        match error {
-            FileDamaged { path, .. } | Parquet { path, .. } => drop(self.suspect(path, &error.to_string())),
-            Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                self.suspect(path, &error.to_string());
-            }
-            _ => {}
+        if let Some(path) = error.damaged_file()
+            && !(matches!(error, mallard_compactor::Error::Io { .. }) && self.is_sound_after_all(path))
+        {
+            self.suspect(path, &error.to_string());
         }
+    }
+
+    /// NOTE: one failed read is no verdict, since an erasure removes a damaged file as a whole: a device that has stalled
+    /// answers the second time.
+    fn is_sound_after_all(&self, path: &Path) -> bool {
+        let (root, manifest) = (self.layout.root(), self.manifest());
+        let relative = path.strip_prefix(root).ok().and_then(Path::to_str);
+        relative.and_then(|path| manifest.get(path)).is_some_and(|file| check_file(&self.env, root, file).is_ok())
     }
 
     /// Makes the manifest remember what has been found; `None` if there is nothing new.
@@ -64,9 +69,7 @@ impl Store {
         if news.is_empty() {
             return Ok(None);
         }
-        for file in &news {
-            self.keep_original(file)?;
-        }
+        news.iter().for_each(|file| self.keep_original(file));
         let conditions = news.iter().map(|file| (file.path.to_string(), Condition::Damaged)).collect();
         let step = Step::SetAside { files: news.len() };
         self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() }, |_| {})?;
@@ -75,16 +78,29 @@ impl Store {
     }
 
     /// A second name for the damaged file, which outlives its removal. A file that is gone has none.
-    fn keep_original(&self, file: &FileEntry) -> Result<(), Error> {
+    ///
+    /// NOTE: a volume that gives no second name must not keep the damage from being recorded, nor maintenance from going on.
+    fn keep_original(&self, file: &FileEntry) {
         let disk = self.env.disk.as_ref();
         let quarantine = self.layout.quarantine();
-        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-        match disk.hard_link(&self.layout.root().join(&*file.path), &quarantine.join(name)) {
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
-                Err(error).at(&quarantine)
-            }
-            _ => disk.sync_dir(&quarantine).at(&quarantine),
+        let copy = quarantine.join(Copy::of(file).name);
+        let kept = match disk.hard_link(&self.layout.root().join(&*file.path), &copy) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => Err(error),
+            _ => disk.sync_dir(&quarantine),
+        };
+        if let Err(error) = kept {
+            let file = &*file.path;
+            tracing::warn!(file, %error, "a damaged file has no name in quarantine/: it is kept until its day is removed");
         }
+    }
+
+    /// Takes a document of `control/` away that its owner cannot read, and goes on without it: a reason for being degraded until
+    /// an operator acknowledges it.
+    pub(crate) fn set_aside_document(&self, name: &str, what: &str, is_kept: bool) -> Result<(), Error> {
+        let note = set_aside(&self.env, &self.layout, &format!("control/{name}"), what, is_kept)?;
+        tracing::error!("{note}");
+        self.shared.state().damage.push(note);
+        Ok(())
     }
 
     /// Files that were damaged and are what was published again.
@@ -115,4 +131,31 @@ impl Store {
         self.shared.state().damage.clear();
         Ok(losses)
     }
+}
+
+/// The names of a damaged file's second entry, under `quarantine/`.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) name: String,
+    /// The file's own.
+    pub(super) bare: String,
+}
+
+impl Copy {
+    /// A file of this program has a name that no other has: its first LSN is of one site and day. Two that were adopted may
+    /// have the same in two folders.
+    fn of(file: &FileEntry) -> Self {
+        let bare = file.path.rsplit('/').next().unwrap_or(&file.path).to_owned();
+        let name = match file.schema_version == SCHEMA_ADOPTED {
+            true => format!("adopted-{:08x}-{bare}", crc32fast::hash(file.path.as_bytes())),
+            false => bare.clone(),
+        };
+        Self { name, bare }
+    }
+}
+
+/// The second names of the damaged files that an edit removes.
+pub(super) fn copies(manifest: &Manifest, edit: &Edit) -> Vec<Copy> {
+    let damaged = edit.remove.iter().filter(|path| manifest.is_damaged(path));
+    damaged.filter_map(|path| manifest.get(path)).map(Copy::of).collect()
 }

@@ -11,9 +11,10 @@ use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, pl
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Draft, Kind, Lsn};
 
-use super::Store;
+use super::failures::Work;
 use super::maintain::{Maintenance, Step};
 use super::state::Erasing;
+use super::{Store, damage};
 use crate::backup::{Rewriting, Snapshots};
 use crate::erasure::{Erased, ErasureRequest, ledger};
 use crate::error::{AppendError, Error};
@@ -134,7 +135,7 @@ impl Store {
         published: &dyn Fn(&Manifest),
     ) -> Result<Option<Step>, Error> {
         let Some(erasing) = self.shared.state().erasing.first().cloned() else { return Ok(None) };
-        let now_us = self.env.clock.now_us();
+        let now_us = self.env.clock.steady_us();
         let id = erasing.erasure.id;
         if maintenance.erasure.id != Some(id) {
             maintenance.erasure = Progress { id: Some(id), ..Progress::default() };
@@ -142,7 +143,11 @@ impl Store {
         if now_us < maintenance.erasure.retry_us {
             return Ok(None);
         }
-        let step = self.advance(maintenance, &erasing, published);
+        let step = match self.advance(maintenance, &erasing, published) {
+            // It waits for somebody: neither a failure nor a success.
+            Ok(None) => return Ok(None),
+            step => self.failures.note(Work::Erasure, step),
+        };
         if step.as_ref().is_err_and(|error| !error.is_damage()) {
             maintenance.erasure.retry_us = now_us.saturating_add(RETRY_US);
         }
@@ -238,7 +243,7 @@ impl Store {
         let Some((job, last)) = planned else { return Ok(None) };
         let edit = self.make(maintenance, &manifest, &job)?;
         let events = edit.erased_rows;
-        let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();
+        let copies = damage::copies(&manifest, &edit);
         let done = |state: &mut super::state::State| {
             if let Some(erasing) = state.erasing_mut(erasure.id) {
                 erasing.done_until = Some(last);
@@ -249,7 +254,7 @@ impl Store {
         } else {
             self.commit(maintenance, &manifest, edit, done)?;
             published(&self.manifest());
-            self.forget_copies(&damaged)?;
+            self.forget_copies(&copies)?;
         }
         Ok(Some(Step::Erased { events }))
     }

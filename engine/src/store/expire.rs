@@ -26,9 +26,14 @@ pub(super) struct Progress {
 }
 
 impl Store {
-    /// The first day that retention keeps.
+    /// Whether retention may delete by the date as it is now.
+    pub(super) fn may_expire(&self) -> bool {
+        self.config.limits.retention_days.is_some() && (self.config.is_date_sure || self.calendar.is_believed())
+    }
+
+    /// The first day that retention keeps; `None` if it keeps all, or may not go by the date.
     fn first_kept(&self) -> Option<Date> {
-        let days = i32::try_from(self.config.limits.retention_days?).unwrap_or(i32::MAX);
+        let days = i32::try_from(self.config.limits.retention_days.filter(|_| self.may_expire())?).unwrap_or(i32::MAX);
         let today = Timestamp::saturating_from_micros(self.env.clock.now_us()).date();
         Some(Date::from_days(today.days().saturating_sub(days)).unwrap_or(Date::MIN))
     }

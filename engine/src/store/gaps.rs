@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::query::Span;
-    use crate::store::tests::{append, destroy, open};
+    use crate::store::tests::losses::{append, destroy, open};
     use crate::store::{Step, Store};
 
     const DAY_US: i64 = 86_400 * 1_000_000;

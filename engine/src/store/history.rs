@@ -46,6 +46,12 @@ pub(super) fn recall(env: &Env, layout: &Layout, manifest: &Manifest, dedup: &De
     }
 }
 
+/// When the newest event in files was received, if its file says so.
+pub(super) fn newest_arrival_us(env: &Env, layout: &Layout, manifest: &Manifest) -> Option<i64> {
+    let newest = newest_first(manifest).into_iter().next()?;
+    mallard_compactor::newest_arrival(env, layout.root(), newest).ok()?
+}
+
 fn newest_first(manifest: &Manifest) -> Vec<&Arc<FileEntry>> {
     let mut files: Vec<_> = manifest.files().filter(|file| !manifest.is_damaged(&file.path)).collect();
     files.sort_unstable_by_key(|file| std::cmp::Reverse(file.lsns.last));

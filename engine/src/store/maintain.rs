@@ -11,14 +11,15 @@ use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mallard_compactor::{Context, Edit, Job, Manifest, ManifestLog};
-use mallard_wal::Lsn;
+use mallard_compactor::{Context, Edit, Job, Limits, Manifest, ManifestLog};
 use mallard_wal::seeded::{Bug, is_seeded};
+use mallard_wal::{Lsn, SealedSegment};
 
 use super::Store;
+use super::failures::Work;
 use super::open::logged;
 use super::state::State;
-use super::{erase, erased_ids, expire};
+use super::{damage, erase, erased_ids, expire};
 use crate::error::Error;
 
 /// How long maintenance rests when nothing is due: commits wake it earlier.
@@ -149,40 +150,79 @@ impl Store {
             return Err(Error::Poisoned(cause));
         }
         if !maintenance.orphans_checked {
-            return self.clean(maintenance, published);
+            let cleaned = self.clean(maintenance, published);
+            return self.failures.note(Work::Cleaning, cleaned);
         }
-        if let Some(step) = self.set_aside(maintenance, published)? {
+        let set_aside = self.set_aside(maintenance, published);
+        if let Some(step) = self.failures.note(Work::SettingAside, set_aside)? {
             return Ok(step);
         }
         if let Some(step) = self.erase_step(maintenance, published)? {
             return Ok(step);
         }
-        let unlinked = self.unlink_retired(maintenance)?;
-        if unlinked > 0 {
-            return Ok(Step::Trimmed { files: unlinked });
-        }
-        let manifest = self.manifest();
-        let trimmed = self.log.trim(if is_seeded(Bug::CompactTwice) { Lsn::ZERO } else { manifest.checkpoint() })?;
-        if trimmed > 0 {
-            return Ok(Step::Trimmed { files: trimmed });
+        let trimmed = self.trim(maintenance);
+        match self.failures.note(Work::Trimming, trimmed)? {
+            0 => {}
+            files => return Ok(Step::Trimmed { files }),
         }
         let sealed = self.log.sealed();
         // NOTE: what is sealed goes first. Sealing what has come meanwhile would make the more small segments, and files of
         // them, the further compaction is behind.
-        if sealed.is_empty() && (self.seal_is_due() || self.tail_has_expired()) && self.log.seal()?.is_some() {
-            return Ok(Step::Sealed);
+        if sealed.is_empty() && (self.seal_is_due() || self.tail_has_expired()) {
+            let sealed = self.log.seal().map_err(Error::from);
+            if self.failures.note(Work::Sealing, sealed)?.is_some() {
+                return Ok(Step::Sealed);
+            }
         }
+        match self.next_job(&sealed) {
+            (manifest, Some(job)) => {
+                let run = self.run(maintenance, &manifest, &job, published);
+                self.failures.note(Work::of(&job), run)
+            }
+            (_, None) => self.finish(maintenance),
+        }
+    }
+
+    /// What the plan says, without what goes on failing and has to rest.
+    fn next_job(&self, sealed: &[SealedSegment]) -> (Arc<Manifest>, Option<Job>) {
+        let manifest = self.manifest();
         let now_us = self.env.clock.now_us();
-        match mallard_compactor::plan(&manifest, &sealed, now_us, &self.config.limits) {
-            Some(job) => self.run(maintenance, &manifest, &job, published),
-            None => match self.expire_snapshot(maintenance)? {
-                Some(step) => Ok(step),
-                None => {
-                    self.forget_erased_ids(maintenance)?;
-                    Ok(Step::Idle { next_in_us: self.rest_us() })
-                }
-            },
+        let is_resting = |work| self.failures.rest_us(work).is_some();
+        let sealed = if is_resting(Work::Compaction) { &[] } else { sealed };
+        let retention_days = self.config.limits.retention_days.filter(|_| self.may_expire());
+        let limits = Limits { retention_days, ..self.config.limits.clone() };
+        let planned = mallard_compactor::plan(&manifest, sealed, now_us, &limits);
+        (manifest, planned.filter(|job| !is_resting(Work::of(job))))
+    }
+
+    /// The last of the work, when no job is due.
+    fn finish(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<Step, Error> {
+        if self.failures.rest_us(Work::SnapshotRetention).is_none() {
+            let expired = self.expire_snapshot(maintenance);
+            if let Some(step) = self.failures.note(Work::SnapshotRetention, expired)? {
+                return Ok(step);
+            }
         }
+        self.forget_erased_ids(maintenance)?;
+        let jobs = [Work::Compaction, Work::Merging, Work::Retention];
+        let resting: Vec<(Work, Option<i64>)> = jobs.map(|work| (work, self.failures.rest_us(work))).into();
+        // What does not rest and was not planned does not have to be done any more.
+        resting.iter().filter(|(_, rest)| rest.is_none()).for_each(|(work, _)| self.failures.forget(*work));
+        let next_in_us = match resting.iter().filter_map(|(_, rest)| *rest).min() {
+            Some(left_us) if !self.is_erasing() => left_us,
+            _ => self.rest_us(),
+        };
+        Ok(Step::Idle { next_in_us })
+    }
+
+    /// Unlinks what nothing needs any more; returns how many files.
+    fn trim(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<usize, Error> {
+        let unlinked = self.unlink_retired(maintenance)?;
+        if unlinked > 0 {
+            return Ok(unlinked);
+        }
+        let checkpoint = self.manifest().checkpoint();
+        Ok(self.log.trim(if is_seeded(Bug::CompactTwice) { Lsn::ZERO } else { checkpoint })?)
     }
 
     /// Waits until there may be work for [`Store::maintain`], at most `limit`.
@@ -245,11 +285,11 @@ impl Store {
             Job::Expire { .. } => Step::Expired { events: edit.expired_rows },
             Job::Erase { .. } => Step::Erased { events: edit.erased_rows },
         };
-        let damaged: Vec<String> = edit.remove.iter().filter(|path| manifest.is_damaged(path)).cloned().collect();
+        let copies = damage::copies(manifest, &edit);
         self.commit(maintenance, manifest, edit, |_| {})?;
         published(&self.manifest());
-        if !damaged.is_empty() {
-            self.forget_copies(&damaged)?;
+        if !copies.is_empty() {
+            self.forget_copies(&copies)?;
         }
         Ok(step)
     }
@@ -269,6 +309,7 @@ impl Store {
             store_id: self.identity.store_id,
             limits: &self.config.limits,
             erasures: &erasures,
+            memory: Some(self),
         };
         Ok(mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
             self.suspect_input(error);

@@ -17,16 +17,19 @@
 //! the operating system for the time, randomness or a file except through [`Env`], so that simulations replay.
 
 mod aside;
+mod calendar;
 mod damage;
 mod dedup;
 mod erase;
 pub(crate) mod erased_ids;
 mod expire;
+mod failures;
 mod gaps;
 mod history;
 mod maintain;
 mod newcomers;
 mod open;
+mod recall;
 mod scrub;
 mod space;
 mod state;
@@ -56,12 +59,17 @@ pub(crate) use newcomers::Newcomer;
 pub(crate) use open::{event_of, origin};
 pub use view::View;
 
+use calendar::Calendar;
 use dedup::{Dedup, Fingerprint};
+use failures::Failures;
 use maintain::Maintenance;
 use newcomers::Newcomers;
 use scrub::Scrub;
 use space::Space;
 use state::Shared;
+
+/// Well below what a sender waits for an answer, and long enough for a compaction to make room.
+const HOLD_BACK_US_MAX: u64 = 1_000_000;
 
 /// An open data directory.
 #[derive(Debug)]
@@ -77,6 +85,10 @@ pub struct Store {
     dedup: Arc<Dedup>,
     newcomers: Arc<Newcomers>,
     maintenance: Mutex<Maintenance>,
+    calendar: Calendar,
+    failures: Failures,
+    /// The newest LSN that the opening found.
+    opened_at: Lsn,
     _lock: Box<dyn Lock>,
 }
 
@@ -84,6 +96,16 @@ impl Store {
     /// Asks for the right to store the event of this site and id: it is stored once within the window.
     pub fn claim(&self, site: &SiteId, id: &EventId) -> Claimed {
         self.dedup.claim(fingerprint(site, id.as_str()), self.env.clock.now_us())
+    }
+
+    /// How long whoever has an event to append is to wait first, in microseconds: nothing as long as compaction keeps up, then
+    /// the longer the nearer the backlog comes to where events are refused, at most [`HOLD_BACK_US_MAX`]. Never blocks: how
+    /// to wait is the caller's business.
+    pub fn hold_back_us(&self) -> u64 {
+        let (slow, max) = (self.config.tail_bytes_slow, self.config.tail_bytes_max);
+        let over = self.shared.tail_bytes().saturating_sub(slow) as u64;
+        let range = max.saturating_sub(slow).max(1) as u64;
+        (HOLD_BACK_US_MAX.saturating_mul(over) / range).min(HOLD_BACK_US_MAX)
     }
 
     /// Hands an event to the log. Returns at once; the event is durable and visible when the receipt says so.
@@ -184,6 +206,7 @@ impl Store {
         };
         let shortage = (ingest == Ingest::DiskReserve).then(|| self.space.shortage());
         let dedup = self.dedup.window(self.env.clock.now_us());
+        let failing = self.failures.reasons();
         let state = self.shared.state();
         let damage = state.degraded_reasons(poisoned.as_deref());
         Status {
@@ -203,7 +226,8 @@ impl Store {
             dedup_window_us: dedup.effective_us,
             quarantined: state.quarantined(),
             lost_lsns: state.lost_lsns(),
-            degraded_reasons: damage.into_iter().chain(shortage).collect(),
+            failing: failing.len() as u64,
+            degraded_reasons: damage.into_iter().chain(failing).chain(shortage).collect(),
         }
     }
 

@@ -22,7 +22,9 @@ use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Drive, Kind, KnownEnd, Log, Lsn, Origin, Record, Recovery, recover_noting};
 
 use super::Store;
+use super::calendar::Calendar;
 use super::dedup::Dedup;
+use super::failures::Failures;
 use super::gaps::Heard;
 use super::maintain::Maintenance;
 use super::scrub::Scrub;
@@ -63,7 +65,7 @@ impl Store {
         let damage = repair::read_notes(env.disk.as_ref(), &layout)?;
         let begun = manifest.erasures().to_vec();
         let lost_days = heard.lost_days(&env, &layout, &identity, manifest);
-        let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.now_us());
+        let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.steady_us());
         state.log_gaps.clone_from(&gaps);
         state.lost_days = Arc::new(lost_days);
         if !is_seeded(Bug::ForgetErasing) {
@@ -75,10 +77,16 @@ impl Store {
         // IMPORTANT: not before there is a log. From here on a store without one has lost it.
         let manifest_log = found.start(logged(&log, high_water), &gaps)?;
         shared.state().manifest = Arc::clone(manifest_log.manifest());
+        let in_log = log.sealed().iter().map(|segment| segment.max_received_us).max();
+        let known_us = in_log.or_else(|| history::newest_arrival_us(&env, &layout, &shared.state().manifest));
+        let calendar = Calendar::new(Arc::clone(&env.clock), known_us);
         let maintenance = Mutex::new(Maintenance::new(manifest_log));
         let space = Space::new(&env, &layout, config.disk_reserve_bytes);
-        let scrub = Scrub::new(env.clock.now_us());
+        let scrub = Scrub::new(env.clock.steady_us());
         Ok(Self {
+            calendar,
+            failures: Failures::new(Arc::clone(&env.clock)),
+            opened_at: high_water,
             config,
             env,
             layout,

@@ -47,7 +47,7 @@ impl Store {
     /// nothing else is to be done.
     pub(crate) fn scrub(&self) -> i64 {
         let mut pass = self.scrub.pass();
-        let now_us = self.env.clock.now_us();
+        let now_us = self.env.clock.steady_us();
         if now_us >= pass.next_us {
             let bytes = self.scrub_next(&mut pass, now_us);
             let pause_us = bytes.saturating_mul(1_000_000) / RATE_BYTES_PER_SEC;
@@ -73,7 +73,8 @@ impl Store {
         if pass.left.is_none() {
             pass.began_us = now_us;
             // Any place will do, as long as it is not always the same.
-            let skipped = usize::try_from(now_us.unsigned_abs() / 1_000_000).unwrap_or(0) % count;
+            let date_us = self.env.clock.now_us();
+            let skipped = usize::try_from(date_us.unsigned_abs() / 1_000_000).unwrap_or(0) % count;
             pass.last = pass.last.take().or_else(|| Some(manifest.files().nth(skipped)?.path.to_string()));
         }
         let left = pass.left.unwrap_or(count);

@@ -45,7 +45,7 @@ pub(super) struct State {
     pub(super) high_water: Lsn,
     /// Events that this life has found or accepted; see [`Balance`].
     accepted: u64,
-    /// Since when events have been waiting for compaction, by the server's clock: stored times may be rounded.
+    /// Since when events have been waiting for compaction, by the clock that nobody sets.
     waiting_since_us: Option<i64>,
     /// Damage found when opening; shown until an operator acknowledges it.
     pub(super) damage: Vec<String>,
@@ -86,7 +86,7 @@ impl Shared {
     pub(super) fn due_in_us(&self) -> Option<i64> {
         let state = self.state();
         let since_us = state.waiting_since_us?;
-        let age_us = self.clock.now_us().saturating_sub(since_us);
+        let age_us = self.clock.steady_us().saturating_sub(since_us);
         Some(if self.due.reached(&state.tail) { 0 } else { self.due.age_us.saturating_sub(age_us).max(0) })
     }
 
@@ -104,7 +104,7 @@ impl Shared {
         }
         if moved && !is_seeded(Bug::KeepTail) {
             state.tail.trim(checkpoint);
-            state.waiting_since_us = (state.tail.events() > 0).then(|| self.clock.now_us());
+            state.waiting_since_us = (state.tail.events() > 0).then(|| self.clock.steady_us());
         }
     }
 
@@ -158,7 +158,7 @@ impl Observer<Entry> for Shared {
         state.begin(pushed.erasures);
         let first = state.waiting_since_us.is_none();
         if first {
-            state.waiting_since_us = Some(self.clock.now_us());
+            state.waiting_since_us = Some(self.clock.steady_us());
         }
         if first || has_erasures || self.due.reached(&state.tail) {
             state.work_waits = true;

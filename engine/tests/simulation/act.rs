@@ -19,6 +19,8 @@ pub enum Act {
     Tick,
     /// A day passes.
     Day,
+    /// The date is wrong by so many days, ahead or behind, until maintenance has done all it finds to do.
+    Leap(i64),
     /// A reader takes a view of the files.
     Hold,
     /// The reader reads what it took.
@@ -47,7 +49,7 @@ pub const FAULTS: [Fault; 4] = [Fault::ErrorOnce(EIO), Fault::ErrorOnce(ENOSPC),
 /// A random act.
 fn draw(rng: &mut SimRng) -> Act {
     let count = |rng: &mut SimRng| 1 + usize::try_from(rng.below(3)).unwrap();
-    match rng.below(44) {
+    match rng.below(46) {
         0..8 => Act::Append(count(rng)),
         8..10 => Act::Group(1 + count(rng)),
         10..19 => Act::Pump,
@@ -62,6 +64,8 @@ fn draw(rng: &mut SimRng) -> Act {
         38 | 39 => Act::Erase(rng.next_u64()),
         40 => Act::Snapshot,
         41 => Act::Backup,
+        44 => Act::Leap(2 + i64::try_from(rng.below(400)).unwrap()),
+        45 => Act::Leap(-1 - i64::try_from(rng.below(400)).unwrap()),
         36 | 37 => Act::PowerCutIn(1 + rng.below(60), rng.next_u64()),
         _ => Act::FailIn(1 + rng.below(80), FAULTS[usize::try_from(rng.below(4)).unwrap()]),
     }

@@ -124,6 +124,11 @@ impl World {
             Act::Settle => self.settle(),
             Act::Tick => self.clock.advance_us(FLUSH_INTERVAL_US),
             Act::Day => self.clock.advance_us(DAY_US),
+            Act::Leap(days) => {
+                self.clock.jump_us(days * DAY_US);
+                self.settle();
+                self.clock.jump_us(-days * DAY_US);
+            }
             Act::Hold => self.held = self.store.as_ref().map(|store| store.manifest()),
             Act::Look => self.look(),
             Act::Erase(draw) => self.erase(draw),

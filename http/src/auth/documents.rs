@@ -1,7 +1,7 @@
 //! [`Documents`]: the few small things that must survive a restart, each a JSON document replaced as a whole.
 //!
 //! The engine keeps them under `control/` (0600; replaced atomically; durable when `store` returns). Here they are a
-//! trait, so that the rules built on them can be tested in memory. A document that cannot be read is an error that names
+//! trait, so that the rules built on them can be tested in memory. Each carries its checksum. A document that cannot be read is an error that names
 //! it, never an empty default: an unreadable password must not look like no password.
 
 use std::error::Error as StdError;
@@ -61,6 +61,14 @@ pub trait Documents: Send + Sync {
     }
 }
 
+impl DocumentError {
+    /// Whether the document is there, and the device cannot read it.
+    fn is_unreadable(&self) -> bool {
+        let Self::Store { cause, .. } = self else { return false };
+        cause.downcast_ref::<mallard_engine::Error>().is_some_and(mallard_engine::Error::is_unreadable)
+    }
+}
+
 impl Documents for Engine {
     fn load(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, DocumentError> {
         let bytes = self.control().load(name).map_err(|error| of_store(name, error))?;
@@ -98,7 +106,12 @@ pub(crate) struct Document {
 impl Document {
     /// Reads the document, if it exists.
     pub(crate) fn read<T: DeserializeOwned>(self, from: &dyn Documents) -> Result<Option<T>, DocumentError> {
-        let Some(bytes) = from.load(self.name)? else { return Ok(None) };
+        let loaded = from.load(self.name).map_err(|error| match error.is_unreadable() {
+            true => self.damaged("the device cannot read it"),
+            false => error,
+        })?;
+        let Some(bytes) = loaded else { return Ok(None) };
+        let bytes = unsealed(bytes).ok_or_else(|| self.damaged("its checksum is another"))?;
         // The library's message may quote what it stumbled over, which may be a secret: only the place is told.
         let value = serde_json::from_slice(&bytes)
             .map_err(|error| self.damaged(format!("line {}, column {}", error.line(), error.column())))?;
@@ -108,7 +121,7 @@ impl Document {
     /// Replaces the document. Blocks; durable on return.
     pub(crate) fn write(self, value: &impl Serialize, to: &dyn Documents) -> Result<(), DocumentError> {
         let bytes = serde_json::to_vec(value).map(Zeroizing::new).map_err(|error| self.damaged(error.to_string()))?;
-        to.store(self.name, &bytes)
+        to.store(self.name, &sealed(&bytes))
     }
 
     /// Removes the document. Blocks; durable on return.
@@ -119,6 +132,69 @@ impl Document {
     /// The document was read and makes no sense.
     pub(crate) fn damaged(self, cause: impl Into<String>) -> DocumentError {
         DocumentError::Damaged { name: self.name, cause: cause.into(), consequence: self.consequence }
+    }
+}
+
+/// What a document with a checksum begins with; eight hexadecimal digits and [`SEAL_END`] follow.
+const SEAL: &[u8] = b"{\"crc32\":\"";
+const SEAL_END: &[u8] = b"\",";
+const DIGITS: usize = 8;
+
+/// The document, an object with fields, with its checksum as the first of them: the CRC-32 of every byte behind the comma.
+fn sealed(document: &[u8]) -> Zeroizing<Vec<u8>> {
+    let Some(fields) = document.strip_prefix(b"{").filter(|fields| *fields != b"}") else {
+        return Zeroizing::new(document.to_vec());
+    };
+    let digits = format!("{:08x}", crc32fast::hash(fields));
+    Zeroizing::new([SEAL, digits.as_bytes(), SEAL_END, fields].concat())
+}
+
+/// The document without its checksum; `None` if it is another's. Earlier versions wrote none.
+fn unsealed(bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
+    let Some((digits, rest)) = bytes.strip_prefix(SEAL).and_then(|rest| rest.split_at_checked(DIGITS)) else {
+        return Some(bytes);
+    };
+    let fields = rest.strip_prefix(SEAL_END)?;
+    let is_its_own = digits == format!("{:08x}", crc32fast::hash(fields)).as_bytes();
+    is_its_own.then(|| Zeroizing::new([b"{", fields].concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::memory::Memory;
+    use super::*;
+
+    const DOCUMENT: Document = Document { name: "goals", consequence: "they are gone" };
+
+    fn value() -> BTreeMap<String, u32> {
+        [("last_id".to_owned(), 7), ("other".to_owned(), 8)].into()
+    }
+
+    #[test]
+    fn a_document_has_a_checksum_and_one_without_is_read_too() {
+        let documents = Memory::default();
+        DOCUMENT.write(&value(), &documents).unwrap();
+        assert_eq!(documents.text(), r#"{"crc32":"cdff2210","last_id":7,"other":8}"#);
+        assert_eq!(DOCUMENT.read(&documents).unwrap(), Some(value()));
+        documents.put("goals", r#"{"last_id":7,"other":8}"#);
+        assert_eq!(DOCUMENT.read(&documents).unwrap(), Some(value()));
+    }
+
+    #[test]
+    fn whichever_bit_of_a_document_flips_it_is_not_read_as_another() {
+        let documents = Memory::default();
+        DOCUMENT.write(&value(), &documents).unwrap();
+        let sound = documents.text().into_bytes();
+        for bit in 0..sound.len() * 8 {
+            let mut bytes = sound.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            documents.put("goals", &text);
+            let read = DOCUMENT.read::<BTreeMap<String, u32>>(&documents);
+            assert!(matches!(read, Err(DocumentError::Damaged { .. })), "bit {bit}: {read:?}");
+        }
     }
 }
 

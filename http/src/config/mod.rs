@@ -76,6 +76,8 @@ pub struct Config {
     pub log_filter: String,
     pub client_timeout_ms: Option<u64>,
     pub poisoned_service_ms: Option<u64>,
+    /// The backlog at which events are refused; only tests set it.
+    pub backlog_kb: Option<usize>,
     /// Whether Fly runs this machine, so that `Fly-Client-IP` means something.
     pub on_fly: bool,
 }

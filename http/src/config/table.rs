@@ -355,6 +355,10 @@ pub(crate) static TABLE: &[Variable] = &[
         some(&mut c.poisoned_service_ms, whole(t, 0..=600_000, "milliseconds"))
     })
     .internal(),
+    row("MALLARD_TEST_BACKLOG_KB", EnvironmentOnly, None, "backlog at which events are refused", |c, t| {
+        some(&mut c.backlog_kb, whole(t, 1..=65_536, "KiB"))
+    })
+    .internal(),
 ];
 
 fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {

@@ -192,6 +192,7 @@ async fn store(app: &App, units: Vec<Unit>, now: Timestamp) -> Result<u64, ApiEr
         return Ok(0);
     }
     let count = units.len();
+    super::hold_back(app).await;
     let first_lsn = super::settle(app, app.engine.append_all_claimed(units)).await?;
     for _ in 0..count {
         app.metrics.event_acknowledged(app.clock.now_us() - now.micros());

@@ -10,6 +10,7 @@
 //!     -> bot 202, dropped
 //!     -> duplicate 202, the original LSN   once.rs
 //!     -> rate limits 429                   rates.rs
+//!     -> slower, if compaction does not keep up
 //!     -> enrich -> engine.append 503
 //!     -> wait for the fsync -> 202 with the LSN
 //! batch.rs  POST of many: items.rs splits them, each takes the same steps, one append for all
@@ -29,11 +30,13 @@ pub(crate) mod rates;
 pub(crate) mod relay;
 mod sender;
 
+use std::time::Duration;
+
 use hyper::header::{ORIGIN, USER_AGENT};
 use mallard_engine::{AppendError, Receipt, ReceiptError};
 use mallard_event::payload::{PayloadError, PayloadErrorKind, RawPayload};
 use mallard_event::{EventId, SiteId};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::once::Once;
 use crate::app::App;
@@ -102,6 +105,7 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
     if grant.is_none() {
         app.rates.admit(&payload.site, ip, now).inspect_err(|_| app.metrics.rate_limited())?;
     }
+    hold_back(app).await;
     if app.stop.is_stopping() {
         return Err(stopping());
     }
@@ -116,6 +120,16 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
 fn dropped(app: &App, reason: &'static str) -> Outcome {
     app.metrics.event_dropped(reason);
     Outcome::Dropped(reason)
+}
+
+/// Slows senders down when compaction does not keep up, before any of them is refused. The wait is bounded, its memory is that
+/// of the connection, and no thread waits.
+async fn hold_back(app: &App) {
+    let wait_us = app.engine.hold_back_us();
+    if wait_us > 0 {
+        app.metrics.event_slowed();
+        sleep(Duration::from_micros(wait_us)).await;
+    }
 }
 
 /// Waits until what was handed to the log is durable; the (first) LSN.

@@ -64,6 +64,7 @@ pub struct Metrics {
     query_rejections: Family<Reason, Counter>,
     login_failures: Counter,
     duplicates: Counter,
+    slowed: Counter,
     rate_limit_rejections: Counter,
     ack: Histogram,
     query: Family<Endpoint, Histogram, fn() -> Histogram>,
@@ -95,6 +96,7 @@ impl Default for Metrics {
             query_rejections: Family::default(),
             login_failures: Counter::default(),
             duplicates: Counter::default(),
+            slowed: Counter::default(),
             rate_limit_rejections: Counter::default(),
             ack: Histogram::new(ACK_BUCKETS),
             query: Family::new_with_constructor(|| Histogram::new(QUERY_BUCKETS)),
@@ -114,6 +116,8 @@ impl Metrics {
         registry.register("query_rejections", "Queries that were refused or cancelled", self.query_rejections.clone());
         registry.register("login_failures", "Wrong passwords", self.login_failures.clone());
         registry.register("events_duplicate", "Events that were stored before", self.duplicates.clone());
+        let help = "Events and batches that waited because compaction did not keep up";
+        registry.register("events_slowed", help, self.slowed.clone());
         let help = "Events refused by a rate limit";
         registry.register("rate_limit_rejections", help, self.rate_limit_rejections.clone());
         registry.register("ingest_ack_seconds", "From an event's append to its acknowledgement", self.ack.clone());
@@ -152,6 +156,11 @@ impl Metrics {
     /// Events were sent again.
     pub fn events_duplicate(&self, count: usize) {
         self.duplicates.inc_by(count as u64);
+    }
+
+    /// An event, or a batch, has to wait before it is taken.
+    pub fn event_slowed(&self) {
+        self.slowed.inc();
     }
 
     /// An event was beyond a rate limit.

@@ -62,6 +62,7 @@ impl Snapshot {
             ("parquet_files", "Live Parquet files", status.parquet_files),
             ("quarantined_files", "Records and files set aside as damaged", status.quarantined),
         ];
+        gauges.push(("maintenance_failing", "Kinds of maintenance that go on failing", status.failing));
         gauges.push(("disk_reserve_bytes", "Free space below which events are refused", status.disk_reserve_bytes));
         let free = status.disk_free_bytes;
         gauges.extend(free.map(|bytes| ("disk_free_bytes", "Free space of the volume", bytes)));

@@ -26,7 +26,7 @@ pub(super) async fn respond(app: &App, request: HttpRequest<Incoming>, peer: IpA
 }
 
 async fn answer(app: &App, request: HttpRequest<Incoming>, peer: IpAddr, envelope: Envelope) -> Response {
-    let started_us = app.clock.now_us();
+    let started_us = app.clock.steady_us();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (label, cors, result) = match within_limits(&method, request.uri(), request.headers()) {
         Ok(()) => dispatch(app, routes::resolve(&method, &path), request, peer).await,
@@ -34,7 +34,7 @@ async fn answer(app: &App, request: HttpRequest<Incoming>, peer: IpAddr, envelop
     };
     let response = result.unwrap_or_else(refuse);
     app.metrics.answered(label, response.status());
-    let latency_ms = (app.clock.now_us() - started_us) / 1000;
+    let latency_ms = (app.clock.steady_us() - started_us) / 1000;
     debug!(target: "mallard_metrics::http", %method, uri = path, status = response.status().as_u16(), latency_ms);
     envelope.seal(response, cors, app.config.dashboard_origin.as_ref())
 }

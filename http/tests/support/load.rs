@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use mallard_engine::{Config, Dimension, Engine, Question, Span, TimeZone, env};
+use mallard_engine::{Cancel, Config, Dimension, Engine, Question, Span, TimeZone, env};
 use mallard_event::{SiteId, Stored};
 use serde_json::json;
 
@@ -153,8 +153,10 @@ fn check_reports(engine: &Engine, site: &str, rows: &[Stored]) {
     let (Some(start_us), Some(last_us)) = (times().min(), times().max()) else { return };
     let span = Span { start_us, end_us: last_us + 1 };
     let question = Question::new(SiteId::parse(site).unwrap(), span, TimeZone::UTC);
-    let main = engine.main(&question).expect("the report is answered").value;
-    let pages = engine.breakdown(&question, Dimension::Pages, usize::MAX).expect("the report is answered").value;
+    let (cancel, limit) = (Cancel::default(), usize::MAX);
+    let reports = engine.reports(&cancel);
+    let main = reports.main(&question).expect("the report is answered").value;
+    let pages = reports.breakdown(&question, Dimension::Pages, limit).expect("the report is answered").value;
     assert_eq!(main.total_pageviews, rows.len() as u64, "pageviews of {site}");
     assert!(pages.iter().all(|page| page.pageviews == 1), "every page of {site} was seen once");
     assert_eq!(pages.len(), rows.len(), "pages of {site}");

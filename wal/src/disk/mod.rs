@@ -19,6 +19,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 pub use map::Bytes;
 
 /// The outside world as an argument: files, time, randomness.
@@ -32,15 +34,12 @@ pub struct Env {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Wall-clock time.
+/// Time, as a date and as a duration.
 pub trait Clock: Send + Sync + Debug {
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Microseconds since 1970-01-01T00:00:00Z, as the machine has it: someone may set it, forward and back.
     fn now_us(&self) -> i64;
-
-    /// Microseconds since some moment, for time limits: never goes back, whatever is done to the time of day.
-    fn steady_us(&self) -> i64 {
-        self.now_us()
-    }
+    /// Microseconds since some moment of the past. Nobody sets it, so durations, intervals and deadlines are measured by it.
+    fn steady_us(&self) -> i64;
 }
 
 /// A source of random bytes.
@@ -112,6 +111,12 @@ pub trait File: Send + Sync + Debug {
     fn forget_cache(&self) -> io::Result<()>;
     /// The whole file as bytes: memory-mapped where that is possible, else read. Only for files that never change.
     fn bytes(&self) -> io::Result<Bytes>;
+}
+
+/// Whether a read that has failed says something about the file: it is gone, or the device cannot read it. A process that
+/// has too many files open, or too little memory, says nothing about it.
+pub fn is_about_the_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
 /// Fills `buffer` from `offset`, failing with [`io::ErrorKind::UnexpectedEof`] at the end of the file.

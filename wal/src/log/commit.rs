@@ -107,7 +107,7 @@ impl<T> Committer<T> {
 
     fn commit(&mut self) {
         let made_room = self.active.make_room(self.batch.bytes).map(|sealed| self.publish_sealed(sealed));
-        let started_us = self.clock.now_us();
+        let started_us = self.clock.steady_us();
         match made_room.and_then(|_| self.active.commit(&self.batch.drafts)) {
             Ok(first) => self.acknowledge(first, started_us),
             Err(Failure::NoSegment(cause)) => self.refuse(&cause),
@@ -118,7 +118,7 @@ impl<T> Committer<T> {
 
     fn acknowledge(&mut self, first: Lsn, started_us: i64) {
         let records = self.batch.drafts.len();
-        let micros = u64::try_from(self.clock.now_us() - started_us).unwrap_or(0);
+        let micros = u64::try_from(self.clock.steady_us() - started_us).unwrap_or(0);
         // IMPORTANT: in this order. Who holds a receipt must find the high water raised and the records published.
         self.shared.committed(self.active.writer());
         self.observer.synced(micros, records);

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::scan::{End, records_in, scan};
 use super::{Corruption, HeaderError, Seal, SegmentHeader};
 use crate::disk::{Bytes, Disk};
-use crate::record::Record;
-use crate::{Error, Lsn};
+use crate::record::{Draft, Record};
+use crate::{Error, Lsn, StoreTag};
 
 /// Where a sealed segment is and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,16 @@ pub struct LoadedSegment {
 }
 
 impl LoadedSegment {
+    /// The records of a segment of `store` as its owner remembers them, with their LSNs: for one that cannot be read any more.
+    pub fn remembered(store: StoreTag, records: impl IntoIterator<Item = (Lsn, Draft)>) -> Self {
+        let mut bytes = Vec::new();
+        for (lsn, draft) in records {
+            draft.finish_into(store, lsn, &mut bytes);
+        }
+        let payload = 0..bytes.len();
+        Self { bytes: Bytes::from(bytes), payloads: vec![payload] }
+    }
+
     /// Its records in log order.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         records_in(&self.bytes, &self.payloads)

@@ -64,6 +64,7 @@ impl Store {
             store_id: STORE_ID,
             limits: &self.limits,
             erasures: &self.erasures,
+            memory: None,
         }
     }
 

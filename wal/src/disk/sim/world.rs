@@ -13,27 +13,38 @@ const START_US: i64 = 1_767_225_600_000_000;
 #[derive(Debug)]
 pub struct SimClock {
     now_us: AtomicI64,
+    steady_us: AtomicI64,
 }
 
 impl SimClock {
-    /// Sets the time, also backwards: a wall clock may do that.
+    /// Sets the date, also backwards: someone may do that. No time passes.
     pub fn set_us(&self, now_us: i64) {
         self.now_us.store(now_us, Ordering::SeqCst);
     }
 
+    /// Sets the date forward, or back by a negative number. No time passes.
+    pub fn jump_us(&self, by_us: i64) {
+        self.now_us.fetch_add(by_us, Ordering::SeqCst);
+    }
+
     /// Lets time pass.
     pub fn advance_us(&self, by_us: i64) {
-        self.now_us.fetch_add(by_us, Ordering::SeqCst);
+        self.jump_us(by_us);
+        self.steady_us.fetch_add(by_us, Ordering::SeqCst);
     }
 }
 
 impl Default for SimClock {
     fn default() -> Self {
-        Self { now_us: AtomicI64::new(START_US) }
+        Self { now_us: AtomicI64::new(START_US), steady_us: AtomicI64::new(0) }
     }
 }
 
 impl Clock for SimClock {
+    fn steady_us(&self) -> i64 {
+        self.steady_us.load(Ordering::SeqCst)
+    }
+
     fn now_us(&self) -> i64 {
         self.now_us.load(Ordering::SeqCst)
     }

@@ -9,11 +9,11 @@ use mallard_wal::disk::sim::{self, SimDisk};
 use mallard_wal::disk::{self, Clock as _, Disk as _, Env};
 use mallard_wal::{Drive, Lsn, OnCorruption};
 
-use super::{Step, Store};
 use crate::config::Config;
 use crate::error::Error;
 use crate::query::{Question, Span};
 use crate::status::Progress;
+use crate::store::{Step, Store};
 use crate::{Verification, verify};
 
 fn config(flush_events: u64) -> Config {
@@ -27,12 +27,12 @@ fn try_open(env: &Env, config: Config) -> Result<Store, Error> {
 }
 
 /// The store in `/data`, which compacts when so many events wait.
-pub(super) fn open(env: &Env, flush_events: u64) -> Store {
+pub(in crate::store) fn open(env: &Env, flush_events: u64) -> Store {
     try_open(env, config(flush_events)).unwrap()
 }
 
 /// Stores an event; returns its LSN.
-pub(super) fn append(store: &Store, number: usize, now_us: i64) -> u64 {
+pub(in crate::store) fn append(store: &Store, number: usize, now_us: i64) -> u64 {
     let at = Timestamp::saturating_from_micros(now_us);
     let (visitor, name) = (VisitorId::parse("visitor").unwrap(), EventName::parse("pageview").unwrap());
     let id = EventId::parse(&format!("event-{number}")).unwrap();
@@ -43,7 +43,7 @@ pub(super) fn append(store: &Store, number: usize, now_us: i64) -> u64 {
 }
 
 /// Destroys the record of an event in the first segment.
-pub(super) fn destroy(disk: &SimDisk, number: usize) {
+pub(in crate::store) fn destroy(disk: &SimDisk, number: usize) {
     let path = Path::new("/data/wal/00000000000000000001.wal");
     let bytes = disk::read(disk, path).unwrap();
     let id = format!("event-{number}");
