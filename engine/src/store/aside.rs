@@ -223,18 +223,22 @@ mod tests {
             config.limits.retention_days = Some(30);
             Engine::open(config, Env { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..real::env() }).unwrap()
         };
-        let engine = open();
-        let event = Event::new(
-            SiteId::parse("a.example").unwrap(),
-            VisitorId::parse("visitor").unwrap(),
-            noon,
-            EventName::parse("pageview").unwrap(),
-            "/quince",
-            EventId::parse("id").unwrap(),
-        );
-        engine.append(event, noon).unwrap().wait().unwrap();
-        engine.close().unwrap();
-        drop(engine);
+        // An event of now, so that the next start believes the date.
+        let receive = || {
+            let now = Timestamp::saturating_from_micros(clock.now_us());
+            let event = Event::new(
+                SiteId::parse("a.example").unwrap(),
+                VisitorId::parse("visitor").unwrap(),
+                now,
+                EventName::parse("pageview").unwrap(),
+                "/quince",
+                EventId::parse(&now.micros().to_string()).unwrap(),
+            );
+            let engine = open();
+            engine.append(event, now).unwrap().wait().unwrap();
+            engine.close().unwrap();
+        };
+        receive();
         let (wal, quarantine) = (root.path().join("wal"), root.path().join("quarantine"));
         let segment = fs::read_dir(&wal)
             .unwrap()
@@ -247,6 +251,7 @@ mod tests {
         fs::copy(root.path().join("STORE"), &unreadable).unwrap();
         for (days, is_there) in [(0, true), (31, true), (32, false)] {
             clock.0.store(noon.micros() + days * DAY_US, Ordering::SeqCst);
+            receive();
             let engine = open();
             settle(&engine);
             engine.close().unwrap();

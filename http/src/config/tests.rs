@@ -68,6 +68,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("RUST_LOG", "debug", &["", "mallard_metrics=loud"]),
     ("MALLARD_TEST_CLIENT_TIMEOUT_MS", "300", &["", "0"]),
     ("MALLARD_TEST_POISONED_SERVICE_MS", "0", &["", "600001"]),
+    ("MALLARD_TEST_BACKLOG_KB", "64", &["", "0", "65537"]),
 ];
 
 #[test]

@@ -72,7 +72,8 @@ fn a_start_on_a_later_day_destroys_what_the_earlier_life_left() {
     world.start("2024-01-31T12:00:00Z").make(day("2024-01-31")).unwrap();
     assert!(world.documents.text().contains("2024-01-31"));
     assert!(world.start("2024-02-03T12:00:00Z").key(day("2024-01-31")).is_none());
-    assert_eq!(world.documents.text(), r#"{"salts":[]}"#);
+    let text = world.documents.text();
+    assert!(text.contains(r#""salts":[]"#), "{text}");
 }
 
 #[test]
