@@ -224,14 +224,14 @@ mod tests {
         let deep = data_dir.join("events/site_id=a/date=2026-01-01");
         fs::create_dir_all(&deep).unwrap();
         symlink(&outside, data_dir.join("events/link")).unwrap();
-        fs::write(data_dir.join("backup.tar"), b"").unwrap();
+        fs::create_dir(data_dir.join("backup")).unwrap();
         let env = mallard_wal::disk::real::env();
         hand_over(&data_dir, NOBODY, &env).unwrap();
         for path in [&data_dir, &data_dir.join("events"), &deep, &data_dir.join("events/link")] {
             assert!(NOBODY.has(&fs::symlink_metadata(path).unwrap()), "{}", path.display());
         }
         assert!(!NOBODY.has(&fs::metadata(&outside).unwrap()));
-        assert!(!NOBODY.has(&fs::metadata(data_dir.join("backup.tar")).unwrap()), "what is not of a store");
+        assert!(!NOBODY.has(&fs::metadata(data_dir.join("backup")).unwrap()), "what is not of a store");
 
         fs::create_dir_all(data_dir.join("snapshots/1/wal")).unwrap();
         hand_over(&data_dir, NOBODY, &env).unwrap();

@@ -26,9 +26,9 @@ use support::load::{Books, Load};
 
 const BUSY: [(&str, &str); 2] = [("MALLARD_FLUSH_COUNT", "40"), ("MALLARD_FLUSH_INTERVAL", "1")];
 
-/// Kills of each command, unless `MALLARD_TEST_KILLS` says otherwise.
+/// Kills of each command, unless `MALLARD_TEST_COPY_KILLS` says otherwise.
 fn kills() -> u32 {
-    std::env::var("MALLARD_TEST_KILLS").ok().map_or(12, |text| text.parse().expect("a number"))
+    std::env::var("MALLARD_TEST_COPY_KILLS").ok().map_or(12, |text| text.parse().expect("a number"))
 }
 
 fn spawn(arguments: &[&str]) -> Child {

@@ -193,6 +193,7 @@ fn an_expired_key_is_no_key() {
     let path = data_dir.path().join("control/keys");
     let mut keys: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     keys["keys"][0]["expires_at_us"] = json!(1_000_000);
+    keys.as_object_mut().unwrap().remove("crc32");
     fs::write(&path, keys.to_string()).unwrap();
     let server = Server::with_password(data_dir.path(), &[]);
     assert_eq!(ask(&server), 401);

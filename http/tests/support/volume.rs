@@ -17,7 +17,9 @@ pub(crate) fn holders(folder: &Path, marker: &str) -> Vec<String> {
         }
         let Ok(bytes) = fs::read(&path) else { continue };
         let is_in_bytes = bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
-        let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
+        // One that is being written is not one yet.
+        let is_whole = !folder.ends_with("tmp");
+        let is_parquet = is_whole && path.extension().is_some_and(|extension| extension == "parquet");
         if is_in_bytes || (is_parquet && rows(&path).iter().any(|row| row.contains(marker))) {
             found.push(path.display().to_string());
         }
