@@ -34,8 +34,8 @@ pub(crate) fn check(
     auth::check(documents, entropy)?;
     enrich::check(documents, entropy, now)?;
     SiteSettings::open(Arc::clone(documents))?;
-    Goals::open(&**documents)?;
-    Funnels::open(&**documents)?;
+    Goals::open(Arc::clone(documents))?;
+    Funnels::open(Arc::clone(documents))?;
     Segments::open(Arc::clone(documents))?;
     Ok(())
 }

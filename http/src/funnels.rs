@@ -10,12 +10,11 @@
 //! is then whatever the goal is when the report is asked for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use mallard_event::SiteId;
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
 use crate::app::App;
 use crate::auth::Principal;
@@ -23,8 +22,8 @@ use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::goals::id_of;
 use crate::request::Request;
-use crate::request_id;
 use crate::response::{self, Response};
+use crate::shelf::Shelf;
 use crate::sites::site_of;
 use crate::stats::steps;
 
@@ -38,14 +37,7 @@ const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// The funnels of all sites.
 #[derive(Clone, Debug)]
-pub(crate) struct Funnels(Arc<Shelf>);
-
-#[derive(Debug)]
-struct Shelf {
-    book: RwLock<Arc<Book>>,
-    /// One change at a time; readers do not wait for the disk.
-    changing: Mutex<()>,
-}
+pub(crate) struct Funnels(Arc<Shelf<Book>>);
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Book {
@@ -76,9 +68,8 @@ struct Removed {
 
 impl Funnels {
     /// Reads the document.
-    pub(crate) fn open(documents: &dyn Documents) -> Result<Self, DocumentError> {
-        let book = RwLock::new(Arc::new(DOCUMENT.read(documents)?.unwrap_or_default()));
-        Ok(Self(Arc::new(Shelf { book, changing: Mutex::new(()) })))
+    pub(crate) fn open(documents: Arc<dyn Documents>) -> Result<Self, DocumentError> {
+        Shelf::open(DOCUMENT, documents).map(Self)
     }
 
     /// One funnel of a site.
@@ -87,25 +78,7 @@ impl Funnels {
     }
 
     fn of(&self, site: &SiteId) -> Vec<SavedFunnel> {
-        self.book().sites.get(site.as_str()).cloned().unwrap_or_default()
-    }
-
-    /// Changes a copy, makes it durable, and only then lets others see it. Blocks.
-    fn change<T>(
-        &self,
-        documents: &dyn Documents,
-        change: impl FnOnce(&mut Book) -> Result<T, ApiError>,
-    ) -> Result<T, ApiError> {
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = Book::clone(&self.book());
-        let result = change(&mut changed)?;
-        DOCUMENT.write(&changed, documents).map_err(ApiError::internal)?;
-        *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
-        Ok(result)
-    }
-
-    fn book(&self) -> Arc<Book> {
-        Arc::clone(&self.0.book.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.book().sites.get(site.as_str()).cloned().unwrap_or_default()
     }
 }
 
@@ -146,7 +119,7 @@ pub(crate) async fn add(app: &App, request: Request, site: &str) -> Result<Respo
         return Err(ApiError::NotFound);
     }
     let wish = checked(app, &site, request.into_json(BODY_BYTES_MAX).await?)?;
-    let funnel = change(app, move |book| book.add(&site, wish)).await?;
+    let funnel = app.funnels.0.change_apart(move |book| book.add(&site, wish)).await?;
     let mut response = response::json(&funnel)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -155,7 +128,7 @@ pub(crate) async fn add(app: &App, request: Request, site: &str) -> Result<Respo
 /// No funnel any more.
 pub(crate) async fn remove(app: &App, site: &str, id: &str) -> Result<Response, ApiError> {
     let (site, id) = (site_of(site)?, id_of(id)?);
-    change(app, move |book| book.remove(&site, id)).await?;
+    app.funnels.0.change_apart(move |book| book.remove(&site, id)).await?;
     response::json(&Removed { status: "removed" })
 }
 
@@ -167,12 +140,4 @@ fn checked(app: &App, site: &SiteId, wish: Wish) -> Result<Wish, ApiError> {
     steps::labelled(wish.steps.iter().map(String::as_str), &app.goals.of(site))?;
     steps::window_us(wish.window.as_deref().unwrap_or(WINDOW_DEFAULT))?;
     Ok(wish)
-}
-
-async fn change<T: Send + 'static>(
-    app: &App,
-    change: impl FnOnce(&mut Book) -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let (funnels, engine) = (app.funnels.clone(), Arc::clone(&app.engine));
-    spawn_blocking(request_id::carry(move || funnels.change(&*engine, change))).await.map_err(ApiError::internal)?
 }

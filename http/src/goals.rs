@@ -10,21 +10,20 @@
 //! is durable before a change is answered. Ids are never given out twice.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use mallard_engine::FunnelStep;
 use mallard_event::SiteId;
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
 use crate::app::App;
 use crate::auth::Principal;
 use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::request::Request;
-use crate::request_id;
 use crate::response::{self, Response};
+use crate::shelf::Shelf;
 use crate::sites::site_of;
 
 const DOCUMENT: Document = Document { name: "goals", consequence: "the goals of all sites are then gone" };
@@ -36,14 +35,7 @@ const CHARACTERS_MAX: usize = 256;
 
 /// The goals of all sites.
 #[derive(Clone, Debug)]
-pub(crate) struct Goals(Arc<Shelf>);
-
-#[derive(Debug)]
-struct Shelf {
-    book: RwLock<Arc<Book>>,
-    /// One change at a time; readers do not wait for the disk.
-    changing: Mutex<()>,
-}
+pub(crate) struct Goals(Arc<Shelf<Book>>);
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Book {
@@ -77,37 +69,18 @@ struct Removed {
 
 impl Goals {
     /// Reads the document.
-    pub(crate) fn open(documents: &dyn Documents) -> Result<Self, DocumentError> {
-        let book = RwLock::new(Arc::new(DOCUMENT.read(documents)?.unwrap_or_default()));
-        Ok(Self(Arc::new(Shelf { book, changing: Mutex::new(()) })))
+    pub(crate) fn open(documents: Arc<dyn Documents>) -> Result<Self, DocumentError> {
+        Shelf::open(DOCUMENT, documents).map(Self)
     }
 
     /// Those of a site, in the order of their making.
     pub(crate) fn of(&self, site: &SiteId) -> Vec<Goal> {
-        self.book().sites.get(site.as_str()).cloned().unwrap_or_default()
+        self.0.book().sites.get(site.as_str()).cloned().unwrap_or_default()
     }
 
     /// What meets each of them, by its name.
     pub(crate) fn steps(&self, site: &SiteId) -> Vec<(String, FunnelStep)> {
         self.of(site).into_iter().map(|goal| (goal.name.clone(), goal.step())).collect()
-    }
-
-    /// Changes a copy, makes it durable, and only then lets others see it. Blocks.
-    fn change<T>(
-        &self,
-        documents: &dyn Documents,
-        change: impl FnOnce(&mut Book) -> Result<T, ApiError>,
-    ) -> Result<T, ApiError> {
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = Book::clone(&self.book());
-        let result = change(&mut changed)?;
-        DOCUMENT.write(&changed, documents).map_err(ApiError::internal)?;
-        *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
-        Ok(result)
-    }
-
-    fn book(&self) -> Arc<Book> {
-        Arc::clone(&self.0.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -185,7 +158,7 @@ pub(crate) async fn add(app: &App, request: Request, site: &str) -> Result<Respo
         return Err(ApiError::NotFound);
     }
     let wish: Wish = request.into_json(BODY_BYTES_MAX).await?;
-    let goal = change(app, move |book| book.add(&site, wish)).await?;
+    let goal = app.goals.0.change_apart(move |book| book.add(&site, wish)).await?;
     let mut response = response::json(&goal)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -195,7 +168,7 @@ pub(crate) async fn add(app: &App, request: Request, site: &str) -> Result<Respo
 pub(crate) async fn replace(app: &App, request: Request, site: &str, id: &str) -> Result<Response, ApiError> {
     let (site, id) = (site_of(site)?, id_of(id)?);
     let wish: Wish = request.into_json(BODY_BYTES_MAX).await?;
-    let goal = change(app, move |book| {
+    let goal = app.goals.0.change_apart(move |book| {
         let goal = book.goal(&site, id)?;
         *goal = wish.goal(id)?;
         Ok(goal.clone())
@@ -206,16 +179,8 @@ pub(crate) async fn replace(app: &App, request: Request, site: &str, id: &str) -
 /// No goal any more.
 pub(crate) async fn remove(app: &App, site: &str, id: &str) -> Result<Response, ApiError> {
     let (site, id) = (site_of(site)?, id_of(id)?);
-    change(app, move |book| book.remove(&site, id)).await?;
+    app.goals.0.change_apart(move |book| book.remove(&site, id)).await?;
     response::json(&Removed { status: "removed" })
-}
-
-async fn change<T: Send + 'static>(
-    app: &App,
-    change: impl FnOnce(&mut Book) -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let (goals, engine) = (app.goals.clone(), Arc::clone(&app.engine));
-    spawn_blocking(request_id::carry(move || goals.change(&*engine, change))).await.map_err(ApiError::internal)?
 }
 
 /// The number of a goal.
@@ -234,26 +199,16 @@ mod tests {
 
     #[test]
     fn goals_are_bounded_for_a_site_and_in_all() {
-        let documents = Memory::default();
-        let goals = Goals::open(&documents).unwrap();
+        let goals = Goals::open(Arc::new(Memory::default())).unwrap();
         let add = |site: String| {
             let site = SiteId::parse(&site).unwrap();
-            goals.change(&documents, |book| book.add(&site, wish("/")))
+            goals.0.change(|book| book.add(&site, wish("/")))
         };
         for number in 0..TOTAL_MAX {
             add(format!("site-{}", number / GOALS_MAX)).unwrap();
         }
         assert_eq!(add("another".into()).unwrap_err().to_string(), "At most 1000 goals are kept in all");
         assert_eq!(goals.of(&SiteId::parse("site-0").unwrap()).len(), GOALS_MAX);
-    }
-
-    #[test]
-    fn what_could_not_be_written_is_not_seen() {
-        let documents = Memory::default();
-        let (goals, site) = (Goals::open(&documents).unwrap(), SiteId::parse("a").unwrap());
-        documents.set_full(true);
-        assert!(goals.change(&documents, |book| book.add(&site, wish("/"))).is_err());
-        assert!(goals.of(&site).is_empty());
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod routes;
 pub mod segments;
 mod serve;
 pub mod server;
+mod shelf;
 pub mod sites;
 mod sql;
 pub mod stats;

@@ -10,7 +10,7 @@
 //! error in a report and never another one. A segment cannot contain a segment,
 //! nor a goal, which may change.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use mallard_engine::Filter;
@@ -25,6 +25,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::request_id;
 use crate::response::{self, Response};
+use crate::shelf::Shelf;
 use crate::sites;
 use crate::stats::filter;
 
@@ -37,12 +38,7 @@ const TOTAL_MAX: usize = 500;
 const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// All segments of all sites.
-pub struct Segments {
-    documents: Arc<dyn Documents>,
-    saved: RwLock<Arc<Saved>>,
-    /// One change at a time; readers do not wait for the disk.
-    changing: Mutex<()>,
-}
+pub struct Segments(Arc<Shelf<Saved>>);
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Saved {
@@ -74,56 +70,44 @@ impl std::fmt::Debug for Segments {
 impl Segments {
     /// Reads what is saved. Blocks.
     pub fn open(documents: Arc<dyn Documents>) -> Result<Self, DocumentError> {
-        let saved = SEGMENTS.read(documents.as_ref())?.unwrap_or_default();
-        Ok(Self { documents, saved: RwLock::new(Arc::new(saved)), changing: Mutex::new(()) })
+        Shelf::open(SEGMENTS, documents).map(Self)
     }
 
     /// The filter of a segment of `site`.
     pub fn filter(&self, site: &SiteId, id: u64) -> Option<Filter> {
-        let saved = self.saved();
+        let saved = self.0.book();
         let segment = saved.segments.iter().find(|segment| segment.id == id && segment.site_id == site.as_str())?;
         filter::from_json(&segment.filters, filter::Saved::nothing()).ok()
     }
 
-    fn saved(&self) -> Arc<Saved> {
-        Arc::clone(&self.saved.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn of(&self, site: &SiteId) -> Vec<Value> {
-        self.saved().segments.iter().filter(|segment| segment.site_id == site.as_str()).map(wire).collect()
+        self.0.book().segments.iter().filter(|segment| segment.site_id == site.as_str()).map(wire).collect()
     }
 
     /// Saves a segment and returns it. Blocks.
     fn add(&self, site: &SiteId, draft: Draft) -> Result<Value, ApiError> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut saved = Saved::clone(&self.saved());
-        let of_site = saved.segments.iter().filter(|segment| segment.site_id == site.as_str()).count();
-        if of_site >= PER_SITE_MAX || saved.segments.len() >= TOTAL_MAX {
-            let message = format!("At most {PER_SITE_MAX} segments per site and {TOTAL_MAX} in all are kept");
-            return Err(ApiError::Conflict(message.into()));
-        }
-        saved.last_id += 1;
-        let Draft { name, filters } = draft;
-        let segment = Segment { site_id: site.as_str().to_owned(), id: saved.last_id, name, filters };
-        let wire = wire(&segment);
-        saved.segments.push(segment);
-        self.replace(saved)?;
-        Ok(wire)
+        self.0.change(|saved| {
+            let of_site = saved.segments.iter().filter(|segment| segment.site_id == site.as_str()).count();
+            if of_site >= PER_SITE_MAX || saved.segments.len() >= TOTAL_MAX {
+                let message = format!("At most {PER_SITE_MAX} segments per site and {TOTAL_MAX} in all are kept");
+                return Err(ApiError::Conflict(message.into()));
+            }
+            saved.last_id += 1;
+            let Draft { name, filters } = draft;
+            let segment = Segment { site_id: site.as_str().to_owned(), id: saved.last_id, name, filters };
+            let wire = wire(&segment);
+            saved.segments.push(segment);
+            Ok(wire)
+        })
     }
 
     /// Removes a segment. Blocks.
     fn remove(&self, site: &SiteId, id: u64) -> Result<(), ApiError> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut saved = Saved::clone(&self.saved());
-        let before = saved.segments.len();
-        saved.segments.retain(|segment| segment.id != id || segment.site_id != site.as_str());
-        if saved.segments.len() == before { Err(ApiError::NotFound) } else { self.replace(saved) }
-    }
-
-    fn replace(&self, saved: Saved) -> Result<(), ApiError> {
-        SEGMENTS.write(&saved, self.documents.as_ref()).map_err(ApiError::internal)?;
-        *self.saved.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(saved);
-        Ok(())
+        self.0.change(|saved| {
+            let before = saved.segments.len();
+            saved.segments.retain(|segment| segment.id != id || segment.site_id != site.as_str());
+            if saved.segments.len() == before { Err(ApiError::NotFound) } else { Ok(()) }
+        })
     }
 }
 

@@ -209,8 +209,8 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
     let unreadable = |error: &dyn std::error::Error| Failure::Documents(error.to_string());
     let sites = SiteSettings::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     let enrich = Enricher::open(&config, config.privacy, &secret, Arc::clone(&documents), Arc::clone(entropy), now);
-    let goals = Goals::open(&*documents).map_err(|error| unreadable(&error))?;
-    let funnels = Funnels::open(&*documents).map_err(|error| unreadable(&error))?;
+    let goals = Goals::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
+    let funnels = Funnels::open(Arc::clone(&documents)).map_err(|error| unreadable(&error))?;
     Ok(App {
         goals,
         funnels,
