@@ -3,7 +3,27 @@
 // A failed call throws an `ApiError` whose `kind` says what the page has to do about it.
 
 export type Dimension =
-  'pages' | 'sources' | 'browsers' | 'os' | 'devices' | 'countries' | 'entry_pages' | 'exit_pages';
+  | 'pages'
+  | 'entry_pages'
+  | 'exit_pages'
+  | 'hostnames'
+  | 'sources'
+  | 'referrers'
+  | 'channels'
+  | 'utm_campaigns'
+  | 'utm_sources'
+  | 'utm_mediums'
+  | 'utm_contents'
+  | 'utm_terms'
+  | 'countries'
+  | 'regions'
+  | 'cities'
+  | 'devices'
+  | 'screen_sizes'
+  | 'browsers'
+  | 'browser_versions'
+  | 'os'
+  | 'os_versions';
 
 /** What a stats request is about; `period` counts unless both dates are given. */
 export interface Question {

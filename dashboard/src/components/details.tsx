@@ -1,19 +1,17 @@
 // The full list of one breakdown, up to the server's limit.
 import { useState } from 'preact/hooks';
-import { breakdown, type Dimension, type Question, type Row } from '../api';
+import { breakdown, type Dimension, type Row } from '../api';
 import { useQuery } from '../state/query';
 import { exact, percent } from '../text/numbers';
 import { nameOf, TITLES } from '../text/values';
 import { Dialog } from './dialog';
 import { Failure } from './failure';
 import { DataTable } from './data-table';
-import { Value } from './panel';
+import type { Asked } from './panel';
+import { Value } from './value';
 
-interface Props {
+interface Props extends Asked {
   dimension: Dimension;
-  question: Question;
-  questionKey: string;
-  visitors: number | null;
   onClose: () => void;
 }
 
@@ -64,7 +62,7 @@ interface TableProps {
   visitors: number | null;
 }
 
-export function RowTable({ rows, dimension, visitors }: TableProps) {
+function RowTable({ rows, dimension, visitors }: TableProps) {
   const share = (row: Row) => (visitors ? percent(Math.min(row.visitors / visitors, 1)) : '');
   return (
     <DataTable

@@ -1,14 +1,13 @@
 // The card below the panels: one further report at a time, and the range as a file.
-import { useRef } from 'preact/hooks';
 import { exportAddress, type Question } from '../api';
 import { EXPLORES, type Explore as Tab, type Navigation } from '../state/url';
 import { ExploreEvents } from './explore-events';
 import { ExploreFlow } from './explore-flow';
 import { ExploreFunnel } from './explore-funnel';
 import { ExploreGoals } from './explore-goals';
-import { ExplorePages } from './explore-pages';
 import { ExploreRealtime } from './explore-realtime';
 import { ExploreRetention } from './explore-retention';
+import { Tabs } from './tabs';
 
 /** What every report of this card is about. */
 export interface Asked {
@@ -19,7 +18,6 @@ export interface Asked {
 const TITLES: Record<Tab, string> = {
   events: 'Events',
   goals: 'Goals',
-  pages: 'Entry and exit',
   funnel: 'Funnel',
   retention: 'Retention',
   flow: 'Flow',
@@ -34,47 +32,26 @@ const FILES = [
 ] as const;
 
 export function Explore({ question, questionKey, view, go }: Asked & Navigation) {
-  const tabs = useRef<HTMLDivElement>(null);
-  const pick = (explore: Tab) => go({ explore }, 'replace');
-  const move = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = EXPLORES.at((EXPLORES.indexOf(view.explore) + step) % EXPLORES.length);
-    if (next) pick(next);
-    tabs.current?.querySelector<HTMLElement>(`#tab-${next}`)?.focus();
-    event.preventDefault();
-  };
   const asked = { question, questionKey };
 
   return (
     <section class="card explore" aria-label="Explore">
-      <div class="tabs" role="tablist" aria-label="Report" ref={tabs} onKeyDown={move}>
-        {EXPLORES.map((tab) => (
-          <button
-            key={tab}
-            id={`tab-${tab}`}
-            class="tab"
-            type="button"
-            role="tab"
-            aria-selected={tab === view.explore}
-            aria-controls="explore-report"
-            tabIndex={tab === view.explore ? 0 : -1}
-            onClick={() => pick(tab)}
-          >
-            {TITLES[tab]}
-          </button>
-        ))}
-      </div>
+      <Tabs
+        name="Report"
+        tabs={EXPLORES.map((id) => ({ id, title: TITLES[id] }))}
+        current={view.explore}
+        onPick={(explore) => go({ explore }, 'replace')}
+        controls="explore-report"
+      />
       <div
         id="explore-report"
         class="explore-report"
         role="tabpanel"
-        aria-labelledby={`tab-${view.explore}`}
+        aria-label={TITLES[view.explore]}
         tabIndex={0}
       >
         {view.explore === 'events' && <ExploreEvents {...asked} />}
         {view.explore === 'goals' && <ExploreGoals {...asked} />}
-        {view.explore === 'pages' && <ExplorePages {...asked} />}
         {view.explore === 'funnel' && (
           <ExploreFunnel {...asked} steps={view.steps} onSteps={(steps) => go({ steps })} />
         )}

@@ -1,47 +1,95 @@
-// One breakdown: its most frequent values with bars, and the way to the full list.
+// One panel: a breakdown by the dimension of its open tab, and the way to the full list.
+import { useId } from 'preact/hooks';
 import { breakdown, type Dimension, type Question, type Row } from '../api';
+import { tabOf, type PanelTabs, type Tab } from '../state/panels';
 import { useQuery } from '../state/query';
 import { exact, percent, short } from '../text/numbers';
-import { isBlank, nameOf, TITLES } from '../text/values';
+import { emptyHint, isBlank, isOptional, TITLES } from '../text/values';
 import { Failure } from './failure';
+import { Tabs } from './tabs';
+import { Value } from './value';
 
-interface Props {
-  dimension: Dimension;
+/** What all panels share. */
+export interface Asked {
   question: Question;
   questionKey: string;
   /** Unique visitors of the whole range, for the shares; null while unknown. */
   visitors: number | null;
+}
+
+interface Props extends Asked {
+  panel: PanelTabs;
+  dimension: Dimension;
+  onTab: (dimension: Dimension) => void;
   onDetails: () => void;
 }
 
 const ROWS = 8;
 
-export function Panel({ dimension, question, questionKey, visitors, onDetails }: Props) {
-  const { data, error, stale, retry } = useQuery(question.site, `${dimension} ${questionKey}`, (signal) =>
-    // One more than is shown tells whether there are more.
-    breakdown(question, dimension, ROWS + 1, signal),
-  );
-  const rows = data?.value;
-  const title = TITLES[dimension];
+const tabList = (tabs: readonly Tab[]) => tabs.map(({ title, dimension }) => ({ id: dimension, title }));
 
+export function Panel({ panel, dimension, onTab, onDetails, ...asked }: Props) {
+  const id = useId();
+  const tab = tabOf(panel, dimension);
   return (
-    <section class={`card panel panel-${dimension}`} aria-label={title}>
+    <section class={`card panel panel-${panel.id}`} aria-label={panel.title}>
+      <h2 class="visually-hidden">{panel.title}</h2>
       <header class="panel-head">
-        <h2>{title}</h2>
-        {rows && rows.length > 0 && <span class="muted">Visitors</span>}
+        <Tabs
+          class="panel-tabs"
+          name={panel.title}
+          tabs={tabList(panel.tabs)}
+          current={tab.dimension}
+          onPick={onTab}
+          controls={id}
+        />
+        <span class="muted" aria-hidden="true">
+          Visitors
+        </span>
       </header>
-      {error && <Failure error={error} retry={retry} />}
-      {!error && !rows && <Skeleton />}
-      {rows && rows.length === 0 && <p class="panel-empty">No visits in this period.</p>}
-      {rows && rows.length > 0 && (
-        <Bars rows={rows.slice(0, ROWS)} dimension={dimension} visitors={visitors} stale={stale} />
+      {tab.more && (
+        <Tabs
+          class="panel-tabs panel-more"
+          name={tab.title}
+          tabs={tabList(tab.more)}
+          current={dimension}
+          onPick={onTab}
+          controls={id}
+        />
       )}
-      {rows && rows.length > ROWS && (
+      <div id={id} class="panel-body" role="tabpanel" aria-label={TITLES[dimension]}>
+        <Breakdown dimension={dimension} onDetails={onDetails} {...asked} />
+      </div>
+    </section>
+  );
+}
+
+interface BreakdownProps extends Asked {
+  dimension: Dimension;
+  onDetails: () => void;
+}
+
+function Breakdown({ dimension, question, questionKey, visitors, onDetails }: BreakdownProps) {
+  const { data, error, stale, retry } = useQuery(`${question.site} ${dimension}`, questionKey, (signal) =>
+    // One more than is shown tells whether there are more, and one may be left out.
+    breakdown(question, dimension, ROWS + 2, signal),
+  );
+  if (error) return <Failure error={error} retry={retry} />;
+  if (!data) return <Skeleton />;
+
+  const rows = data.value.filter(({ value }) => !(isOptional(dimension) && isBlank(value)));
+  const hint = rows.every(({ value }) => isBlank(value)) && emptyHint(dimension);
+  if (data.value.length === 0) return <p class="panel-empty">No visits in this period.</p>;
+  if (hint) return <p class="panel-empty">{hint}</p>;
+  return (
+    <>
+      <Bars rows={rows.slice(0, ROWS)} dimension={dimension} visitors={visitors} stale={stale} />
+      {rows.length > ROWS && (
         <button class="more" type="button" onClick={onDetails}>
-          Show all<span class="visually-hidden"> {title.toLowerCase()}</span>
+          Show all<span class="visually-hidden"> {TITLES[dimension].toLowerCase()}</span>
         </button>
       )}
-    </section>
+    </>
   );
 }
 
@@ -72,26 +120,11 @@ function Bars({ rows, dimension, visitors, stale }: BarsProps) {
   );
 }
 
-export function Value({ dimension, value }: { dimension: Dimension; value: string }) {
-  const name = nameOf(dimension, value);
-  const coded = dimension === 'countries' && !isBlank(value);
-  return (
-    <span class={isBlank(value) ? 'value blank' : 'value'} title={name}>
-      {coded && (
-        <span class="code" aria-hidden="true">
-          {value}
-        </span>
-      )}
-      <span class="value-text">{name}</span>
-    </span>
-  );
-}
-
 function Skeleton() {
   return (
     <div class="bars" aria-busy="true">
-      {[0.9, 0.7, 0.55, 0.4, 0.3].map((part) => (
-        <div key={part} class="skeleton skeleton-row" style={{ '--part': part }} />
+      {Array.from({ length: ROWS }, (_, i) => (
+        <div key={i} class="skeleton skeleton-row" style={{ '--part': 0.9 ** (2 * i) }} />
       ))}
     </div>
   );

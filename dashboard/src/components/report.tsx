@@ -1,8 +1,9 @@
 // The figures of one site: the overview, six panels, and what one must know to read them.
 import { figures as askFigures, type Site } from '../api';
+import { choose, PANELS, shownIn } from '../state/panels';
 import { useQuery } from '../state/query';
 import type { Scheme } from '../state/theme';
-import { DIMENSIONS, questionOf, type Navigation } from '../state/url';
+import { questionOf, type Navigation } from '../state/url';
 import { Details } from './details';
 import { Explore } from './explore';
 import { Notice } from './notice';
@@ -40,14 +41,19 @@ export function Report({ site, scheme, view, go }: Props) {
         scheme={scheme}
       />
       <div class="panels">
-        {DIMENSIONS.map((dimension) => (
-          <Panel
-            key={dimension}
-            dimension={dimension}
-            {...shared}
-            onDetails={() => go({ details: dimension })}
-          />
-        ))}
+        {PANELS.map((panel) => {
+          const dimension = shownIn(panel, view.tabs);
+          return (
+            <Panel
+              key={panel.id}
+              panel={panel}
+              dimension={dimension}
+              {...shared}
+              onTab={(next) => go({ tabs: choose(view.tabs, next) }, 'replace')}
+              onDetails={() => go({ details: dimension })}
+            />
+          );
+        })}
       </div>
       {view.details && <Details dimension={view.details} {...shared} onClose={() => go({ details: null })} />}
       <Explore question={question} questionKey={key} view={view} go={go} />

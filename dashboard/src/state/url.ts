@@ -5,6 +5,7 @@
 // Defaults are left out. What does not parse counts as absent.
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Dimension, Question } from '../api';
+import { choose, isDimension } from './panels';
 import { DEFAULT_PERIOD, isPeriod, rangeProblem, type PeriodId } from './period';
 
 export type Metric = 'visitors' | 'pageviews';
@@ -16,7 +17,9 @@ export interface View {
   from: string | null;
   to: string | null;
   metric: Metric;
-  /** The panel whose full list is open. */
+  /** The tabs of the panels that are open instead of the first ones. */
+  tabs: readonly Dimension[];
+  /** The breakdown whose full list is open. */
   details: Dimension | null;
   /** The report below the panels. */
   explore: Explore;
@@ -28,24 +31,16 @@ export interface View {
   adding: boolean;
 }
 
-export const EXPLORES = ['events', 'goals', 'pages', 'funnel', 'retention', 'flow', 'realtime'] as const;
+export const EXPLORES = ['events', 'goals', 'funnel', 'retention', 'flow', 'realtime'] as const;
 
 export type Explore = (typeof EXPLORES)[number];
-
-export const DIMENSIONS: readonly Dimension[] = [
-  'pages',
-  'sources',
-  'countries',
-  'devices',
-  'browsers',
-  'os',
-];
 
 export function parseView(search: string): View {
   const query = new URLSearchParams(search);
   const from = query.get('from') ?? '';
   const to = query.get('to') ?? '';
   const asked = query.get('period');
+  const details = query.get('details');
   const period = isPeriod(asked) ? asked : DEFAULT_PERIOD;
   const custom = period === 'custom' && rangeProblem(from, to) === null;
   return {
@@ -54,7 +49,8 @@ export function parseView(search: string): View {
     from: custom ? from : null,
     to: custom ? to : null,
     metric: query.get('metric') === 'pageviews' ? 'pageviews' : 'visitors',
-    details: DIMENSIONS.find((dimension) => dimension === query.get('details')) ?? null,
+    tabs: (query.get('tabs') ?? '').split(',').filter(isDimension).reduce(choose, []),
+    details: isDimension(details) ? details : null,
     explore: EXPLORES.find((one) => one === query.get('explore')) ?? EXPLORES[0],
     steps: query.get('steps') ?? '',
     page: query.get('page') ?? '',
@@ -71,6 +67,7 @@ export function formatView(view: View): string {
     query.set('to', view.to);
   }
   if (view.metric !== 'visitors') query.set('metric', view.metric);
+  if (view.tabs.length > 0) query.set('tabs', view.tabs.join(','));
   if (view.details) query.set('details', view.details);
   if (view.explore !== EXPLORES[0]) query.set('explore', view.explore);
   if (view.steps) query.set('steps', view.steps);

@@ -61,7 +61,7 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     ];
     assert.deepEqual(Object.keys(await figures(page)), names);
     await complete(page);
-    assert.equal((await rows(page, 'Countries'))[0][0], 'United States');
+    assert.equal((await rows(page, 'Locations'))[0][0], 'United States');
     assert.match(await page.getByText(/sum of each day's visitors/).innerText(), /00:00 UTC/);
   });
 
@@ -111,7 +111,7 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
     await page.keyboard.press('Escape');
-    await page.getByRole('region', { name: 'Pages' }).getByRole('button').click();
+    await page.getByRole('button', { name: 'Show all pages' }).click();
     await page.getByLabel('Find in pages').pressSequentially('pricing a w');
     await page.goBack();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -122,13 +122,47 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
 
   test('lists all values of a panel, and closes the list with the way back', async () => {
     await open();
-    await page.getByRole('region', { name: 'Pages' }).getByRole('button').click();
+    await page.getByRole('button', { name: 'Show all pages' }).click();
     const dialog = page.getByRole('dialog', { name: 'Pages' });
     await dialog.getByText('/contact').waitFor();
     await dialog.getByLabel('Find in pages').fill('docs');
     assert.equal(await dialog.locator('tbody tr').count(), 4);
     await page.goBack();
     await dialog.waitFor({ state: 'detached' });
+  });
+
+  test('shows every breakdown behind a tab, keeps it in the address, and lists all of it', async () => {
+    await open({}, '/?period=7d');
+    const pages = page.getByRole('region', { name: 'Pages' });
+    const asked = asking('breakdown/exit_pages', { site_id: 'mallard.example', period: '7d', limit: '10' });
+    await pages.getByRole('tab', { name: 'Exit' }).click();
+    await asked;
+    await pages.getByRole('tabpanel', { name: 'Exit pages' }).getByText('/pricing').waitFor();
+    await pages.getByRole('button', { name: 'Show all exit pages' }).click();
+    await page.getByRole('dialog', { name: 'Exit pages' }).getByText('/contact').waitFor();
+    await page.goBack();
+
+    const sources = page.getByRole('region', { name: 'Sources' });
+    await sources.getByRole('tab', { name: 'Channels' }).click();
+    await page.keyboard.press('ArrowRight');
+    // Most visits have no campaign; they would hide those that have one.
+    assert.deepEqual(
+      (await rows(page, 'Sources')).map(([name]) => name),
+      ['autumn-update', 'launch'],
+    );
+    await sources.getByRole('tab', { name: 'Medium' }).click();
+    await sources.getByText('email').waitFor();
+    assert.equal((await query()).tabs, 'exit_pages,utm_mediums');
+    await page.reload();
+    await sources.getByText('email').waitFor();
+    assert.equal(await sources.getByRole('tab', { name: 'Medium' }).getAttribute('aria-selected'), 'true');
+  });
+
+  test('says how a breakdown gets values where there are none', async () => {
+    mock.state.blank = true;
+    await open({}, '/?tabs=utm_terms,cities');
+    await page.getByText('Links that end in ?utm_term=… are counted here.').waitFor();
+    await page.getByText('No cities are known. The server finds them with').waitFor();
   });
 
   test('shows what the pointer is on', async () => {

@@ -52,7 +52,7 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
     await tab('Events').focus();
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
-    await card.getByText('Exit pages').waitFor();
+    await card.getByRole('button', { name: 'Add step' }).waitFor();
     for (let i = 0; i < 3; i += 1) await page.keyboard.press('ArrowLeft');
     assert.equal(await tab('Realtime').getAttribute('aria-selected'), 'true');
     await card.getByText('visitors, 61 pageviews and 4 events in the last five minutes').waitFor();

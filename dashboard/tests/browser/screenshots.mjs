@@ -8,10 +8,28 @@ import { startMock } from '../support/mock-server.mjs';
 
 const FOLDER = join(import.meta.dirname, '../screenshots');
 
+const panels = async (page) => {
+  await complete(page);
+  // Below the header, which stays where it is.
+  await page.locator('.panels').evaluate((element) => scrollTo(0, element.offsetTop - 110));
+};
+
 const SCREENS = {
   dashboard: { wait: complete },
+  tabs: {
+    path: '/?tabs=entry_pages,utm_mediums,cities,screen_sizes,browser_versions,os_versions',
+    wait: panels,
+  },
+  'no-values': {
+    path: '/?tabs=utm_terms,cities',
+    state: { blank: true },
+    wait: async (page) => {
+      await page.getByText('No cities are known').waitFor();
+      await page.getByText('?utm_term=').scrollIntoViewIfNeeded();
+    },
+  },
   ...Object.fromEntries(
-    ['events', 'goals', 'pages', 'funnel', 'retention', 'flow', 'realtime'].map((tab) => [
+    ['events', 'goals', 'funnel', 'retention', 'flow', 'realtime'].map((tab) => [
       `explore-${tab}`,
       {
         path: `/?explore=${tab}&steps=page:/,page:/pricing,event:Signup`,

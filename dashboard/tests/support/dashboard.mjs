@@ -2,7 +2,7 @@
 
 export const PASSWORD = 'correct horse battery staple';
 
-export const PANELS = ['Pages', 'Sources', 'Countries', 'Devices', 'Browsers', 'Operating systems'];
+export const PANELS = ['Pages', 'Sources', 'Locations', 'Devices', 'Browsers', 'Systems'];
 
 export async function setUp(page, url) {
   await page.goto(url);

@@ -141,7 +141,29 @@ const SHARES = {
   devices: { desktop: 0.61, mobile: 0.34, tablet: 0.05 },
   browsers: { Chrome: 0.52, Safari: 0.21, Firefox: 0.16, Edge: 0.07, Opera: 0.02, 'Samsung Internet': 0.01 },
   os: { macOS: 0.31, Windows: 0.29, iOS: 0.16, Android: 0.15, Linux: 0.08 },
+  hostnames: { 'mallard.example': 0.92, 'www.mallard.example': 0.08 },
+  referrers: {
+    '(unknown)': 0.39,
+    'https://www.google.com/': 0.27,
+    'https://news.ycombinator.com/item?id=40512312': 0.14,
+    'https://github.com/mallard-metrics/mallard-metrics': 0.082,
+    'https://lobste.rs/': 0.022,
+  },
+  channels: { Direct: 0.39, 'Organic Search': 0.3, Referral: 0.16, 'Organic Social': 0.09, Email: 0.06 },
+  utm_campaigns: { '(unknown)': 0.91, 'autumn-update': 0.06, launch: 0.03 },
+  utm_sources: { '(unknown)': 0.91, newsletter: 0.06, 'hacker news': 0.03 },
+  utm_mediums: { '(unknown)': 0.91, email: 0.06, social: 0.03 },
+  utm_contents: { '(unknown)': 1 },
+  utm_terms: { '(unknown)': 1 },
+  regions: { California: 0.12, Bavaria: 0.07, England: 0.08, '(unknown)': 0.05, 'Île-de-France': 0.04 },
+  cities: { 'San Francisco': 0.08, London: 0.07, Munich: 0.05, '(unknown)': 0.05, Paris: 0.03 },
+  screen_sizes: { 1920: 0.31, 1440: 0.18, 390: 0.16, 412: 0.11, 2560: 0.07, 820: 0.04 },
+  browser_versions: { '143.0': 0.48, 26.1: 0.19, '145.0': 0.12, 18.6: 0.04 },
+  os_versions: { '10.15.7': 0.31, '10.0': 0.29, 26.1: 0.12, 16: 0.1, '(unknown)': 0.08 },
 };
+
+SHARES.entry_pages = SHARES.pages;
+SHARES.exit_pages = SHARES.pages;
 
 export function breakdown(dimension, query, now) {
   const { unique_visitors: visitors } = main(query, now);
@@ -153,11 +175,9 @@ export function breakdown(dimension, query, now) {
       pageviews: Math.round(visitors * share * 1.6),
     }))
     .filter((row) => row.visitors > 0)
+    .toSorted((a, b) => b.visitors - a.visitors)
     .slice(0, limit);
 }
-
-SHARES.entry_pages = SHARES.pages;
-SHARES.exit_pages = SHARES.pages;
 
 export function events(query, now) {
   const { unique_visitors: visitors } = main(query, now);

@@ -32,6 +32,8 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     ready: true,
     sites: data.SITES,
     empty: false,
+    /** No value of any breakdown is known. */
+    blank: false,
     /** Reports that answer 500, as in `breakdown/sources`. */
     failing: new Set(),
     incomplete: null,
@@ -116,7 +118,8 @@ function reportOf(state, name, query) {
   if (name === 'journeys') return data.journeys(query, state.now);
   if (name === 'goals') return data.goals(state.goals, query, state.now);
   if (name === 'realtime') return data.realtime(state.now);
-  return data.breakdown(name.replace('breakdown/', ''), query, state.now);
+  const rows = data.breakdown(name.replace('breakdown/', ''), query, state.now);
+  return state.blank ? [{ ...rows[0], value: '(unknown)' }] : rows;
 }
 
 /** The same report of a range without events. */

@@ -9,7 +9,8 @@ describe('the address', () => {
       from: '2026-01-01',
       to: '2026-01-31',
       metric: 'pageviews',
-      details: 'pages',
+      tabs: ['exit_pages', 'utm_terms', 'cities'],
+      details: 'referrers',
       explore: 'funnel',
       steps: 'page:/,event:sign up',
       page: '/pricing',
@@ -28,6 +29,11 @@ describe('the address', () => {
     expect(parseView('?period=custom&from=2026-02-30&to=2026-03-01')).toMatchObject(fallback);
     expect(parseView('?period=custom&from=2026-03-02&to=2026-03-01')).toMatchObject(fallback);
     expect(parseView('?period=custom&from=2026-03-02')).toMatchObject(fallback);
+  });
+
+  test('has at most one open tab for each panel, and none that is open anyway', () => {
+    const { tabs } = parseView('?tabs=exit_pages,entry_pages,cities,countries,passwords,os_versions');
+    expect(tabs).toEqual(['entry_pages', 'os_versions']);
   });
 
   test('carries dates only with the period custom', () => {
