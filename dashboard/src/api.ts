@@ -25,12 +25,19 @@ export type Dimension =
   | 'os'
   | 'os_versions';
 
+/** Only what has this value; the word for a missing value finds what has none. */
+export interface Filter {
+  dimension: Dimension;
+  value: string;
+}
+
 /** What a stats request is about; `period` counts unless both dates are given. */
 export interface Question {
   site: string;
   period: string;
   from: string | null;
   to: string | null;
+  filters: readonly Filter[];
 }
 
 export interface Figures {
@@ -203,17 +210,19 @@ export const goalList = {
 export const realtime = (question: Question, signal: AbortSignal) =>
   stats<Realtime>('realtime', question, {}, signal);
 
-/** Where a file of the range is found. */
+/** Where a file of the range is found. The server gives events only without filters. */
 export const exportAddress = (question: Question, kind: 'daily' | 'events', format: 'csv' | 'json') =>
-  address('export', question, { kind, format });
+  address('export', kind === 'events' ? { ...question, filters: [] } : question, { kind, format });
 
 function address(
   report: string,
-  { site, period, from, to }: Question,
+  { site, period, from, to, filters }: Question,
   extra: Record<string, string>,
 ): string {
   const range = from && to ? { start_date: from, end_date: to } : { period };
-  return `/api/stats/${report}?${new URLSearchParams({ site_id: site, ...range, ...extra })}`;
+  const only = filters.map(({ dimension, value }) => ['is', dimension, [value]]);
+  const narrowed = only.length > 0 ? { filters: JSON.stringify(only) } : {};
+  return `/api/stats/${report}?${new URLSearchParams({ site_id: site, ...range, ...narrowed, ...extra })}`;
 }
 
 async function stats<T>(

@@ -4,7 +4,7 @@ import { useQuery } from '../state/query';
 import { short } from '../text/numbers';
 
 export function Current({ site, onOpen }: { site: string; onOpen: () => void }) {
-  const question = { site, period: 'realtime', from: null, to: null };
+  const question = { site, period: 'realtime', from: null, to: null, filters: [] };
   const { data } = useQuery(site, 'realtime', (signal) => figures(question, signal));
   if (!data) return null;
   const visitors = data.value.unique_visitors;

@@ -73,7 +73,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
               current={name}
               open={choosingSite}
               setOpen={setChoosingSite}
-              onPick={(next) => go({ site: next, adding: false, details: null })}
+              onPick={(next) => go({ site: next, adding: false, details: null, filters: [] })}
               onAdd={() => go({ adding: true, details: null })}
             />
             {site && (

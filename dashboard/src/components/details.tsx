@@ -1,9 +1,10 @@
 // The full list of one breakdown, up to the server's limit.
 import { useState } from 'preact/hooks';
 import { breakdown, type Dimension, type Row } from '../api';
+import { isFiltered } from '../state/filters';
 import { useQuery } from '../state/query';
 import { exact, percent } from '../text/numbers';
-import { nameOf, TITLES } from '../text/values';
+import { nameOf, NAMES } from '../text/values';
 import { Dialog } from './dialog';
 import { Failure } from './failure';
 import { DataTable } from './data-table';
@@ -18,7 +19,8 @@ interface Props extends Asked {
 /** The most rows that the server gives. */
 const LIMITS = [100, 1000] as const;
 
-export function Details({ dimension, question, questionKey, visitors, onClose }: Props) {
+export function Details({ dimension, onClose, ...asked }: Props) {
+  const { question, questionKey } = asked;
   const [limit, setLimit] = useState<number>(LIMITS[0]);
   const [wanted, setWanted] = useState('');
   const { data, error, retry } = useQuery(
@@ -32,19 +34,19 @@ export function Details({ dimension, question, questionKey, visitors, onClose }:
   const next = LIMITS.find((one) => one > limit);
 
   return (
-    <Dialog title={TITLES[dimension]} onClose={onClose}>
+    <Dialog title={NAMES[dimension].many} onClose={onClose}>
       <input
         class="find"
         type="search"
         placeholder="Find"
-        aria-label={`Find in ${TITLES[dimension].toLowerCase()}`}
+        aria-label={`Find in ${NAMES[dimension].many.toLowerCase()}`}
         value={wanted}
         onInput={(event) => setWanted(event.currentTarget.value)}
       />
       <div class="table-scroll">
         {error && <Failure error={error} retry={retry} />}
         {!error && !rows && <div class="skeleton skeleton-chart" />}
-        {shown && <RowTable rows={shown} dimension={dimension} visitors={visitors} />}
+        {shown && <RowTable rows={shown} dimension={dimension} {...asked} />}
         {shown?.length === 0 && <p class="panel-empty">Nothing found.</p>}
         {rows?.length === limit && next && (
           <button class="more" type="button" onClick={() => setLimit(next)}>
@@ -56,19 +58,25 @@ export function Details({ dimension, question, questionKey, visitors, onClose }:
   );
 }
 
-interface TableProps {
+interface TableProps extends Asked {
   rows: readonly Row[];
   dimension: Dimension;
-  visitors: number | null;
 }
 
-function RowTable({ rows, dimension, visitors }: TableProps) {
+function RowTable({ rows, dimension, question, visitors, onFilter }: TableProps) {
   const share = (row: Row) => (visitors ? percent(Math.min(row.visitors / visitors, 1)) : '');
   return (
     <DataTable
       name={{
-        title: TITLES[dimension],
-        of: (row) => <Value dimension={dimension} value={row.value} />,
+        title: NAMES[dimension].many,
+        of: (row) => (
+          <Value
+            dimension={dimension}
+            row={row}
+            filtered={isFiltered(question.filters, { dimension, value: row.value })}
+            onPick={(value) => onFilter({ dimension, value })}
+          />
+        ),
       }}
       columns={[
         { title: 'Visitors', of: (row) => exact(row.visitors) },

@@ -8,8 +8,8 @@ import { Explored } from './explored';
 
 const REFRESH_MS = 10_000;
 
-export function ExploreRealtime({ question }: Asked) {
-  const query = useQuery(`${question.site} realtime`, '', (signal) => realtime(question, signal));
+export function ExploreRealtime({ question, questionKey }: Asked) {
+  const query = useQuery(`${question.site} realtime`, questionKey, (signal) => realtime(question, signal));
   useInterval(REFRESH_MS, query.retry);
   return (
     <Explored query={query} isEmpty={() => false} empty="">

@@ -65,6 +65,7 @@ export function Explore({ question, questionKey, view, go }: Asked & Navigation)
         {FILES.map(([name, kind, format]) => (
           <a key={name} class="link" href={exportAddress(question, kind, format)} download>
             {name}
+            {kind === 'events' && question.filters.length > 0 && ', unfiltered'}
           </a>
         ))}
       </nav>

@@ -6,6 +6,7 @@ import type { Scheme } from '../state/theme';
 import type { Metric } from '../state/url';
 import { bucketName, intervalOf, spanName } from '../text/buckets';
 import { exact } from '../text/numbers';
+import { noVisits } from '../text/values';
 import { Chart } from './chart';
 import { Failure } from './failure';
 import { Figures } from './figures';
@@ -58,7 +59,7 @@ export function Overview({ question, questionKey, figures, metric, onMetric, sch
         {buckets && !asTable && (
           <Chart buckets={buckets} metric={metric} scheme={scheme} label={summary(buckets, metric)} />
         )}
-        {buckets && !asTable && isEmpty(buckets) && <p class="chart-empty">No visits in this period.</p>}
+        {buckets && !asTable && isEmpty(buckets) && <p class="chart-empty">{noVisits(question)}</p>}
       </div>
     </section>
   );

@@ -1,10 +1,11 @@
 // One panel: a breakdown by the dimension of its open tab, and the way to the full list.
 import { useId } from 'preact/hooks';
-import { breakdown, type Dimension, type Question, type Row } from '../api';
+import { breakdown, type Dimension, type Filter, type Question, type Row } from '../api';
+import { isFiltered } from '../state/filters';
 import { tabOf, type PanelTabs, type Tab } from '../state/panels';
 import { useQuery } from '../state/query';
-import { exact, percent, short } from '../text/numbers';
-import { emptyHint, isBlank, isOptional, TITLES } from '../text/values';
+import { percent, short } from '../text/numbers';
+import { emptyHint, isBlank, isOptional, NAMES, noVisits } from '../text/values';
 import { Failure } from './failure';
 import { Tabs } from './tabs';
 import { Value } from './value';
@@ -15,6 +16,7 @@ export interface Asked {
   questionKey: string;
   /** Unique visitors of the whole range, for the shares; null while unknown. */
   visitors: number | null;
+  onFilter: (filter: Filter) => void;
 }
 
 interface Props extends Asked {
@@ -57,7 +59,7 @@ export function Panel({ panel, dimension, onTab, onDetails, ...asked }: Props) {
           controls={id}
         />
       )}
-      <div id={id} class="panel-body" role="tabpanel" aria-label={TITLES[dimension]}>
+      <div id={id} class="panel-body" role="tabpanel" aria-label={NAMES[dimension].many}>
         <Breakdown dimension={dimension} onDetails={onDetails} {...asked} />
       </div>
     </section>
@@ -69,7 +71,8 @@ interface BreakdownProps extends Asked {
   onDetails: () => void;
 }
 
-function Breakdown({ dimension, question, questionKey, visitors, onDetails }: BreakdownProps) {
+function Breakdown({ dimension, onDetails, ...asked }: BreakdownProps) {
+  const { question, questionKey } = asked;
   const { data, error, stale, retry } = useQuery(`${question.site} ${dimension}`, questionKey, (signal) =>
     // One more than is shown tells whether there are more, and one may be left out.
     breakdown(question, dimension, ROWS + 2, signal),
@@ -79,41 +82,40 @@ function Breakdown({ dimension, question, questionKey, visitors, onDetails }: Br
 
   const rows = data.value.filter(({ value }) => !(isOptional(dimension) && isBlank(value)));
   const hint = rows.every(({ value }) => isBlank(value)) && emptyHint(dimension);
-  if (data.value.length === 0) return <p class="panel-empty">No visits in this period.</p>;
+  if (data.value.length === 0) return <p class="panel-empty">{noVisits(question)}</p>;
   if (hint) return <p class="panel-empty">{hint}</p>;
   return (
     <>
-      <Bars rows={rows.slice(0, ROWS)} dimension={dimension} visitors={visitors} stale={stale} />
+      <Bars rows={rows.slice(0, ROWS)} dimension={dimension} stale={stale} {...asked} />
       {rows.length > ROWS && (
         <button class="more" type="button" onClick={onDetails}>
-          Show all<span class="visually-hidden"> {TITLES[dimension].toLowerCase()}</span>
+          Show all<span class="visually-hidden"> {NAMES[dimension].many.toLowerCase()}</span>
         </button>
       )}
     </>
   );
 }
 
-interface BarsProps {
+interface BarsProps extends Asked {
   rows: readonly Row[];
   dimension: Dimension;
-  visitors: number | null;
   stale: boolean;
 }
 
-function Bars({ rows, dimension, visitors, stale }: BarsProps) {
+function Bars({ rows, dimension, stale, question, visitors, onFilter }: BarsProps) {
   const highest = Math.max(...rows.map((row) => row.visitors), 1);
   return (
     <ol class={stale ? 'bars stale' : 'bars'}>
       {rows.map((row) => (
         <li key={row.value} class="bar-row" style={{ '--part': row.visitors / highest }}>
-          <Value dimension={dimension} value={row.value} />
+          <Value
+            dimension={dimension}
+            row={row}
+            filtered={isFiltered(question.filters, { dimension, value: row.value })}
+            onPick={(value) => onFilter({ dimension, value })}
+          />
           <span class="bar-share">{visitors ? percent(Math.min(row.visitors / visitors, 1)) : ''}</span>
-          <span
-            class="bar-count"
-            title={`${exact(row.visitors)} visitors, ${exact(row.pageviews)} pageviews`}
-          >
-            {short(row.visitors)}
-          </span>
+          <span class="bar-count">{short(row.visitors)}</span>
         </li>
       ))}
     </ol>

@@ -1,11 +1,13 @@
 // The figures of one site: the overview, six panels, and what one must know to read them.
-import { figures as askFigures, type Site } from '../api';
+import { figures as askFigures, type Filter, type Site } from '../api';
+import { toggle } from '../state/filters';
 import { choose, PANELS, shownIn } from '../state/panels';
 import { useQuery } from '../state/query';
 import type { Scheme } from '../state/theme';
 import { questionOf, type Navigation } from '../state/url';
 import { Details } from './details';
 import { Explore } from './explore';
+import { Filters } from './filters';
 import { Notice } from './notice';
 import { Overview } from './overview';
 import { Panel } from './panel';
@@ -17,10 +19,12 @@ interface Props extends Navigation {
 
 export function Report({ site, scheme, view, go }: Props) {
   const question = questionOf(view, site.site_id);
-  const key = [view.period, view.from, view.to].join(' ');
+  const key = JSON.stringify(question);
   const figures = useQuery(site.site_id, key, (signal) => askFigures(question, signal));
   const visitors = figures.stale ? null : (figures.data?.value.unique_visitors ?? null);
   const shared = { question, questionKey: key, visitors };
+  // A list that was open has done its work.
+  const pick = (filter: Filter) => go({ filters: toggle(view.filters, filter), details: null });
 
   return (
     <>
@@ -32,6 +36,7 @@ export function Report({ site, scheme, view, go }: Props) {
           server's health page names the files.
         </Notice>
       )}
+      <Filters filters={view.filters} onChange={(filters) => go({ filters })} />
       <Overview
         question={question}
         questionKey={key}
@@ -49,13 +54,16 @@ export function Report({ site, scheme, view, go }: Props) {
               panel={panel}
               dimension={dimension}
               {...shared}
+              onFilter={pick}
               onTab={(next) => go({ tabs: choose(view.tabs, next) }, 'replace')}
               onDetails={() => go({ details: dimension })}
             />
           );
         })}
       </div>
-      {view.details && <Details dimension={view.details} {...shared} onClose={() => go({ details: null })} />}
+      {view.details && (
+        <Details dimension={view.details} {...shared} onFilter={pick} onClose={() => go({ details: null })} />
+      )}
       <Explore question={question} questionKey={key} view={view} go={go} />
       <footer class="footnote">
         Visitors of more than one day are the sum of each day's visitors: their ids change at 00:00 UTC, so

@@ -1,10 +1,11 @@
 // What the page shows is in its address and nowhere else, so that every view can be linked, reloaded and gone back to.
 //
-//   ?site=example.com&period=custom&from=2026-01-01&to=2026-01-31&metric=pageviews&details=pages
+//   ?site=example.com&period=custom&from=2026-01-01&to=2026-01-31&filter=countries:DE&metric=pageviews
 //
 // Defaults are left out. What does not parse counts as absent.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Dimension, Question } from '../api';
+import type { Dimension, Filter, Question } from '../api';
+import { formatFilter, parseFilters } from './filters';
 import { choose, isDimension } from './panels';
 import { DEFAULT_PERIOD, isPeriod, rangeProblem, type PeriodId } from './period';
 
@@ -16,6 +17,8 @@ export interface View {
   /** The two dates are set exactly if the period is `custom`. */
   from: string | null;
   to: string | null;
+  /** What the figures are narrowed down to. */
+  filters: readonly Filter[];
   metric: Metric;
   /** The tabs of the panels that are open instead of the first ones. */
   tabs: readonly Dimension[];
@@ -48,6 +51,7 @@ export function parseView(search: string): View {
     period: period === 'custom' && !custom ? DEFAULT_PERIOD : period,
     from: custom ? from : null,
     to: custom ? to : null,
+    filters: parseFilters(query.getAll('filter')),
     metric: query.get('metric') === 'pageviews' ? 'pageviews' : 'visitors',
     tabs: (query.get('tabs') ?? '').split(',').filter(isDimension).reduce(choose, []),
     details: isDimension(details) ? details : null,
@@ -66,6 +70,7 @@ export function formatView(view: View): string {
     query.set('from', view.from);
     query.set('to', view.to);
   }
+  for (const filter of view.filters) query.append('filter', formatFilter(filter));
   if (view.metric !== 'visitors') query.set('metric', view.metric);
   if (view.tabs.length > 0) query.set('tabs', view.tabs.join(','));
   if (view.details) query.set('details', view.details);
@@ -78,8 +83,8 @@ export function formatView(view: View): string {
 }
 
 /** The question that a view asks of a site. */
-export function questionOf({ period, from, to }: View, site: string): Question {
-  return { site, period, from, to };
+export function questionOf({ period, from, to, filters }: View, site: string): Question {
+  return { site, period, from, to, filters };
 }
 
 export interface Navigation {

@@ -1,30 +1,30 @@
 // How the values of a breakdown are written for people.
-import type { Dimension } from '../api';
+import type { Dimension, Question } from '../api';
 
 const regions = new Intl.DisplayNames(undefined, { type: 'region' });
 
-export const TITLES: Record<Dimension, string> = {
-  pages: 'Pages',
-  entry_pages: 'Entry pages',
-  exit_pages: 'Exit pages',
-  hostnames: 'Hosts',
-  sources: 'Sources',
-  referrers: 'Referrers',
-  channels: 'Channels',
-  utm_campaigns: 'Campaigns',
-  utm_sources: 'Campaign sources',
-  utm_mediums: 'Campaign mediums',
-  utm_contents: 'Campaign contents',
-  utm_terms: 'Campaign terms',
-  countries: 'Countries',
-  regions: 'Regions',
-  cities: 'Cities',
-  devices: 'Devices',
-  screen_sizes: 'Screen widths',
-  browsers: 'Browsers',
-  browser_versions: 'Browser versions',
-  os: 'Operating systems',
-  os_versions: 'System versions',
+export const NAMES: Record<Dimension, { one: string; many: string }> = {
+  pages: { one: 'Page', many: 'Pages' },
+  entry_pages: { one: 'Entry page', many: 'Entry pages' },
+  exit_pages: { one: 'Exit page', many: 'Exit pages' },
+  hostnames: { one: 'Host', many: 'Hosts' },
+  sources: { one: 'Source', many: 'Sources' },
+  referrers: { one: 'Referrer', many: 'Referrers' },
+  channels: { one: 'Channel', many: 'Channels' },
+  utm_campaigns: { one: 'Campaign', many: 'Campaigns' },
+  utm_sources: { one: 'Campaign source', many: 'Campaign sources' },
+  utm_mediums: { one: 'Campaign medium', many: 'Campaign mediums' },
+  utm_contents: { one: 'Campaign content', many: 'Campaign contents' },
+  utm_terms: { one: 'Campaign term', many: 'Campaign terms' },
+  countries: { one: 'Country', many: 'Countries' },
+  regions: { one: 'Region', many: 'Regions' },
+  cities: { one: 'City', many: 'Cities' },
+  devices: { one: 'Device', many: 'Devices' },
+  screen_sizes: { one: 'Screen width', many: 'Screen widths' },
+  browsers: { one: 'Browser', many: 'Browsers' },
+  browser_versions: { one: 'Browser version', many: 'Browser versions' },
+  os: { one: 'System', many: 'Operating systems' },
+  os_versions: { one: 'System version', many: 'System versions' },
 };
 
 const DEVICES: Record<string, string> = { desktop: 'Desktop', tablet: 'Tablet', mobile: 'Mobile' };
@@ -44,12 +44,16 @@ export function nameOf(dimension: Dimension, value: string): string {
   return value;
 }
 
+/** Why there is nothing to see. */
+export const noVisits = ({ filters }: Question) =>
+  filters.length > 0 ? 'No visits fit these filters.' : 'No visits in this period.';
+
 /** What to do about a breakdown without a single known value; null where nothing can be done. */
 export function emptyHint(dimension: Dimension): string | null {
   if (isOptional(dimension))
     return `No campaign visits in this period. Links that end in ?${dimension.slice(0, -1)}=… are counted here.`;
   if (dimension === 'countries' || dimension === 'regions' || dimension === 'cities')
-    return `No ${TITLES[dimension].toLowerCase()} are known. The server finds them with a MaxMind City file: MALLARD_GEOIP_DB.`;
+    return `No ${NAMES[dimension].many.toLowerCase()} are known. The server finds them with a MaxMind City file: MALLARD_GEOIP_DB.`;
   return null;
 }
 

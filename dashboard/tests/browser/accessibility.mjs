@@ -15,6 +15,10 @@ const SCREENS = {
     viewport: PHONE,
     ready: (page) => page.getByRole('button', { name: /Site:/ }).click(),
   },
+  'the dashboard with open tabs and filters': {
+    path: '/?tabs=utm_mediums,cities&filter=countries:DE&filter=pages:/pricing',
+    ready: complete,
+  },
   'the chart as a table': {
     ready: (page) => page.getByRole('button', { name: 'Show the chart as a table' }).click(),
   },

@@ -158,6 +158,77 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     assert.equal(await sources.getByRole('tab', { name: 'Medium' }).getAttribute('aria-selected'), 'true');
   });
 
+  test('is narrowed down by a click on a value, everywhere', async () => {
+    await open({}, '/?period=7d');
+    const before = await figures(page);
+    const filters = JSON.stringify([['is', 'pages', ['/pricing']]]);
+    const narrowed = { site_id: 'mallard.example', period: '7d', filters };
+    const asked = [
+      asking('main', narrowed),
+      asking('timeseries', narrowed),
+      asking('breakdown/sources', { ...narrowed, limit: '10' }),
+      asking('breakdown/events', { ...narrowed, limit: '100' }),
+    ];
+    await page.getByRole('region', { name: 'Pages' }).getByRole('button', { name: '/pricing' }).click();
+    await Promise.all(asked);
+    await page.getByRole('list', { name: 'Filters' }).getByText('Page is /pricing').waitFor();
+    await page.getByRole('region', { name: 'Pages' }).getByText('/changelog').waitFor({ state: 'detached' });
+    assert.deepEqual(
+      (await rows(page, 'Pages')).map(([name]) => name),
+      ['/pricing'],
+    );
+    const now = await figures(page);
+    assert.equal(now['Unique visitors'], (await rows(page, 'Pages'))[0][1]);
+    assert.notEqual(now['Unique visitors'], before['Unique visitors']);
+
+    const days = await page.getByRole('link', { name: 'Days as CSV' }).getAttribute('href');
+    assert.equal(new URL(days, mock.url).searchParams.get('filters'), filters);
+    await page.getByRole('link', { name: 'Events as CSV, unfiltered' }).waitFor();
+    await page.goBack();
+    await page.getByRole('region', { name: 'Pages' }).getByText('/changelog').waitFor();
+    assert.deepEqual(await figures(page), before);
+  });
+
+  test('combines filters by the keyboard, finds missing values, and drops them one by one or all', async () => {
+    await open({}, '/?period=7d');
+    const direct = page
+      .getByRole('region', { name: 'Sources' })
+      .getByRole('button', { name: 'Direct or none' });
+    await direct.press('Enter');
+    const both = asking('main', {
+      site_id: 'mallard.example',
+      period: '7d',
+      filters: '[["is","sources",["(direct)"]],["is","countries",["(unknown)"]]]',
+    });
+    await page.getByRole('button', { name: 'Unknown' }).press('Enter');
+    await both;
+    const list = page.getByRole('list', { name: 'Filters' });
+    await page.reload();
+    await list.getByText('Country is Unknown').waitFor();
+    assert.equal(await direct.getAttribute('aria-pressed'), 'true');
+
+    await list.getByRole('button', { name: 'Remove the filter: Country is Unknown' }).press('Enter');
+    await list.getByText('Country is Unknown').waitFor({ state: 'detached' });
+    assert.deepEqual(await query(), { site: 'mallard.example', period: '7d', filter: 'sources:(direct)' });
+    await page.getByRole('button', { name: 'Show all pages' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: '/contact' }).click();
+    await list.getByText('Page is /contact').waitFor();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await list.getByRole('button', { name: 'Clear all' }).click();
+    await list.waitFor({ state: 'detached' });
+    assert.deepEqual(await query(), { site: 'mallard.example', period: '7d' });
+  });
+
+  test('leaves the filters of one site when it goes to another', async () => {
+    await open({}, '/?filter=pages:/pricing');
+    const list = page.getByRole('list', { name: 'Filters' });
+    await list.getByText('Page is /pricing').waitFor();
+    await page.getByRole('button', { name: /Site:/ }).click();
+    await page.getByRole('button', { name: 'docs.mallard.example' }).click();
+    await list.waitFor({ state: 'detached' });
+    assert.deepEqual(await query(), { site: 'docs.mallard.example' });
+  });
+
   test('says how a breakdown gets values where there are none', async () => {
     mock.state.blank = true;
     await open({}, '/?tabs=utm_terms,cities');

@@ -20,6 +20,14 @@ const SCREENS = {
     path: '/?tabs=entry_pages,utm_mediums,cities,screen_sizes,browser_versions,os_versions',
     wait: panels,
   },
+  filters: {
+    path: `/?filter=pages:/blog/what-fsync-really-promises-and-what-it-does-not&filter=sources:(direct)&filter=countries:US`,
+    wait: complete,
+  },
+  'filters-details': {
+    path: '/?filter=countries:US&details=countries',
+    wait: (page) => page.getByRole('dialog').getByText('United States').waitFor(),
+  },
   'no-values': {
     path: '/?tabs=utm_terms,cities',
     state: { blank: true },

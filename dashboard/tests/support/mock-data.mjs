@@ -33,7 +33,27 @@ function spanOf(query, now) {
   return { start: today - (days - 1) * DAY_MS, days };
 }
 
+/** The values that the page is narrowed down to: `{ pages: '/pricing' }`. */
+function wantedOf(query) {
+  const filters = JSON.parse(query.get('filters') ?? '[]');
+  return Object.fromEntries(filters.map(([, dimension, [value]]) => [dimension, value]));
+}
+
+/** What is left of all visitors: dimensions are as if they had nothing to do with each other. */
+const partOf = (query) =>
+  Object.entries(wantedOf(query)).reduce((part, [of, value]) => part * (SHARES[of][value] ?? 0), 1);
+
 export function timeseries(query, now) {
+  const part = partOf(query);
+  const scaled = ({ visitors, pageviews, ...rest }) => ({
+    ...rest,
+    visitors: Math.round(visitors * part),
+    pageviews: Math.round(pageviews * part),
+  });
+  return everyBucket(query, now).map(scaled);
+}
+
+function everyBucket(query, now) {
   if (query.get('period') === 'realtime') return minutes(now);
   const { start, days } = spanOf(query, now);
   if (days === 1) return hours(start, now);
@@ -168,7 +188,9 @@ SHARES.exit_pages = SHARES.pages;
 export function breakdown(dimension, query, now) {
   const { unique_visitors: visitors } = main(query, now);
   const limit = Number(query.get('limit') ?? 10);
-  return Object.entries(SHARES[dimension])
+  const wanted = wantedOf(query)[dimension];
+  const all = wanted === undefined ? SHARES[dimension] : { [wanted]: 1 };
+  return Object.entries(all)
     .map(([value, share]) => ({
       value,
       visitors: Math.round(visitors * share),

@@ -8,6 +8,10 @@ describe('the address', () => {
       period: 'custom',
       from: '2026-01-01',
       to: '2026-01-31',
+      filters: [
+        { dimension: 'pages', value: '/a:b&c=d, e' },
+        { dimension: 'sources', value: '(direct)' },
+      ],
       metric: 'pageviews',
       tabs: ['exit_pages', 'utm_terms', 'cities'],
       details: 'referrers',
@@ -34,6 +38,14 @@ describe('the address', () => {
   test('has at most one open tab for each panel, and none that is open anyway', () => {
     const { tabs } = parseView('?tabs=exit_pages,entry_pages,cities,countries,passwords,os_versions');
     expect(tabs).toEqual(['entry_pages', 'os_versions']);
+  });
+
+  test('has one filter for each dimension, and no others', () => {
+    const { filters } = parseView('?filter=pages:/a&filter=countries:DE&filter=secrets:x&filter=pages:/b');
+    expect(filters).toEqual([
+      { dimension: 'pages', value: '/b' },
+      { dimension: 'countries', value: 'DE' },
+    ]);
   });
 
   test('carries dates only with the period custom', () => {
