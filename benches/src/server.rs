@@ -64,8 +64,12 @@ fn listening(line: &str) -> Option<SocketAddr> {
     (fields.get("message")? == "Listening").then(|| fields.get("addr")?.as_str()?.parse().ok())?
 }
 
-/// The binary beside this benchmark; built first, so that no stale one is measured.
+/// The binary that `MALLARD_BENCH_BINARY` names, such as that of an image; otherwise the one beside this benchmark, built first, so
+/// that no stale one is measured.
 fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("MALLARD_BENCH_BINARY") {
+        return named.into();
+    }
     let built = Command::new(env!("CARGO"))
         // One selection of packages, as everywhere: another one compiles DuckDB again.
         .args(["build", "--release", "--quiet", "--workspace", "--bin", "mallard-metrics"])

@@ -67,7 +67,7 @@ impl Error {
     }
 
     /// Whether the volume was full.
-    pub(crate) fn is_lack_of_space(&self) -> bool {
+    pub fn is_lack_of_space(&self) -> bool {
         let source = match self {
             Self::Io { source, .. } | Self::Compactor(mallard_compactor::Error::Io { source, .. }) => source,
             Self::Wal(error) => return error.is_lack_of_space(),

@@ -113,13 +113,18 @@ fn is_of_a_store(name: &OsStr) -> bool {
     NAMES.iter().any(|known| name == *known) || name.as_encoded_bytes().starts_with(DUCKDB.as_bytes())
 }
 
-/// Makes sure that `data_dir` exists and that all of the store in it belongs to `owner`, unless there is an [`obstacle`],
-/// which the caller has asked for. Needs the rights of root.
+/// Makes sure that `data_dir` exists and that all of the store in it belongs to `owner`, and so do the folders above it that
+/// had to be made, unless there is an [`obstacle`], which the caller has asked for. Needs the rights of root.
 ///
 /// # Errors
 /// [`Error::Io`] with the first file or folder whose owner cannot be changed.
 pub fn hand_over(data_dir: &Path, owner: Owner, env: &Env) -> Result<(), Error> {
+    let path = std::path::absolute(data_dir).at(data_dir)?;
+    let made: Vec<&Path> = path.ancestors().skip(1).take_while(|folder| !folder.exists()).collect();
     Layout::new(data_dir).create_root(env.disk.as_ref())?;
+    for folder in made {
+        give_itself(folder, owner)?;
+    }
     let manifest = data_dir.join(MANIFEST);
     let levels = if is_all_of(owner, &manifest)? { LEVELS_ALWAYS } else { usize::MAX };
     for path in entries(data_dir)?.iter().filter(|path| **path != manifest) {

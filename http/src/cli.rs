@@ -114,8 +114,14 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     }
 }
 
-fn print(text: &impl std::fmt::Display) -> Result<(), Failure> {
-    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))
+/// To standard output. Whoever reads it may have seen enough.
+pub(crate) fn print(text: &impl std::fmt::Display) -> Result<(), Failure> {
+    match write!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Internal(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

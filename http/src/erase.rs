@@ -23,6 +23,9 @@ use crate::{request_id, subject};
 /// Requests that wait for the end of their erasure at a time: each keeps a thread.
 pub(crate) const ERASURES_MAX: usize = 100;
 
+/// All that an erasure is told. Elsewhere an unknown parameter is ignored; here a misspelt `visitor_id` would erase everybody.
+const PARAMETERS: [&str; 6] = ["site_id", "start_date", "end_date", "timezone", "visitor_id", "user_id"];
+
 const START: &str = "Invalid start_date. Use YYYY-MM-DD.";
 const END: &str = "Invalid end_date. Use YYYY-MM-DD.";
 
@@ -48,6 +51,7 @@ struct Incomplete {
 /// Erases; when the answer is 200, nothing of the events is left on the volume.
 pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
+    refuse_unclear(&pairs)?;
     let params = parse(&pairs, |site| app.sites.get(site).zone)?;
     let question = params.question(app.now())?;
     let subject = subject::of(app, &pairs, &params.site)?;
@@ -108,6 +112,19 @@ fn incomplete() -> Result<Response, ApiError> {
     Ok(response)
 }
 
+fn refuse_unclear(pairs: &Pairs<'_>) -> Result<(), ApiError> {
+    for (index, (name, _)) in pairs.iter().enumerate() {
+        if !PARAMETERS.contains(&name.as_ref()) {
+            let known = PARAMETERS.join(", ");
+            return Err(ApiError::bad_request(format!("Unknown parameter: '{name}'. An erasure takes {known}.")));
+        }
+        if pairs.iter().take(index).any(|(earlier, _)| earlier == name) {
+            return Err(ApiError::bad_request(format!("{name} is given twice")));
+        }
+    }
+    Ok(())
+}
+
 /// Site, days and zone, all checked as those of a report are; the zone is the site's, unless one is named.
 fn parse(pairs: &Pairs<'_>, zone_of: impl FnOnce(&SiteId) -> TimeZone) -> Result<Params, ApiError> {
     let site = params::site_id(value(pairs, "site_id").unwrap_or_default())?;
@@ -125,6 +142,18 @@ mod tests {
     fn parsed(query: &str) -> Result<Params, String> {
         let pairs = url::form_urlencoded::parse(query.as_bytes()).collect();
         parse(&pairs, |_| TimeZone::UTC).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_parameter_that_is_unknown_or_given_twice_is_named() {
+        let refusal = |query: &str| {
+            let pairs = url::form_urlencoded::parse(query.as_bytes()).collect();
+            refuse_unclear(&pairs).map_err(|error| error.to_string())
+        };
+        let message = "Unknown parameter: 'visitorid'. An erasure takes site_id, start_date, end_date, timezone, visitor_id, user_id.";
+        assert_eq!(refusal("site_id=a&visitorid=b").unwrap_err(), message);
+        assert_eq!(refusal("user_id=a&user_id=b").unwrap_err(), "user_id is given twice");
+        assert_eq!(refusal("site_id=a&start_date=b&end_date=c&timezone=d&visitor_id=e&user_id=f"), Ok(()));
     }
 
     #[test]

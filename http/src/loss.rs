@@ -2,7 +2,6 @@
 //! acknowledge-loss` of a stopped one. Both say what there was; afterwards health is no longer degraded by it, while every
 //! answer that misses data goes on saying so.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use mallard_engine::{Config, Engine, env};
@@ -12,6 +11,7 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::backup::command::Store;
+use crate::cli;
 use crate::config::Environment;
 use crate::error::ApiError;
 use crate::exit::Failure;
@@ -48,5 +48,5 @@ pub(crate) fn run(store: &Store, environment: &Environment) -> Result<(), Failur
         [] => "nothing is lost\n".to_owned(),
         losses => losses.iter().map(|loss| format!("acknowledged: {loss}\n")).collect(),
     };
-    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))
+    cli::print(&text)
 }

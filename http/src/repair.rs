@@ -4,7 +4,6 @@
 //! one that it cannot read is set aside, and what follows from that is said.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -17,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::aside;
 use crate::auth::documents::{DocumentError, Documents};
 use crate::backup::command::Store;
+use crate::cli;
 use crate::config::Environment;
 use crate::exit::Failure;
 use crate::progress;
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Fa
         true => format!("{}\n", as_json(&repaired, options.dry_run)),
         false => as_text(&repaired, options.dry_run),
     };
-    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))?;
+    cli::print(&text)?;
     if options.dry_run && !repaired.is_nothing() { Err(Failure::Unrepaired) } else { Ok(()) }
 }
 

@@ -1,13 +1,12 @@
 //! `mallard-metrics verify`: whether everything that was accepted is still there and readable, for an operator or a
 //! scheduled job. Read-only, beside a running server or without one.
 
-use std::io::Write as _;
-
 use clap::Args;
 use mallard_engine::{Checked, Verification, env};
 use serde_json::{Value, json};
 
 use crate::backup::command::Store;
+use crate::cli;
 use crate::config::Environment;
 use crate::exit::Failure;
 use crate::progress;
@@ -32,22 +31,18 @@ pub(crate) fn run(options: &Options, environment: &Environment) -> Result<(), Fa
         Ok(found) => found,
         Err(error) => {
             if options.json {
-                say(&format!("{}\n", json!({ "sound": false, "error": error.to_string() })))?;
+                cli::print(&format!("{}\n", json!({ "sound": false, "error": error.to_string() })))?;
             }
             return Err(Failure::Store(error));
         }
     };
     let text = if options.json { format!("{}\n", as_json(&found)) } else { as_text(&found) };
-    say(&text)?;
+    cli::print(&text)?;
     if found.is_sound() {
         Ok(())
     } else {
         Err(Failure::Unsound { faults: found.faults.len(), lost: lost(&found), repaired: found.repaired.len() })
     }
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    write!(std::io::stdout(), "{text}").map_err(|error| Failure::Internal(format!("standard output: {error}")))
 }
 
 fn lost(found: &Verification) -> u64 {

@@ -139,11 +139,26 @@ fn a_restore_overwrites_nothing_and_one_that_was_cut_off_is_no_store() {
     let output = run(&["backup", "--to", text(&to), "--data-dir", text(&data_dir)]);
     assert_eq!(output.status.code(), Some(74), "a backup overwrites nothing either");
 
+    // What is mistyped leaves nothing behind that the corrected command would stumble over.
+    let output =
+        run(&["restore", "--from", text(&home.path().join("nope.tar")), "--data-dir", text(&home.path().join("r"))]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{message}");
+    assert!(message.contains("nope.tar: No such file") && !home.path().join("r").exists(), "{message}");
+    let output = run(&["backup", "--to", text(&home.path().join("copy.tgz")), "--data-dir", text(&data_dir)]);
+    assert_eq!((output.status.code(), home.path().join("copy.tgz").exists()), (Some(64), false));
+
     let whole = fs::read(&to).unwrap();
     let cut = home.path().join("cut.tar");
     fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
     let restored = home.path().join("restored");
-    assert_eq!(run(&["restore", "--from", text(&cut), "--data-dir", text(&restored)]).status.code(), Some(74));
+    let again = ["restore", "--from", text(&cut), "--data-dir", text(&restored)];
+    let output = run(&again);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{message}");
+    assert!(message.contains("cut.tar: the copy is incomplete"), "{message}");
+    let message = String::from_utf8(run(&again).stderr).unwrap();
+    assert!(message.contains("a restore into it did not finish"), "{message}");
     let output = run(&["acknowledge-loss", "--data-dir", text(&restored)]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("a restore into this directory was not finished"), "{message}");

@@ -197,6 +197,8 @@ fn a_user_is_erased_by_the_name_that_the_site_knows_and_others_stay() {
         assert_eq!(export.status, 200, "{}", export.text());
         export.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
     };
+    let days = session.get("/api/stats/export?site_id=a.example&kind=daily&user_id=alice@a.example");
+    assert_eq!((days.status, days.error()), (400, "user_id needs kind=events: days are of everybody".to_owned()));
     let hers = rows("alice@a.example");
     assert_eq!(hers.len(), 11, "a copy of what is kept of her, from files and from memory");
     assert!(hers.iter().all(|row| row["user_hash"] == hashes[0].as_str()), "{hers:?}");
@@ -272,6 +274,8 @@ fn a_key_of_one_site_erases_that_site_and_no_other() {
     assert_eq!((delete(&reader, &own).status, delete(&sender, &own).status), (403, 403));
     assert_eq!((session.pageviews("a.example"), session.pageviews("b.example")), (1, 1));
     let answer = delete(&admin, &format!("{own}&site_id=b.example"));
+    assert_eq!((answer.status, answer.error()), (400, "site_id is given twice".to_owned()));
+    let answer = delete(&admin, &own);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let line = server.logged("GDPR erasure completed");
     assert_eq!(line["request_id"].as_str(), answer.header("x-request-id"), "the line of another thread: {line}");
@@ -355,6 +359,11 @@ fn only_operators_erase_and_mistakes_erase_nothing() {
         ("start_date=2026-01-01&end_date=2026-01-02", "site_id must not be empty"),
         ("site_id=a.example&start_date=2026-01-02&end_date=2026-01-01", "end_date must be on or after start_date"),
         (&format!("site_id=a.example&{DAYS}&visitor_id=x&user_id=y"), "Give visitor_id or user_id, not both"),
+        (
+            &format!("site_id=a.example&{DAYS}&visitorid=x"),
+            "Unknown parameter: 'visitorid'. An erasure takes site_id, start_date, end_date, timezone, visitor_id, user_id.",
+        ),
+        (&format!("site_id=a.example&{DAYS}&visitor_id=x&visitor_id=y"), "visitor_id is given twice"),
         (&format!("site_id=a.example&{DAYS}&user_id="), "user_id must be 1 to 256 bytes"),
         (&format!("site_id=a.example&{DAYS}&visitor_id="), "visitor_id must be 1 to 64 visible ASCII characters"),
     ] {

@@ -168,6 +168,7 @@ fn what_makes_no_key_is_refused_by_name() {
         (json!({ "name": "", "scope": "Admin" }), 400, "Key name must be 1-128 characters"),
         (json!({ "name": "a", "scope": "Root" }), 422, "Invalid JSON: unknown variant `Root`"),
         (json!({ "name": "a" }), 422, "Invalid JSON: missing field `scope`"),
+        (json!({ "name": "a", "scope": "ReadOnly", "site": ["a.example"] }), 422, "Invalid JSON: unknown field `site`"),
         (json!({ "name": "a", "scope": "Admin", "sites": [] }), 400, "sites must name 1 to 50 sites"),
         (json!({ "name": "a", "scope": "Admin", "expires_at": "2020-01-01T00:00:00Z" }), 400, "expires_at must be in"),
     ] {

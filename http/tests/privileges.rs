@@ -125,6 +125,19 @@ fn where_the_user_could_not_reach_its_files_the_server_starts_all_the_same() {
 }
 
 #[test]
+fn folders_that_have_to_be_made_on_the_way_belong_to_the_user_of_the_server() {
+    if !is_root() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let server = Server::start(&home.path().join("made/on/the/way"), &[]);
+    assert_eq!(status(&server, "Uid")[0], SERVICE.to_string());
+    assert_eq!(server.get("/health/ready").text(), "ready");
+    assert_eq!(owners_of(&home.path().join("made")), [SERVICE]);
+}
+
+#[test]
 fn a_folder_that_holds_other_things_is_not_given_away() {
     if !is_root() {
         return;

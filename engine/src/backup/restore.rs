@@ -27,7 +27,7 @@ use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::status::Progress;
-use crate::store::Store;
+use crate::store::{Store, shown};
 use crate::verify::verify;
 
 const CHUNK_BYTES: usize = 256 << 10;
@@ -68,6 +68,9 @@ impl Restore {
         let disk = env.disk.as_ref();
         match disk.list(data_dir) {
             Ok(entries) if entries.iter().all(|entry| entry.name == "lost+found") => {}
+            Ok(entries) if entries.iter().any(|entry| layout.root().join(&entry.name) == layout.restoring()) => {
+                return Err(refused(data_dir, "a restore into it did not finish; empty it, and restore again"));
+            }
             Ok(_) => return Err(refused(data_dir, "it is not empty; restore into an empty folder")),
             Err(error) if error.kind() == ErrorKind::NotFound => layout.create_root(disk)?,
             Err(error) => return Err(error).at(data_dir),
@@ -132,10 +135,14 @@ impl Restore {
         store.close()
     }
 
-    /// The erasures of both ledgers.
+    /// Those that the copied store made itself, and those that only the given ledger knows. What it had from the store that it was
+    /// restored from was applied then, and is not about what came later.
     fn erasures(&self, store_id: u128) -> Result<Vec<Erasure>, Error> {
         let own = ledger::read_if_any(self.env.disk.as_ref(), &self.layout.ledger())?;
-        Ok(ledger::of_store(own.into_iter().chain(self.ledger.iter().cloned()), store_id))
+        let is_known = |given: &Erasure| own.iter().any(|erasure| erasure.id == given.id);
+        let given: Vec<Erasure> = self.ledger.iter().filter(|erasure| !is_known(erasure)).cloned().collect();
+        let made_there = own.into_iter().filter(|erasure| erasure.store == shown(store_id));
+        Ok(ledger::of_store(made_there.chain(given), store_id))
     }
 
     /// A new store id, an empty log, the manifest as it is.

@@ -1,4 +1,7 @@
-//! [`Calendar`]: whether retention may go by the date.
+//! [`Calendar`]: what goes by the date although a date can leap.
+//!
+//! The window of ids goes by the date of the start and the time that has passed since ([`Calendar::steady_date_us`]): a date that
+//! leaps ahead, if only for a moment, would empty it.
 //!
 //! Retention deletes for good what a date says is old, and a date can be wrong: a dead battery, a typing mistake, a bad time
 //! server. So a date that is more than [`LEAP_US`] ahead of where the last believed one must have got to by now is doubted:
@@ -23,6 +26,8 @@ const PATIENCE_US: i64 = DAY_US;
 #[derive(Debug)]
 pub(super) struct Calendar {
     clock: Arc<dyn Clock>,
+    /// Date minus steady time, at the start.
+    offset_us: i64,
     belief: Mutex<Belief>,
 }
 
@@ -39,8 +44,14 @@ impl Calendar {
     /// `known_us`: when the newest event was received; `None` if nothing tells.
     pub(super) fn new(clock: Arc<dyn Clock>, known_us: Option<i64>) -> Self {
         let date_us = known_us.unwrap_or_else(|| clock.now_us());
-        let belief = Belief { date_us, steady_us: clock.steady_us(), doubted_since_us: None };
-        Self { clock, belief: Mutex::new(belief) }
+        let steady_us = clock.steady_us();
+        let offset_us = clock.now_us().saturating_sub(steady_us);
+        Self { clock, offset_us, belief: Mutex::new(Belief { date_us, steady_us, doubted_since_us: None }) }
+    }
+
+    /// The date of the start and what has passed since, whatever the date is set to meanwhile.
+    pub(super) fn steady_date_us(&self) -> i64 {
+        self.clock.steady_us().saturating_add(self.offset_us)
     }
 
     /// Whether the date may decide what is deleted.

@@ -53,7 +53,7 @@ impl Store {
         if self.config.dedup_window_us == 0 || unfinished.is_subset(&progress.covered) {
             return Ok(());
         }
-        let entries = self.dedup.entries(self.env.clock.now_us());
+        let entries = self.dedup.entries(self.calendar.steady_date_us());
         let newest_us = entries.iter().map(|entry| entry.stored_us).max();
         if let Some(newest_us) = newest_us {
             let expires_us = newest_us.saturating_add(HOUR_US).saturating_add(self.config.dedup_window_us);
@@ -75,7 +75,7 @@ impl Store {
             // What cannot be read is of no use and may go.
             read(&self.env, &self.layout).map_or(i64::MIN, |kept| kept.map_or(NEVER_US, |kept| kept.expires_us))
         });
-        if expires_us <= self.env.clock.now_us() {
+        if expires_us <= self.calendar.steady_date_us() {
             let removed = durable::remove(self.env.disk.as_ref(), &path).at(&path);
             removed.inspect_err(|error| self.stop_unless_full(error))?;
             maintenance.erased_ids.expires_us = Some(NEVER_US);
@@ -163,4 +163,34 @@ fn decode(bytes: &[u8]) -> Option<Kept> {
     };
     let entries = body.chunks_exact(ENTRY_BYTES).map(entry).collect::<Option<_>>()?;
     Some(Kept { expires_us, entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_golden_file_of_version_1_stays_readable_and_is_written_byte_for_byte() {
+        // Made from docs/format.md by other code.
+        let golden = include_bytes!("../../tests/fixtures/v1/erased-ids");
+        let entry = |fingerprint, lsn, hour| Entry { fingerprint, lsn, stored_us: hour * HOUR_US };
+        let counting = std::array::from_fn(|index| u8::try_from(index).unwrap());
+        let entries = vec![entry([1; 16], 9, 472_221), entry(counting, 10, 472_220)];
+        let kept = Kept { expires_us: 472_222 * HOUR_US + 5, entries };
+        assert_eq!(encode(&kept.entries, kept.expires_us), golden);
+        assert_eq!(decode(golden), Some(kept));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_truncation_is_noticed() {
+        let bytes = encode(&[Entry { fingerprint: [1; 16], lsn: 9, stored_us: HOUR_US }], 2 * HOUR_US);
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&damaged), None, "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..length]), None, "length {length}");
+        }
+    }
 }

@@ -95,7 +95,7 @@ pub struct Store {
 impl Store {
     /// Asks for the right to store the event of this site and id: it is stored once within the window.
     pub fn claim(&self, site: &SiteId, id: &EventId) -> Claimed {
-        self.dedup.claim(fingerprint(site, id.as_str()), self.env.clock.now_us())
+        self.dedup.claim(fingerprint(site, id.as_str()), self.calendar.steady_date_us())
     }
 
     /// How long whoever has an event to append is to wait first, in microseconds: nothing as long as compaction keeps up, then
@@ -205,7 +205,7 @@ impl Store {
             None => Ingest::Accepting,
         };
         let shortage = (ingest == Ingest::DiskReserve).then(|| self.space.shortage());
-        let dedup = self.dedup.window(self.env.clock.now_us());
+        let dedup = self.dedup.window(self.calendar.steady_date_us());
         let failing = self.failures.reasons();
         let state = self.shared.state();
         let damage = state.degraded_reasons(poisoned.as_deref());

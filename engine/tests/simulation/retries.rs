@@ -174,6 +174,21 @@ fn nothing_is_kept_of_an_erased_id_beyond_its_window() {
     }
 }
 
+/// Whoever sets the date a year ahead, and back, does not make the store forget what it has acknowledged.
+#[test]
+fn a_date_that_leaps_empties_no_window() {
+    let mut sender = Sender::new();
+    sender.open();
+    sender.live();
+    for by_us in [365 * 24 * HOUR_US, -365 * 24 * HOUR_US] {
+        sender.clock.jump_us(by_us);
+        sender.retry();
+        sender.maintain();
+    }
+    assert!(sender.open());
+    sender.retry();
+}
+
 #[test]
 fn what_is_kept_holds_no_id_no_site_and_no_time_finer_than_an_hour() {
     let mut sender = Sender::new();

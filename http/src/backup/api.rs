@@ -78,6 +78,7 @@ async fn on<T: Send + 'static>(
     let snapshots = Snapshots::of(env::real(), &app.config.data_dir);
     match spawn_blocking(request_id::carry(move || work(&snapshots))).await.map_err(ApiError::internal)? {
         Err(Error::Locked { .. }) => Err(ApiError::Conflict("Another snapshot is being taken".into())),
+        Err(error) if error.is_lack_of_space() => Err(ApiError::InsufficientStorage),
         outcome => outcome.map_err(ApiError::internal),
     }
 }

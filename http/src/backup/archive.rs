@@ -31,7 +31,7 @@ impl Place {
 /// A backup that is being written.
 pub(super) enum Writing {
     Folder(Folder),
-    Tar(Tar<BufWriter<File>>),
+    Tar(Tar<BufWriter<File>>, PathBuf),
     Stream(Tar<io::Stdout>),
 }
 
@@ -39,7 +39,7 @@ impl Writing {
     pub(super) fn begin(place: &Place) -> io::Result<Self> {
         Ok(match place {
             Place::Folder(path) => Self::Folder(Folder::begin(path)?),
-            Place::TarFile(path) => Self::Tar(Tar(tar::Builder::new(BufWriter::new(create(path)?)))),
+            Place::TarFile(path) => Self::Tar(Tar(tar::Builder::new(BufWriter::new(create(path)?))), path.clone()),
             Place::Stream => Self::Stream(Tar(tar::Builder::new(io::stdout()))),
         })
     }
@@ -47,7 +47,7 @@ impl Writing {
     pub(super) fn archive(&mut self) -> &mut dyn Archive {
         match self {
             Self::Folder(folder) => folder,
-            Self::Tar(tar) => tar,
+            Self::Tar(tar, _) => tar,
             Self::Stream(tar) => tar,
         }
     }
@@ -56,10 +56,19 @@ impl Writing {
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
             Self::Folder(folder) => folder.finish(),
-            Self::Tar(Tar(tar)) => tar.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all(),
+            Self::Tar(Tar(tar), path) => {
+                tar.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+                sync_name(&path)
+            }
             Self::Stream(Tar(tar)) => tar.into_inner()?.flush(),
         }
     }
+}
+
+/// Makes the name of a file or folder durable.
+fn sync_name(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -82,7 +91,8 @@ impl Folder {
     }
 
     fn finish(self) -> io::Result<()> {
-        self.folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+        self.folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
+        sync_name(&self.root)
     }
 }
 
@@ -143,6 +153,11 @@ fn read_folder(root: &Path, folder: &Path, restore: &mut Restore) -> Result<(), 
 }
 
 fn read_tar(stream: impl Read, restore: &mut Restore, at: &dyn Fn(io::Error) -> Error) -> Result<(), Error> {
+    let at = |error: io::Error| {
+        // Some of the library's errors have no kind of their own.
+        let is_cut = error.kind() == io::ErrorKind::UnexpectedEof || error.to_string().starts_with("unexpected EOF");
+        at(if is_cut { io::Error::new(error.kind(), "the copy is incomplete: its end is missing") } else { error })
+    };
     for entry in tar::Archive::new(stream).entries().map_err(at)? {
         let mut entry = entry.map_err(at)?;
         if entry.header().entry_type().is_file() {
@@ -154,6 +169,22 @@ fn read_tar(stream: impl Read, restore: &mut Restore, at: &dyn Fn(io::Error) -> 
 }
 
 impl Place {
+    /// Whether there is something to read.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match self {
+            Self::Folder(path) => fs::read_dir(path).map(drop),
+            Self::TarFile(path) => File::open(path).map(drop),
+            Self::Stream => Ok(()),
+        }
+    }
+
+    /// Whether whoever gave the name expects a compressed file rather than a folder.
+    pub(super) fn has_name_of_compressed(&self) -> bool {
+        let Self::Folder(path) = self else { return false };
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| ["tgz", "gz", "zst", "xz", "bz2", "zip"].contains(&extension))
+    }
+
     /// Removes the file of a backup that failed. A folder is left: what is in it is no store, and may be of use.
     #[expect(
         clippy::disallowed_methods,
@@ -184,5 +215,10 @@ mod tests {
         assert_eq!(Place::of(Path::new("a/b.tar")), Place::TarFile("a/b.tar".into()));
         assert_eq!(Place::of(Path::new("a/b.tar.gz")), Place::Folder("a/b.tar.gz".into()));
         assert_eq!(Place::of(Path::new("a")), Place::Folder("a".into()));
+        for (name, is_compressed) in
+            [("a.tgz", true), ("a/b.tar.gz", true), ("a.tar", false), ("a", false), ("-", false)]
+        {
+            assert_eq!(Place::of(Path::new(name)).has_name_of_compressed(), is_compressed, "{name}");
+        }
     }
 }

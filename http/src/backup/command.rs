@@ -1,6 +1,7 @@
 //! The commands `snapshot`, `backup` and `restore`.
 
-use std::io;
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,7 +9,7 @@ use mallard_engine::{Error, Image, Restore, Snapshots, backup, env};
 
 use super::WITHOUT;
 use super::archive::{self, Place, Writing};
-use crate::cli::ConfigFile;
+use crate::cli::{self, ConfigFile};
 use crate::config::{Config, Environment};
 use crate::exit::Failure;
 use crate::{privileges, progress};
@@ -81,8 +82,9 @@ pub(crate) struct RestoreOptions {
 pub(crate) fn snapshot(store: &Store, environment: &Environment) -> Result<(), Failure> {
     let data_dir = store.existing_as_owner(environment)?;
     let snapshot = Snapshots::of(env::real(), &data_dir).take(&WITHOUT)?;
-    say(&mut io::stdout(), &format!("{}\n", snapshot.id))?;
-    tell(&format!("snapshot taken: {}", described(&snapshot.image)))
+    cli::print(&format!("{}\n", snapshot.id))?;
+    tell(&format!("snapshot taken: {}", described(&snapshot.image)));
+    Ok(())
 }
 
 /// Writes a backup. A stream needs no rights of root; a container may not even have left it those to write beside the server.
@@ -92,6 +94,12 @@ pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Resul
         false => options.store.data_dir(environment)?,
     };
     let place = Place::of(&options.to);
+    if place.has_name_of_compressed() {
+        let reason = "a backup is a folder or a plain .tar; to compress one, pipe `--to -`";
+        return Err(Failure::Configuration(format!("{}: {reason}", options.to.display())));
+    }
+    // Before anything is made for the copy.
+    fs::metadata(&data_dir).map_err(|source| Failure::DataDirectory(Error::Io { path: data_dir.clone(), source }))?;
     let at = |source: io::Error| Failure::Store(Error::Io { path: options.to.clone(), source });
     let mut writing = Writing::begin(&place).map_err(at)?;
     let bar = progress::of_bytes("copying");
@@ -103,21 +111,26 @@ pub(crate) fn write(options: &BackupOptions, environment: &Environment) -> Resul
         Ok(image)
     });
     let image = outcome.inspect_err(|_| place.discard())?;
-    tell(&format!("backup written: {}", described(&image)))
+    tell(&format!("backup written: {}", described(&image)));
+    Ok(())
 }
 
 /// Restores a backup or a snapshot into an empty data directory.
 pub(crate) fn restore(options: &RestoreOptions, environment: &Environment) -> Result<(), Failure> {
     let data_dir = options.store.data_dir(environment)?;
     let ledger = options.erasure_ledger.as_deref();
+    let place = Place::of(&options.from);
+    // Before the data directory is touched, so that a name that is mistyped can be corrected.
+    place.check().map_err(|source| Failure::Store(Error::Io { path: options.from.clone(), source }))?;
     let mut restore = Restore::begin(&data_dir, env::real(), ledger).map_err(Failure::DataDirectory)?;
-    archive::read(&Place::of(&options.from), &mut restore)?;
+    archive::read(&place, &mut restore)?;
     let bar = progress::of_bytes("verifying");
     let outcome = restore.finish(options.accept_damage, &mut progress::show(&bar));
     bar.finish_and_clear();
     let restored = outcome?;
     let (events, sites, lsn) = (restored.events, restored.sites, restored.last_lsn);
-    tell(&format!("restored: {events} events of {sites} sites, through LSN {lsn}; the store has an id of its own"))
+    tell(&format!("restored: {events} events of {sites} sites, through LSN {lsn}; the store has an id of its own"));
+    Ok(())
 }
 
 fn described(image: &Image) -> String {
@@ -125,11 +138,7 @@ fn described(image: &Image) -> String {
     format!("{} bytes, {} events in Parquet files{through}", image.bytes, image.events)
 }
 
-/// For people: standard output may be a tar stream.
-fn tell(text: &str) -> Result<(), Failure> {
-    say(&mut io::stderr(), &format!("{text}\n"))
-}
-
-fn say(to: &mut dyn io::Write, text: &str) -> Result<(), Failure> {
-    to.write_all(text.as_bytes()).map_err(|error| Failure::Internal(format!("standard output: {error}")))
+/// For people: standard output may be a tar stream. What was done stays done if nobody reads it.
+fn tell(text: &str) {
+    writeln!(io::stderr(), "{text}").ok();
 }

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem::{Finder, find_iter};
 
 use super::user_agent::UserAgent;
 
@@ -40,33 +40,23 @@ const OUTSIDE_BROWSERS: [&str; 6] = ["fetch", "python-requests", "python-urllib"
 /// The part of a word that `googlebot/2.1` ends in.
 const BOT: &str = "bot";
 
-/// All words that may stand anywhere, in this order: [`CONTAINED`], [`OUTSIDE_BROWSERS`], [`BOT`].
-static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let words = CONTAINED.iter().chain(&OUTSIDE_BROWSERS).chain([&BOT]);
-    let kind = Some(AhoCorasickKind::DFA);
-    AhoCorasick::builder().kind(kind).ascii_case_insensitive(true).build(words).expect("a few short words")
-});
+static CONTAINED_FINDERS: LazyLock<Vec<Finder<'_>>> = LazyLock::new(|| CONTAINED.iter().map(Finder::new).collect());
+static OUTSIDE_FINDERS: LazyLock<Vec<Finder<'_>>> =
+    LazyLock::new(|| OUTSIDE_BROWSERS.iter().map(Finder::new).collect());
 
 /// Whether the sender is a program.
 pub(crate) fn is_bot(user_agent: UserAgent<'_>) -> bool {
-    let text = user_agent.as_str();
-    let is_browser = begins_with(text, "mozilla/");
-    LEADING.iter().any(|word| begins_with(text, word))
-        || WORDS.find_overlapping_iter(text).any(|found| match found.pattern().as_usize() {
-            word if word < CONTAINED.len() => true,
-            word if word < CONTAINED.len() + OUTSIDE_BROWSERS.len() => !is_browser,
-            _ => is_name_of_a_bot(text, found.start(), found.end()),
-        })
+    let text = user_agent.as_str().to_ascii_lowercase();
+    let has_one = |words: &[Finder<'_>]| words.iter().any(|word| word.find(text.as_bytes()).is_some());
+    LEADING.iter().any(|word| text.starts_with(word))
+        || has_one(&CONTAINED_FINDERS)
+        || find_iter(text.as_bytes(), BOT).any(|start| is_name_of_a_bot(&text, start))
+        || (!text.starts_with("mozilla/") && has_one(&OUTSIDE_FINDERS))
 }
 
-fn begins_with(text: &str, word: &str) -> bool {
-    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-}
-
-/// Whether the `bot` at this place ends a word; `cubot` is a maker of phones.
-fn is_name_of_a_bot(text: &str, start: usize, end: usize) -> bool {
-    let before = text.get(..start).unwrap_or_default().as_bytes();
-    let next = text.as_bytes().get(end);
-    !next.is_some_and(u8::is_ascii_alphabetic)
-        && !before.last_chunk().is_some_and(|last: &[u8; 2]| last.eq_ignore_ascii_case(b"cu"))
+/// Whether the `bot` at `start` ends a word; `cubot` is a maker of phones.
+fn is_name_of_a_bot(text: &str, start: usize) -> bool {
+    let (before, found) = text.split_at(start);
+    let next = found.as_bytes().get(BOT.len());
+    !next.is_some_and(u8::is_ascii_alphabetic) && !before.ends_with("cu")
 }

@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem::Finder;
 use smol_str::SmolStr;
 
 #[cfg(test)]
@@ -60,26 +60,24 @@ const SYSTEM_ROWS: [Row; 6] = [
     row("Linux", &["Linux"]),
 ];
 
-/// Rows whose tokens are all looked for in one pass over the text.
-struct Table {
-    tokens: AhoCorasick,
-    /// The row and the text of each token, in the order of the rows.
-    owners: Vec<(&'static Row, &'static str)>,
+/// Rows, and a prepared search for each of their tokens: most texts hold few, and a search that finds nothing is nearly free.
+struct Table(Vec<Token>);
+
+struct Token {
+    row: &'static Row,
+    text: &'static str,
+    finder: Finder<'static>,
 }
 
 impl Table {
     fn new(rows: &'static [Row]) -> Self {
-        let owners: Vec<(&Row, &str)> =
-            rows.iter().flat_map(|row| row.tokens.iter().map(move |token| (row, *token))).collect();
-        let tokens = owners.iter().map(|(_, token)| token);
-        let tokens = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(tokens).expect("a few short tokens");
-        Self { tokens, owners }
+        let tokens = rows.iter().flat_map(|row| row.tokens.iter().map(move |text| (row, *text)));
+        Self(tokens.map(|(row, text)| Token { row, text, finder: Finder::new(text) }).collect())
     }
 
     /// The first row of which a token occurs in `text`, and that token.
-    fn first_match(&self, text: &str) -> Option<(&'static Row, &'static str)> {
-        let first = self.tokens.find_overlapping_iter(text).map(|found| found.pattern().as_usize()).min()?;
-        self.owners.get(first).copied()
+    fn first_match(&self, text: &str) -> Option<&Token> {
+        self.0.iter().find(|token| token.finder.find(text.as_bytes()).is_some())
     }
 }
 
@@ -172,8 +170,8 @@ impl<'a> UserAgent<'a> {
     }
 
     fn first_match(self, table: &Table) -> Option<Product> {
-        let (row, token) = table.first_match(self.0)?;
-        Some(Product { name: row.name, version: self.version_after(row.version_token.unwrap_or(token)) })
+        let Token { row, text, .. } = table.first_match(self.0)?;
+        Some(Product { name: row.name, version: self.version_after(row.version_token.unwrap_or(text)) })
     }
 
     /// The digits and dots that follow `token`; Apple writes `_` for the dot.

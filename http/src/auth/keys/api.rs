@@ -20,7 +20,9 @@ const BODY_BYTES_MAX: usize = 32 << 10;
 /// Characters of a hash that a log line shows.
 const HASH_PREFIX_CHARACTERS: usize = 8;
 
+/// A misspelt restriction must not make a key without one.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Body {
     name: String,
     scope: Scope,

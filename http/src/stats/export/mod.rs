@@ -43,7 +43,12 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
     super::refuse_comparison(&pairs, "an export")?;
     let question = super::params(app, &pairs)?.question(app.now())?;
     match value(&pairs, "kind") {
-        None | Some("daily") => daily::get(app, question, format).await,
+        None | Some("daily") => {
+            if let Some(name) = ["visitor_id", "user_id"].into_iter().find(|name| value(&pairs, name).is_some()) {
+                return Err(ApiError::bad_request(format!("{name} needs kind=events: days are of everybody")));
+            }
+            daily::get(app, question, format).await
+        }
         Some("events") => {
             let subject = subject::of(app, &pairs, &question.site)?;
             events::get(app, question, format, subject).await
