@@ -40,6 +40,22 @@ export interface Question {
   filters: readonly Filter[];
 }
 
+/** The days that an answer is compared with; the two dates are set exactly if they are of one's own. */
+export interface Comparison {
+  kind: 'previous_period' | 'year_over_year' | 'custom';
+  from: string | null;
+  to: string | null;
+  /** Moved by a few days, so that both ranges begin on the same day of the week. */
+  weekdays: boolean;
+}
+
+/** A report, and the same of other days; both null unless they were asked for. */
+export interface Compared<T> {
+  current: T;
+  comparison: T | null;
+  range: { start_date: string; end_date: string } | null;
+}
+
 export interface Figures {
   unique_visitors: number;
   total_pageviews: number;
@@ -170,8 +186,11 @@ export const sites = (signal: AbortSignal) => json<Site[]>('/api/sites', { signa
 export const figures = (question: Question, signal: AbortSignal) =>
   stats<Figures>('main', question, {}, signal);
 
-export const timeseries = (question: Question, signal: AbortSignal) =>
-  stats<Bucket[]>('timeseries', question, {}, signal);
+export const comparedFigures = (question: Question, comparison: Comparison | null, signal: AbortSignal) =>
+  compared<Figures>('main', question, comparison, signal);
+
+export const timeseries = (question: Question, comparison: Comparison | null, signal: AbortSignal) =>
+  compared<Bucket[]>('timeseries', question, comparison, signal);
 
 export const breakdown = (question: Question, of: Dimension, limit: number, signal: AbortSignal) =>
   stats<Row[]>(`breakdown/${of}`, question, { limit: String(limit) }, signal);
@@ -233,6 +252,35 @@ async function stats<T>(
 ): Promise<Answer<T>> {
   const response = await patient(address(report, question, extra), { signal });
   return { value: (await response.json()) as T, incomplete: response.headers.get('x-mallard-incomplete') };
+}
+
+async function compared<T>(
+  report: string,
+  question: Question,
+  comparison: Comparison | null,
+  signal: AbortSignal,
+): Promise<Answer<Compared<T>>> {
+  if (!comparison) {
+    const { value, incomplete } = await stats<T>(report, question, {}, signal);
+    return { value: { current: value, comparison: null, range: null }, incomplete };
+  }
+  const { kind, from, to, weekdays } = comparison;
+  const { value, incomplete } = await stats<{
+    current: T;
+    comparison: T;
+    comparison_range: NonNullable<Compared<T>['range']>;
+  }>(
+    report,
+    question,
+    {
+      compare: kind,
+      ...(from && to && { compare_start_date: from, compare_end_date: to }),
+      ...(weekdays && { match_day_of_week: 'true' }),
+    },
+    signal,
+  );
+  const { current, comparison: earlier, comparison_range: range } = value;
+  return { value: { current, comparison: earlier, range }, incomplete };
 }
 
 async function json<T>(path: string, init: RequestInit = {}): Promise<T> {

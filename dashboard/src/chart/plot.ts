@@ -1,4 +1,5 @@
-// The one chart, drawn by uPlot: an area from zero, a dashed end for the bucket still running, a crosshair.
+// The one chart, drawn by uPlot: an area from zero, a dashed end for the bucket still running, a thin line for the days it
+// is compared with, a crosshair.
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Bucket } from '../api';
@@ -15,29 +16,37 @@ export interface Input {
   onPoint: (point: { index: number; left: number; top: number } | null) => void;
 }
 
+/** The place of the comparison among the series: below the others. */
+const BEFORE = 1;
+
 const TICK_WIDTH_PX = 64;
 
 /** From this many values on, a thinner line tells more. */
 const DENSE = 150;
 
 export function plot(target: HTMLElement, input: Input, colours: Colours): uPlot {
-  const { solid, dashed, x } = input.series;
+  const { solid, dashed, before, x } = input.series;
   const options: uPlot.Options = {
     ...sizeOf(target),
     padding: [12, 28, 0, 0],
     legend: { show: false },
     scales: { x: { time: false, range: [0, Math.max(x.length - 1, 1)] }, y: { range: yRange } },
     axes: [xAxis(input, colours), yAxis(colours)],
-    series: [{}, line(colours, solid), line(colours, dashed, [5, 5])],
+    series: [{}, lineBefore(colours), line(colours, solid), line(colours, dashed, [5, 5])],
     cursor: {
       y: false,
       drag: { x: false, y: false },
       move: (u, left, top) => [left < 0 ? left : u.valToPos(u.posToIdx(left), 'x'), top],
-      points: { size: 10, width: 2, stroke: colours.surface, fill: colours.line },
+      points: {
+        size: 10,
+        width: 2,
+        stroke: colours.surface,
+        fill: (_, series) => (series === BEFORE ? colours.text : colours.line),
+      },
     },
     hooks: { setCursor: [(u) => input.onPoint(pointOf(u, input.series))] },
   };
-  return new uPlot(options, [x, solid, dashed], target);
+  return new uPlot(options, [x, before, solid, dashed], target);
 }
 
 export function sizeOf(target: HTMLElement): { width: number; height: number } {
@@ -61,6 +70,14 @@ function line(colours: Colours, values: readonly (number | null)[], dash?: numbe
     points: { show: drawn === 1, size: 8, fill: colours.line },
   };
 }
+
+const lineBefore = (colours: Colours): uPlot.Series => ({
+  stroke: colours.text,
+  alpha: 0.75,
+  width: 1.25,
+  cap: 'round',
+  points: { show: false },
+});
 
 function gradient({ ctx, bbox }: uPlot, { fillTop, fillBottom }: Colours): CanvasGradient {
   const fill = ctx.createLinearGradient(0, bbox.top, 0, bbox.top + bbox.height);

@@ -11,12 +11,15 @@ export interface Series {
   solid: (number | null)[];
   /** The last of them and the running one; all null when none is running. */
   dashed: (number | null)[];
+  /** Values of the buckets they are compared with, also where these have not begun; all null without a comparison. */
+  before: (number | null)[];
   /** Buckets that have begun. */
   begun: number;
 }
 
 export function seriesOf(
   buckets: readonly Bucket[],
+  before: readonly Bucket[] | null,
   metric: Metric,
   interval: Interval,
   nowMs: number,
@@ -31,6 +34,7 @@ export function seriesOf(
     dashed: buckets.map((bucket, i) =>
       value(bucket, i, running >= 0 && (i === running || i === running - 1)),
     ),
+    before: buckets.map((_, i) => before?.[i]?.[metric] ?? null),
     begun,
   };
 }

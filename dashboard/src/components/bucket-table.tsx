@@ -1,24 +1,46 @@
 // The chart's numbers as a table, newest first.
 import type { Bucket } from '../api';
 import { bucketName, intervalOf } from '../text/buckets';
-import { exact } from '../text/numbers';
-import { DataTable } from './data-table';
+import { exact, NONE } from '../text/numbers';
+import type { Metric } from '../state/url';
+import { DataTable, type Column } from './data-table';
 
-export function BucketTable({ buckets }: { buckets: readonly Bucket[] }) {
+interface Props {
+  buckets: readonly Bucket[];
+  /** Those of the days that these are compared with, in the same order. */
+  before: readonly Bucket[] | null;
+}
+
+interface Line {
+  now: Bucket;
+  before: Bucket | undefined;
+}
+
+const column = (title: string, metric: Metric): Column<Line> => ({
+  title,
+  of: ({ now }) => exact(now[metric]),
+});
+
+const columnBefore = (title: string, metric: Metric): Column<Line> => ({
+  title,
+  of: ({ before }) => (before ? exact(before[metric]) : NONE),
+});
+
+const COLUMNS = [column('Visitors', 'visitors'), column('Pageviews', 'pageviews')];
+const BEFORE = [columnBefore('Visitors before', 'visitors'), columnBefore('Pageviews before', 'pageviews')];
+
+export function BucketTable({ buckets, before }: Props) {
   const interval = intervalOf(buckets);
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Figures over time">
       <DataTable
         name={{
           title: interval === 'minute' || interval === 'hour' ? 'Time' : 'Date',
-          of: (bucket) => bucketName(bucket, interval),
+          of: ({ now }) => bucketName(now, interval),
         }}
-        columns={[
-          { title: 'Visitors', of: (bucket) => exact(bucket.visitors) },
-          { title: 'Pageviews', of: (bucket) => exact(bucket.pageviews) },
-        ]}
-        lines={buckets.toReversed()}
-        keyOf={(bucket) => bucket.start}
+        columns={before ? [...COLUMNS, ...BEFORE] : COLUMNS}
+        lines={buckets.map((now, i) => ({ now, before: before?.[i] })).toReversed()}
+        keyOf={({ now }) => now.start}
       />
     </div>
   );

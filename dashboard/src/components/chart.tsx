@@ -11,6 +11,8 @@ import { exact } from '../text/numbers';
 
 interface Props {
   buckets: readonly Bucket[];
+  /** Those of the days that these are compared with, in the same order. */
+  before: readonly Bucket[] | null;
   metric: Metric;
   scheme: Scheme;
   /** What a screen reader says instead; the same numbers are there as a table. */
@@ -23,7 +25,7 @@ interface Point {
   top: number;
 }
 
-export function Chart({ buckets, metric, scheme, label }: Props) {
+export function Chart({ buckets, before, metric, scheme, label }: Props) {
   const target = useRef<HTMLDivElement>(null);
   const [point, setPoint] = useState<Point | null>(null);
   const interval = intervalOf(buckets);
@@ -31,7 +33,7 @@ export function Chart({ buckets, metric, scheme, label }: Props) {
   useEffect(() => {
     const element = target.current;
     if (!element) return;
-    const series = seriesOf(buckets, metric, interval, Date.now());
+    const series = seriesOf(buckets, before, metric, interval, Date.now());
     const drawn = plot(element, { buckets, interval, series, onPoint: setPoint }, coloursOf(element));
     const resize = new ResizeObserver(() => drawn.setSize(sizeOf(element)));
     resize.observe(element);
@@ -40,19 +42,38 @@ export function Chart({ buckets, metric, scheme, label }: Props) {
       drawn.destroy();
       setPoint(null);
     };
-  }, [buckets, metric, interval, scheme]);
+  }, [buckets, before, metric, interval, scheme]);
 
   const bucket = point && buckets[point.index];
+  const earlier = point && before?.[point.index];
   return (
     <div class="chart" role="img" aria-label={label}>
       <div class="chart-canvas" ref={target} />
       {bucket && (
         <div class="tooltip" style={placeOf(point, target.current)}>
-          <div class="tooltip-title">{bucketName(bucket, interval)}</div>
-          <TooltipLine name="Visitors" value={bucket.visitors} strong={metric === 'visitors'} />
-          <TooltipLine name="Pageviews" value={bucket.pageviews} strong={metric === 'pageviews'} />
+          <TooltipBucket bucket={bucket} name={bucketName(bucket, interval)} metric={metric} />
+          {earlier && (
+            <TooltipBucket bucket={earlier} name={bucketName(earlier, interval)} metric={metric} before />
+          )}
         </div>
       )}
+    </div>
+  );
+}
+
+interface BucketProps {
+  bucket: Bucket;
+  name: string;
+  metric: Metric;
+  before?: boolean;
+}
+
+function TooltipBucket({ bucket, name, metric, before = false }: BucketProps) {
+  return (
+    <div class={before ? 'tooltip-bucket before' : 'tooltip-bucket'}>
+      <div class="tooltip-title">{name}</div>
+      <TooltipLine name="Visitors" value={bucket.visitors} strong={metric === 'visitors'} />
+      <TooltipLine name="Pageviews" value={bucket.pageviews} strong={metric === 'pageviews'} />
     </div>
   );
 }

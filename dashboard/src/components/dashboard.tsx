@@ -1,6 +1,7 @@
 // The page behind the log-in: chooses the site, and shows its figures or, while it has none, how to install the tracker.
 import { useEffect, useState } from 'preact/hooks';
 import * as api from '../api';
+import { compareWith } from '../state/comparison';
 import { useInterval } from '../state/interval';
 import { recall, remember } from '../state/memory';
 import { PERIODS } from '../state/period';
@@ -117,7 +118,7 @@ function refreshEveryMs(period: string, shown: boolean): number | null {
   return period === 'realtime' ? REALTIME_MS : REFRESH_MS;
 }
 
-function reportShortcuts({ go }: Navigation, custom: () => void): Shortcuts {
+function reportShortcuts({ view, go }: Navigation, custom: () => void): Shortcuts {
   const periods = PERIODS.map(({ id, key }) => [
     key,
     id === 'custom' ? custom : () => go({ period: id, from: null, to: null }),
@@ -126,5 +127,6 @@ function reportShortcuts({ go }: Navigation, custom: () => void): Shortcuts {
     ...Object.fromEntries(periods),
     v: () => go({ metric: 'visitors' }, 'replace'),
     p: () => go({ metric: 'pageviews' }, 'replace'),
+    x: () => go({ compare: view.compare ? null : compareWith('previous_period', null) }),
   };
 }

@@ -1,18 +1,50 @@
-// The top figures. The two that have a course over time choose what the chart draws.
-import type { Figures as Data } from '../api';
+// The top figures, each with what has become of it. The two that have a course over time choose what the chart draws.
+import type { Compared, Figures as Data } from '../api';
 import type { Metric } from '../state/url';
+import { rangeName } from '../text/buckets';
+import { changeOf } from '../text/change';
 import { NONE, decimal, duration, exact, percent, short } from '../text/numbers';
 
 interface Props {
-  data: Data | null;
+  data: Compared<Data> | null;
   stale: boolean;
   metric: Metric;
   onMetric: (metric: Metric) => void;
 }
 
+interface Kind {
+  name: string;
+  /** null: nobody can know. */
+  of: (data: Data) => number | null;
+  write: (value: number) => string;
+  title?: (value: number | null) => string | null;
+  /** Of no visits there is none. */
+  mean?: boolean;
+  lessIsBetter?: boolean;
+  metric?: Metric;
+}
+
+const counted = { write: short, title: (value: number | null) => (value === null ? null : exact(value)) };
+
+const KINDS: readonly Kind[] = [
+  { name: 'Unique visitors', of: (data) => data.unique_visitors, ...counted, metric: 'visitors' },
+  { name: 'Pageviews', of: (data) => data.total_pageviews, ...counted, metric: 'pageviews' },
+  { name: 'Visits', of: (data) => data.visits, ...counted },
+  { name: 'Views per visit', of: (data) => data.views_per_visit, write: decimal, mean: true },
+  { name: 'Bounce rate', of: (data) => data.bounce_rate, write: percent, mean: true, lessIsBetter: true },
+  {
+    name: 'Visit duration',
+    of: (data) => data.avg_visit_duration_secs,
+    write: duration,
+    title: (value) => (value === null ? 'Not known: times are rounded to the hour' : null),
+    mean: true,
+  },
+];
+
+/** The value of a figure; null where there is none. */
+const valueOf = (kind: Kind, data: Data) => (kind.mean && data.visits === 0 ? null : kind.of(data));
+
 export function Figures({ data, stale, metric, onMetric }: Props) {
-  const visited = data !== null && data.visits > 0;
-  const choose = (of: Metric) => ({ pressed: metric === of, onPress: () => onMetric(of) });
   return (
     <div
       class={stale ? 'figures stale' : 'figures'}
@@ -20,53 +52,61 @@ export function Figures({ data, stale, metric, onMetric }: Props) {
       aria-label="Figures"
       aria-busy={!data || stale}
     >
-      <Figure
-        name="Unique visitors"
-        value={data && short(data.unique_visitors)}
-        title={data && exact(data.unique_visitors)}
-        choice={choose('visitors')}
-      />
-      <Figure
-        name="Pageviews"
-        value={data && short(data.total_pageviews)}
-        title={data && exact(data.total_pageviews)}
-        choice={choose('pageviews')}
-      />
-      <Figure name="Visits" value={data && short(data.visits)} title={data && exact(data.visits)} />
-      {/* Of no visits there is no average. */}
-      <Figure name="Views per visit" value={data && (visited ? decimal(data.views_per_visit) : NONE)} />
-      <Figure name="Bounce rate" value={data && (visited ? percent(data.bounce_rate) : NONE)} />
-      <Figure
-        name="Visit duration"
-        value={data && (visited ? duration(data.avg_visit_duration_secs) : NONE)}
-        title={
-          data && data.avg_visit_duration_secs === null ? 'Not known: times are rounded to the hour' : null
-        }
-      />
+      {KINDS.map((kind) => (
+        <Figure key={kind.name} kind={kind} data={data} metric={metric} onMetric={onMetric} />
+      ))}
     </div>
   );
 }
 
-interface FigureProps {
-  name: string;
-  value: string | null;
-  title?: string | null;
-  choice?: { pressed: boolean; onPress: () => void };
+interface FigureProps extends Omit<Props, 'stale'> {
+  kind: Kind;
 }
 
-function Figure({ name, value, title, choice }: FigureProps) {
+function Figure({ kind, data, metric, onMetric }: FigureProps) {
+  const value = data && valueOf(kind, data.current);
+  const title = data && data.current.visits > 0 && kind.title?.(value);
   const content = (
     <>
-      <span class="figure-name">{name}</span>
-      <span class="figure-value" title={title ?? undefined}>
-        {value ?? <span class="skeleton skeleton-figure" />}
+      <span class="figure-name">{kind.name}</span>
+      <span class="figure-line">
+        <span class="figure-value" title={title || undefined}>
+          {!data && <span class="skeleton skeleton-figure" />}
+          {data && (value === null ? NONE : kind.write(value))}
+        </span>
+        {data && <Changed kind={kind} data={data} />}
       </span>
     </>
   );
-  if (!choice) return <div class="figure">{content}</div>;
+  const own = kind.metric;
+  if (!own) return <div class="figure">{content}</div>;
   return (
-    <button class="figure" type="button" aria-pressed={choice.pressed} onClick={choice.onPress}>
+    <button class="figure" type="button" aria-pressed={metric === own} onClick={() => onMetric(own)}>
       {content}
     </button>
+  );
+}
+
+const ARROWS = { up: '↑ ', down: '↓ ', none: '' };
+const WORDS = { up: 'more', down: 'less', none: 'change' };
+
+function Changed({ kind, data }: { kind: Kind; data: Compared<Data> }) {
+  const { current, comparison, range } = data;
+  const now = valueOf(kind, current);
+  const before = comparison && valueOf(kind, comparison);
+  if (!range || now === null || before === null) return null;
+  const { text, direction } = changeOf(now, before);
+  const good = direction === (kind.lessIsBetter ? 'down' : 'up');
+  const old = `${kind.write(before)} in ${rangeName(range.start_date, range.end_date)}`;
+  return (
+    <span class={direction === 'none' ? 'change' : `change ${good ? 'good' : 'bad'}`} title={old}>
+      <span aria-hidden="true">
+        {text !== 'new' && ARROWS[direction]}
+        {text}
+      </span>
+      <span class="visually-hidden">
+        {text === 'new' ? 'new' : `${text} ${WORDS[direction]}`}: {old}
+      </span>
+    </span>
   );
 }

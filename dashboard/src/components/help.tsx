@@ -5,6 +5,7 @@ import { Dialog } from './dialog';
 const OTHERS: readonly [string, string][] = [
   ['V', 'Chart of visitors'],
   ['P', 'Chart of pageviews'],
+  ['X', 'Compare with the previous period'],
   ['S', 'Choose a site'],
   ['U', 'Update now'],
   ['B', 'Light or dark colours'],

@@ -72,15 +72,24 @@ function moveFocus(root: HTMLElement | null, event: KeyboardEvent): void {
 }
 
 interface ItemProps {
+  /** The one of several that is chosen. */
   current?: boolean;
+  /** What can be on or off. */
+  pressed?: boolean;
   onPick: () => void;
   hint?: ComponentChildren;
   children: ComponentChildren;
 }
 
-export function MenuItem({ current = false, onPick, hint, children }: ItemProps) {
+export function MenuItem({ current = false, pressed, onPick, hint, children }: ItemProps) {
   return (
-    <button class="menu-item" type="button" aria-current={current ? 'true' : undefined} onClick={onPick}>
+    <button
+      class="menu-item"
+      type="button"
+      aria-current={current ? 'true' : undefined}
+      aria-pressed={pressed}
+      onClick={onPick}
+    >
       <span class="menu-item-text">{children}</span>
       {hint}
     </button>

@@ -1,6 +1,14 @@
 // The first card: the top figures and the chart they drive, or the same numbers as a table.
 import { useState } from 'preact/hooks';
-import { timeseries, type Answer, type Bucket, type Figures as FiguresData, type Question } from '../api';
+import {
+  timeseries,
+  type Answer,
+  type Bucket,
+  type Compared,
+  type Comparison,
+  type Figures as FiguresData,
+  type Question,
+} from '../api';
 import { useQuery, type Query } from '../state/query';
 import type { Scheme } from '../state/theme';
 import type { Metric } from '../state/url';
@@ -16,16 +24,20 @@ import { BucketTable } from './bucket-table';
 interface Props {
   question: Question;
   questionKey: string;
-  figures: Query<Answer<FiguresData>>;
+  comparison: Comparison | null;
+  figures: Query<Answer<Compared<FiguresData>>>;
   metric: Metric;
   onMetric: (metric: Metric) => void;
   scheme: Scheme;
 }
 
-export function Overview({ question, questionKey, figures, metric, onMetric, scheme }: Props) {
+export function Overview({ question, questionKey, comparison, figures, metric, onMetric, scheme }: Props) {
   const [asTable, setAsTable] = useState(false);
-  const series = useQuery(question.site, questionKey, (signal) => timeseries(question, signal));
-  const buckets = series.data?.value ?? null;
+  const series = useQuery(question.site, `${questionKey} ${JSON.stringify(comparison)}`, (signal) =>
+    timeseries(question, comparison, signal),
+  );
+  const buckets = series.data?.value.current ?? null;
+  const before = series.data?.value.comparison ?? null;
 
   return (
     <section class="card overview" aria-label="Overview">
@@ -40,7 +52,15 @@ export function Overview({ question, questionKey, figures, metric, onMetric, sch
         />
       )}
       <div class="chart-bar">
-        <span class="muted">{buckets ? spanName(buckets) : '\u00a0'}</span>
+        <p class="spans muted">
+          <span>{buckets ? spanName(buckets) : '\u00a0'}</span>
+          {before && (
+            <span class="span-before">
+              <span class="visually-hidden">compared with </span>
+              {spanName(before)}
+            </span>
+          )}
+        </p>
         <button
           class="tool"
           type="button"
@@ -55,9 +75,15 @@ export function Overview({ question, questionKey, figures, metric, onMetric, sch
       <div class={series.stale ? 'chart-area stale' : 'chart-area'}>
         {series.error && <Failure error={series.error} retry={series.retry} />}
         {!series.error && !buckets && <div class="skeleton skeleton-chart" />}
-        {buckets && asTable && <BucketTable buckets={buckets} />}
+        {buckets && asTable && <BucketTable buckets={buckets} before={before} />}
         {buckets && !asTable && (
-          <Chart buckets={buckets} metric={metric} scheme={scheme} label={summary(buckets, metric)} />
+          <Chart
+            buckets={buckets}
+            before={before}
+            metric={metric}
+            scheme={scheme}
+            label={summary(buckets, metric)}
+          />
         )}
         {buckets && !asTable && isEmpty(buckets) && <p class="chart-empty">{noVisits(question)}</p>}
       </div>

@@ -1,25 +1,29 @@
-// Which days are shown: a list, and two dates for a range of one's own.
+// Which days are shown, and with which they are compared: a list, and two dates for a range of one's own.
 import { useState } from 'preact/hooks';
+import { compareWith, COMPARISONS, isComparable } from '../state/comparison';
 import { useFocus } from '../state/focus';
 import { PERIODS, rangeProblem } from '../state/period';
-import type { View } from '../state/url';
+import { comparisonOf, type View } from '../state/url';
 import { rangeName } from '../text/buckets';
-import { Chevron } from './icons';
+import { Check, Chevron } from './icons';
 import { Menu, MenuItem } from './menu';
 
-export type OpenPart = 'list' | 'dates' | null;
+export type OpenPart = 'list' | 'dates' | 'compared dates' | null;
 
 interface Props {
   view: View;
   open: OpenPart;
   setOpen: (open: OpenPart) => void;
-  onPick: (change: Pick<View, 'period' | 'from' | 'to'>) => void;
+  onPick: (change: Partial<Pick<View, 'period' | 'from' | 'to' | 'compare'>>) => void;
 }
 
 export function PeriodPicker({ view, open, setOpen, onPick }: Props) {
   const label = (
     <>
-      <span>{labelOf(view)}</span>
+      <span>
+        {labelOf(view)}
+        {comparisonOf(view) && <span class="menu-more"> compared</span>}
+      </span>
       <Chevron />
     </>
   );
@@ -31,29 +35,42 @@ export function PeriodPicker({ view, open, setOpen, onPick }: Props) {
       label={label}
       align="end"
     >
-      {open === 'dates' ? (
+      {open === 'dates' && (
         <Dates
-          view={view}
+          range={view}
           onPick={(from, to) => {
             setOpen(null);
             onPick({ period: 'custom', from, to });
           }}
         />
-      ) : (
-        PERIODS.map(({ id, label, key }) => (
-          <MenuItem
-            key={id}
-            current={id === view.period}
-            hint={<kbd>{key.toUpperCase()}</kbd>}
-            onPick={() => {
-              setOpen(id === 'custom' ? 'dates' : null);
-              if (id !== 'custom') onPick({ period: id, from: null, to: null });
-            }}
-          >
-            {label}
-            {id === 'custom' && '…'}
-          </MenuItem>
-        ))
+      )}
+      {open === 'compared dates' && (
+        <Dates
+          range={view.compare}
+          onPick={(from, to) => {
+            setOpen(null);
+            onPick({ compare: { ...compareWith('custom', view.compare), from, to } });
+          }}
+        />
+      )}
+      {open === 'list' && (
+        <>
+          {PERIODS.map(({ id, label, key }) => (
+            <MenuItem
+              key={id}
+              current={id === view.period}
+              hint={<kbd>{key.toUpperCase()}</kbd>}
+              onPick={() => {
+                setOpen(id === 'custom' ? 'dates' : null);
+                if (id !== 'custom') onPick({ period: id, from: null, to: null });
+              }}
+            >
+              {label}
+              {id === 'custom' && '…'}
+            </MenuItem>
+          ))}
+          {isComparable(view.period) && <Comparisons view={view} setOpen={setOpen} onPick={onPick} />}
+        </>
       )}
     </Menu>
   );
@@ -64,9 +81,58 @@ function labelOf({ period, from, to }: View): string {
   return PERIODS.find(({ id }) => id === period)?.label ?? '';
 }
 
-function Dates({ view, onPick }: { view: View; onPick: (from: string, to: string) => void }) {
-  const [from, setFrom] = useState(view.from ?? '');
-  const [to, setTo] = useState(view.to ?? '');
+/** What is chosen here is on or off: the same again takes it back. */
+function Comparisons({ view: { compare }, setOpen, onPick }: Omit<Props, 'open'>) {
+  const pick = (next: View['compare']) => {
+    setOpen(null);
+    onPick({ compare: next });
+  };
+  return (
+    <div role="group" aria-label="Compare with">
+      <hr />
+      <p class="menu-title" aria-hidden="true">
+        Compare with
+      </p>
+      {COMPARISONS.map(({ id, label, key }) => {
+        const on = compare?.kind === id;
+        return (
+          <MenuItem
+            key={id}
+            pressed={on}
+            hint={on ? <Check /> : key && <kbd>{key.toUpperCase()}</kbd>}
+            onPick={() => {
+              if (on) pick(null);
+              else if (id === 'custom') setOpen('compared dates');
+              else pick(compareWith(id, compare));
+            }}
+          >
+            {label}
+            {id === 'custom' && !on && '…'}
+          </MenuItem>
+        );
+      })}
+      {compare && (
+        <MenuItem
+          pressed={compare.weekdays}
+          hint={compare.weekdays && <Check />}
+          onPick={() => pick({ ...compare, weekdays: !compare.weekdays })}
+        >
+          Match days of the week
+        </MenuItem>
+      )}
+    </div>
+  );
+}
+
+interface DatesProps {
+  /** The two dates that stand there first. */
+  range: { from: string | null; to: string | null } | null;
+  onPick: (from: string, to: string) => void;
+}
+
+function Dates({ range, onPick }: DatesProps) {
+  const [from, setFrom] = useState(range?.from ?? '');
+  const [to, setTo] = useState(range?.to ?? '');
   const first = useFocus();
   const problem = rangeProblem(from, to);
   return (

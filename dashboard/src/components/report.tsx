@@ -1,10 +1,10 @@
 // The figures of one site: the overview, six panels, and what one must know to read them.
-import { figures as askFigures, type Filter, type Site } from '../api';
+import { comparedFigures, type Filter, type Site } from '../api';
 import { toggle } from '../state/filters';
 import { choose, PANELS, shownIn } from '../state/panels';
 import { useQuery } from '../state/query';
 import type { Scheme } from '../state/theme';
-import { questionOf, type Navigation } from '../state/url';
+import { comparisonOf, questionOf, type Navigation } from '../state/url';
 import { Details } from './details';
 import { Explore } from './explore';
 import { Filters } from './filters';
@@ -20,8 +20,11 @@ interface Props extends Navigation {
 export function Report({ site, scheme, view, go }: Props) {
   const question = questionOf(view, site.site_id);
   const key = JSON.stringify(question);
-  const figures = useQuery(site.site_id, key, (signal) => askFigures(question, signal));
-  const visitors = figures.stale ? null : (figures.data?.value.unique_visitors ?? null);
+  const comparison = comparisonOf(view);
+  const figures = useQuery(site.site_id, `${key} ${JSON.stringify(comparison)}`, (signal) =>
+    comparedFigures(question, comparison, signal),
+  );
+  const visitors = figures.stale ? null : (figures.data?.value.current.unique_visitors ?? null);
   const shared = { question, questionKey: key, visitors };
   // A list that was open has done its work.
   const pick = (filter: Filter) => go({ filters: toggle(view.filters, filter), details: null });
@@ -40,6 +43,7 @@ export function Report({ site, scheme, view, go }: Props) {
       <Overview
         question={question}
         questionKey={key}
+        comparison={comparison}
         figures={figures}
         metric={view.metric}
         onMetric={(metric) => go({ metric }, 'replace')}

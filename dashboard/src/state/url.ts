@@ -4,7 +4,8 @@
 //
 // Defaults are left out. What does not parse counts as absent.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Dimension, Filter, Question } from '../api';
+import type { Comparison, Dimension, Filter, Question } from '../api';
+import { formatComparison, isComparable, parseComparison } from './comparison';
 import { formatFilter, parseFilters } from './filters';
 import { choose, isDimension } from './panels';
 import { DEFAULT_PERIOD, isPeriod, rangeProblem, type PeriodId } from './period';
@@ -17,6 +18,8 @@ export interface View {
   /** The two dates are set exactly if the period is `custom`. */
   from: string | null;
   to: string | null;
+  /** What the figures are compared with. */
+  compare: Comparison | null;
   /** What the figures are narrowed down to. */
   filters: readonly Filter[];
   metric: Metric;
@@ -51,6 +54,7 @@ export function parseView(search: string): View {
     period: period === 'custom' && !custom ? DEFAULT_PERIOD : period,
     from: custom ? from : null,
     to: custom ? to : null,
+    compare: parseComparison(query),
     filters: parseFilters(query.getAll('filter')),
     metric: query.get('metric') === 'pageviews' ? 'pageviews' : 'visitors',
     tabs: (query.get('tabs') ?? '').split(',').filter(isDimension).reduce(choose, []),
@@ -70,6 +74,7 @@ export function formatView(view: View): string {
     query.set('from', view.from);
     query.set('to', view.to);
   }
+  if (view.compare) formatComparison(query, view.compare);
   for (const filter of view.filters) query.append('filter', formatFilter(filter));
   if (view.metric !== 'visitors') query.set('metric', view.metric);
   if (view.tabs.length > 0) query.set('tabs', view.tabs.join(','));
@@ -86,6 +91,10 @@ export function formatView(view: View): string {
 export function questionOf({ period, from, to, filters }: View, site: string): Question {
   return { site, period, from, to, filters };
 }
+
+/** What they are compared with in fact: some periods have nothing to be compared with. */
+export const comparisonOf = ({ period, compare }: View): Comparison | null =>
+  isComparable(period) ? compare : null;
 
 export interface Navigation {
   view: View;

@@ -19,6 +19,13 @@ const SCREENS = {
     path: '/?tabs=utm_mediums,cities&filter=countries:DE&filter=pages:/pricing',
     ready: complete,
   },
+  'a comparison, with its open menu': {
+    path: '/?compare=previous_period',
+    ready: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: /Period:/ }).click();
+    },
+  },
   'the chart as a table': {
     ready: (page) => page.getByRole('button', { name: 'Show the chart as a table' }).click(),
   },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { DESKTOP, PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
-import { complete, figures, rows } from '../support/dashboard.mjs';
+import { changes, complete, figures, rows } from '../support/dashboard.mjs';
 import { startMock } from '../support/mock-server.mjs';
 
 describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
@@ -227,6 +227,79 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByRole('button', { name: 'docs.mallard.example' }).click();
     await list.waitFor({ state: 'detached' });
     assert.deepEqual(await query(), { site: 'docs.mallard.example' });
+  });
+
+  test('compares with the days before, and keeps that in the address', async () => {
+    await open({}, '/?period=7d');
+    const plain = await figures(page);
+    const question = { site_id: 'mallard.example', period: '7d' };
+    const compared = { ...question, compare: 'previous_period' };
+    const asked = [asking('main', compared), asking('timeseries', compared)];
+    await page.keyboard.press('x');
+    await Promise.all(asked);
+    const shown = await changes(page);
+    assert.deepEqual(await figures(page), plain);
+    assert.match(shown['Unique visitors'], /^[↑↓] \d+(\.\d)?%$/);
+    assert.equal(shown['Bounce rate'], '0%');
+    assert.equal((await query()).compare, 'previous_period');
+
+    const answer = await (await fetch(`${mock.url}/api/stats/main?${new URLSearchParams(compared)}`)).json();
+    const old = new Intl.NumberFormat('en-GB').format(answer.comparison.unique_visitors);
+    const title = await page.locator('.change').first().getAttribute('title');
+    assert.ok(title.startsWith(`${old} in `), title);
+    await page.getByRole('button', { name: 'Show the chart as a table' }).click();
+    await page.getByRole('columnheader', { name: 'Visitors before' }).waitFor();
+
+    const year = asking('main', { ...question, compare: 'year_over_year' });
+    await page.getByRole('button', { name: /Period:/ }).click();
+    await page.getByRole('button', { name: 'Same period last year' }).click();
+    await year;
+    const weekdays = asking('main', { ...question, compare: 'year_over_year', match_day_of_week: 'true' });
+    await page.getByRole('button', { name: /Period:/ }).click();
+    await page.getByRole('button', { name: 'Match days of the week' }).click();
+    await weekdays;
+    await page.getByRole('button', { name: /Period:/ }).click();
+    await page.getByRole('button', { name: 'Same period last year' }).click();
+    await page.locator('.change').first().waitFor({ state: 'detached' });
+    assert.deepEqual(await query(), { site: 'mallard.example', period: '7d' });
+  });
+
+  test('compares with days of one’s own', async () => {
+    await open({}, '/?period=7d');
+    await page.getByRole('button', { name: /Period:/ }).click();
+    await page
+      .getByRole('group', { name: 'Compare with' })
+      .getByRole('button', { name: 'Custom range' })
+      .click();
+    await page.getByLabel('From', { exact: true }).fill('2026-03-01');
+    await page.getByLabel('To', { exact: true }).fill('2026-03-07');
+    const asked = asking('timeseries', {
+      site_id: 'mallard.example',
+      period: '7d',
+      compare: 'custom',
+      compare_start_date: '2026-03-01',
+      compare_end_date: '2026-03-07',
+    });
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    await asked;
+    await page.getByText(/^compared with 1\s*–\s*7 Mar 2026$/).waitFor();
+  });
+
+  test('calls new what was not there before, and compares no average with none', async () => {
+    mock.state.newborn = true;
+    await open({}, '/?compare=previous_period');
+    assert.deepEqual(await changes(page), { 'Unique visitors': 'new', Pageviews: 'new', Visits: 'new' });
+  });
+
+  test('is silent about a comparison where there is none', async () => {
+    await open({}, '/?period=realtime&compare=previous_period');
+    await figures(page);
+    await page.getByRole('button', { name: /Period:/ }).click();
+    assert.equal(await page.getByRole('group', { name: 'Compare with' }).count(), 0);
+    assert.deepEqual(
+      mock.state.asked.filter((one) => one.includes('compare')),
+      [],
+    );
   });
 
   test('says how a breakdown gets values where there are none', async () => {

@@ -24,6 +24,34 @@ const SCREENS = {
     path: `/?filter=pages:/blog/what-fsync-really-promises-and-what-it-does-not&filter=sources:(direct)&filter=countries:US`,
     wait: complete,
   },
+  compared: { path: '/?compare=previous_period', wait: complete },
+  'compared-day': {
+    path: '/?period=day&compare=previous_period',
+    wait: async (page) => {
+      await complete(page);
+      await page.locator('.u-over').hover({ position: { x: 60, y: 60 } });
+      await page.locator('.tooltip').waitFor();
+    },
+  },
+  'compared-menu': {
+    path: '/?compare=year_over_year',
+    wait: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: /Period:/ }).click();
+    },
+  },
+  'compared-new': {
+    path: '/?period=90d&compare=previous_period',
+    state: { newborn: true },
+    wait: complete,
+  },
+  'compared-table': {
+    path: '/?period=7d&compare=previous_period',
+    wait: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: 'Show the chart as a table' }).click();
+    },
+  },
   'filters-details': {
     path: '/?filter=countries:US&details=countries',
     wait: (page) => page.getByRole('dialog').getByText('United States').waitFor(),

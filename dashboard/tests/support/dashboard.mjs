@@ -33,6 +33,17 @@ export async function figures(page) {
   return Object.fromEntries(await Promise.all(pairs));
 }
 
+/** What the top figures say of their change: `{ 'Unique visitors': '↑ 12%', … }`. */
+export async function changes(page) {
+  await page.locator('.figures[aria-busy="false"] .change').first().waitFor();
+  const all = await page.locator('.figure:has(.change)').all();
+  const pairs = all.map(async (one) => [
+    await one.locator('.figure-name').innerText(),
+    await one.locator('.change [aria-hidden]').innerText(),
+  ]);
+  return Object.fromEntries(await Promise.all(pairs));
+}
+
 /** The rows of a panel, once they are there: `[['/', '1'], …]`. */
 export async function rows(page, panel) {
   const region = page.getByRole('region', { name: panel });

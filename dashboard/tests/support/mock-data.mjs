@@ -119,6 +119,18 @@ export function main(query, now) {
   };
 }
 
+/** `report` of the range, and of the days that it is compared with. */
+export function compared(report, query, now) {
+  const { start, days } = spanOf(query, now);
+  const back = query.get('compare') === 'year_over_year' ? 364 : days;
+  const range = {
+    start_date: query.get('compare_start_date') ?? dateOf(start - back * DAY_MS),
+    end_date: query.get('compare_end_date') ?? dateOf(start + (days - 1 - back) * DAY_MS),
+  };
+  const other = new URLSearchParams({ ...Object.fromEntries(query), ...range });
+  return { current: report(query, now), comparison: report(other, now), comparison_range: range };
+}
+
 const SHARES = {
   pages: {
     '/': 0.48,

@@ -34,6 +34,8 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     empty: false,
     /** No value of any breakdown is known. */
     blank: false,
+    /** Nothing was there before the range that is shown. */
+    newborn: false,
     /** Reports that answer 500, as in `breakdown/sources`. */
     failing: new Set(),
     incomplete: null,
@@ -108,6 +110,12 @@ async function report(state, pathname, query, response) {
 }
 
 function reportOf(state, name, query) {
+  if (!query.has('compare')) return plainReportOf(state, name, query);
+  const answer = data.compared((of) => plainReportOf(state, name, of), query, state.now);
+  return state.newborn ? { ...answer, comparison: emptied(answer.comparison) } : answer;
+}
+
+function plainReportOf(state, name, query) {
   if (name === 'sites') return state.sites;
   if (name === 'main') return data.main(query, state.now);
   if (name === 'timeseries') return data.timeseries(query, state.now);

@@ -20,20 +20,26 @@ function buckets(count: number, stepMs: number): Bucket[] {
 
 describe('a series', () => {
   test('draws the running hour dashed and no hour that lies ahead', () => {
-    const series = seriesOf(buckets(5, HOUR), 'visitors', 'hour', start + 2.5 * HOUR);
+    const series = seriesOf(buckets(5, HOUR), null, 'visitors', 'hour', start + 2.5 * HOUR);
     expect(series.solid).toEqual([1, 2, null, null, null]);
     expect(series.dashed).toEqual([null, 2, 3, null, null]);
     expect(series.begun).toBe(3);
   });
 
   test('has no dashed end when the range is over', () => {
-    const series = seriesOf(buckets(3, DAY), 'pageviews', 'day', start + 30 * DAY);
+    const series = seriesOf(buckets(3, DAY), null, 'pageviews', 'day', start + 30 * DAY);
     expect(series.solid).toEqual([10, 10, 10]);
     expect(series.dashed).toEqual([null, null, null]);
   });
 
+  test('has the days it is compared with beside it, also where it has not begun, and nothing where they end', () => {
+    const series = seriesOf(buckets(4, HOUR), buckets(3, HOUR), 'visitors', 'hour', start + 1.5 * HOUR);
+    expect(series.before).toEqual([1, 2, 3, null]);
+    expect(seriesOf(buckets(2, HOUR), null, 'visitors', 'hour', start).before).toEqual([null, null]);
+  });
+
   test('shows a first hour that is still running', () => {
-    const series = seriesOf(buckets(24, HOUR), 'visitors', 'hour', start + 60_000);
+    const series = seriesOf(buckets(24, HOUR), null, 'visitors', 'hour', start + 60_000);
     expect(series.solid.every((value) => value === null)).toBe(true);
     expect(series.dashed[0]).toBe(1);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Bucket } from '../../src/api';
+import { changeOf } from '../../src/text/change';
 import { bucketName, intervalOf, spanName, tickName } from '../../src/text/buckets';
 import { siteIdOf, snippetFor } from '../../src/text/domain';
 import { decimal, duration, exact, percent, short } from '../../src/text/numbers';
@@ -34,6 +35,22 @@ describe('numbers', () => {
     expect(duration(151)).toBe('2m 31s');
     expect(duration(3_725)).toBe('1h 02m');
     expect(duration(null)).toBe('–');
+  });
+});
+
+describe('a change', () => {
+  test('is a part of what was there before', () => {
+    expect(changeOf(150, 100)).toEqual({ text: '50%', direction: 'up' });
+    expect(changeOf(0.4, 0.5)).toEqual({ text: '20%', direction: 'down' });
+    expect(changeOf(96, 100)).toEqual({ text: '4.0%', direction: 'down' });
+    expect(changeOf(0, 100)).toEqual({ text: '100%', direction: 'down' });
+    expect(changeOf(100, 100)).toEqual({ text: '0%', direction: 'none' });
+  });
+
+  test('from nothing is no percentage, and a huge one is not written out', () => {
+    expect(changeOf(5, 0)).toEqual({ text: 'new', direction: 'up' });
+    expect(changeOf(0, 0)).toEqual({ text: '0%', direction: 'none' });
+    expect(changeOf(15416, 263)).toEqual({ text: '>999%', direction: 'up' });
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatView, parseView, type View } from '../../src/state/url';
+import { comparisonOf, formatView, parseView, type View } from '../../src/state/url';
 
 describe('the address', () => {
   test('says everything that is shown, and is read back as it was', () => {
@@ -8,6 +8,7 @@ describe('the address', () => {
       period: 'custom',
       from: '2026-01-01',
       to: '2026-01-31',
+      compare: { kind: 'custom', from: '2025-01-01', to: '2025-01-31', weekdays: true },
       filters: [
         { dimension: 'pages', value: '/a:b&c=d, e' },
         { dimension: 'sources', value: '(direct)' },
@@ -46,6 +47,13 @@ describe('the address', () => {
       { dimension: 'pages', value: '/b' },
       { dimension: 'countries', value: 'DE' },
     ]);
+  });
+
+  test('is compared with nothing where the other days are not said', () => {
+    expect(parseView('?compare=year_over_year').compare).toMatchObject({ kind: 'year_over_year' });
+    expect(parseView('?compare=custom&compare_from=2025-01-01').compare).toBeNull();
+    expect(parseView('?compare=yesterday').compare).toBeNull();
+    expect(comparisonOf(parseView('?period=all&compare=previous_period'))).toBeNull();
   });
 
   test('carries dates only with the period custom', () => {
