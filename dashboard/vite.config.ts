@@ -32,6 +32,7 @@ export default defineConfig({
       },
     },
   },
-  // `npm run dev` serves the page itself and asks a running server for everything else.
-  server: { proxy: { '/api': server, '/health': server, '/mallard.js': server } },
+  // `npm run dev` serves the page itself and asks a running server for everything else. The server must see the host that
+  // the page comes from: it refuses what another origin asks for.
+  server: { proxy: { '^/(api|health|mallard.js)': { target: server, changeOrigin: false } } },
 });

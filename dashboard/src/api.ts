@@ -164,9 +164,18 @@ export class ApiError extends Error {
   }
 }
 
+/** Longer than the server lets a question take, unless it is told otherwise; whether it is up, it says at once. */
+const ANSWER_MS_MAX = 45_000;
+const READY_MS_MAX = 5000;
+
 /** The server answers 429 when too many queries run at once; it says itself when to come back. */
 const BUSY_RETRIES_MAX = 4;
 const BUSY_WAIT_S_MAX = 5;
+
+let underWay = 0;
+
+/** Whether something has been asked and not answered: no time to ask again by oneself, which would end it. */
+export const isAsking = () => underWay > 0;
 
 export const auth = {
   status: () => json<{ setup_required: boolean; authenticated: boolean }>('/api/auth/status'),
@@ -178,7 +187,9 @@ export const auth = {
 
 /** Whether questions can be answered. Never throws. */
 export async function isReady(): Promise<boolean> {
-  return fetch('/health/ready').then(finish, () => false);
+  return fetch('/health/ready', { signal: AbortSignal.timeout(READY_MS_MAX) })
+    .then(finish)
+    .catch(() => false);
 }
 
 export const sites = (signal: AbortSignal) => json<Site[]>('/api/sites', { signal });
@@ -312,12 +323,17 @@ async function patient(path: string, init: RequestInit): Promise<Response> {
 }
 
 async function call(path: string, init: RequestInit): Promise<Response> {
+  const late = AbortSignal.timeout(ANSWER_MS_MAX);
+  const signal = init.signal ? AbortSignal.any([init.signal, late]) : late;
   let response: Response;
+  underWay += 1;
   try {
-    response = await fetch(path, init);
+    response = await fetch(path, { ...init, signal });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new ApiError('unreachable', 0, 'The server cannot be reached.');
+  } finally {
+    underWay -= 1;
   }
   if (!response.ok) throw await refusal(path, response);
   return response;

@@ -1,6 +1,6 @@
 // The gate: which screen stands before the figures. Waiting for the server, set-up, log-in, or the dashboard itself.
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
-import { auth, isReady, type ApiError } from './api';
+import { ApiError, auth, isReady } from './api';
 import { Dashboard } from './components/dashboard';
 import { LogIn } from './components/log-in';
 import { SetUp } from './components/set-up';
@@ -8,7 +8,7 @@ import { Starting } from './components/starting';
 import { useInterval } from './state/interval';
 import { SessionContext } from './state/query';
 
-type Gate = 'starting' | 'set-up' | 'log-in' | 'open';
+type Gate = 'unreachable' | 'starting' | 'set-up' | 'log-in' | 'open';
 
 const RETRY_MS = 2000;
 
@@ -23,7 +23,7 @@ export function App() {
   const look = useCallback(async () => {
     const next = await gateOf();
     setGate(next);
-    if (next !== 'starting') setDisconnected(false);
+    if (!isWaiting(next)) setDisconnected(false);
   }, []);
 
   const reconnect = useCallback(async () => {
@@ -33,7 +33,7 @@ export function App() {
   }, [refresh]);
 
   useEffect(() => void look(), [look]);
-  useInterval(gate === 'starting' ? RETRY_MS : null, look);
+  useInterval(isWaiting(gate) ? RETRY_MS : null, look);
   useInterval(disconnected ? RETRY_MS : null, reconnect);
 
   const lost = useCallback((error: ApiError) => {
@@ -46,8 +46,9 @@ export function App() {
   switch (gate) {
     case null:
       return null;
+    case 'unreachable':
     case 'starting':
-      return <Starting />;
+      return <Starting answers={gate === 'starting'} />;
     case 'set-up':
       return <SetUp onDone={look} />;
     case 'log-in':
@@ -61,13 +62,15 @@ export function App() {
   }
 }
 
+const isWaiting = (gate: Gate | null) => gate === 'starting' || gate === 'unreachable';
+
 async function gateOf(): Promise<Gate> {
   try {
     const [status, ready] = await Promise.all([auth.status(), isReady()]);
     if (status.setup_required) return 'set-up';
     if (!status.authenticated) return 'log-in';
     return ready ? 'open' : 'starting';
-  } catch {
-    return 'starting';
+  } catch (error) {
+    return error instanceof ApiError && error.kind !== 'unreachable' ? 'starting' : 'unreachable';
   }
 }

@@ -25,8 +25,7 @@ export function seriesOf(
   nowMs: number,
 ): Series {
   const begun = buckets.filter((bucket) => Date.parse(bucket.start) <= nowMs).length;
-  const newest = buckets[begun - 1];
-  const running = newest !== undefined && nowMs < endMs(newest, buckets[begun], interval) ? begun - 1 : -1;
+  const running = runningOf(buckets, interval, nowMs);
   const value = (bucket: Bucket, i: number, drawn: boolean) => (drawn && i < begun ? bucket[metric] : null);
   return {
     x: buckets.map((_, i) => i),
@@ -37,6 +36,13 @@ export function seriesOf(
     before: buckets.map((_, i) => before?.[i]?.[metric] ?? null),
     begun,
   };
+}
+
+/** The place of the bucket that has begun and not ended; -1 if there is none. */
+export function runningOf(buckets: readonly Bucket[], interval: Interval, nowMs: number): number {
+  const at = buckets.filter((bucket) => Date.parse(bucket.start) <= nowMs).length - 1;
+  const newest = buckets[at];
+  return newest && nowMs < endMs(newest, buckets[at + 1], interval) ? at : -1;
 }
 
 function endMs(bucket: Bucket, next: Bucket | undefined, interval: Interval): number {

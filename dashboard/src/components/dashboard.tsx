@@ -1,10 +1,10 @@
 // The page behind the log-in: chooses the site, and shows its figures or, while it has none, how to install the tracker.
 import { useEffect, useState } from 'preact/hooks';
 import * as api from '../api';
-import { compareWith } from '../state/comparison';
+import { compareWith, isComparable } from '../state/comparison';
 import { useInterval } from '../state/interval';
 import { recall, remember } from '../state/memory';
-import { PERIODS } from '../state/period';
+import { PERIODS, todayIn } from '../state/period';
 import { useQuery } from '../state/query';
 import { useShortcuts, type Shortcuts } from '../state/shortcuts';
 import { useTheme } from '../state/theme';
@@ -40,6 +40,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
   const [choosingSite, setChoosingSite] = useState(false);
   const [choosingPeriod, setChoosingPeriod] = useState<OpenPart>(null);
   const [help, setHelp] = useState(false);
+  const [stillIn, setStillIn] = useState(false);
   const sites = useQuery('', 'sites', api.sites);
 
   const known = (sites.data ?? []).filter((site) => site.events_total > 0);
@@ -53,7 +54,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
     if (site && !view.site) go({ site: site.site_id }, 'replace');
   }, [name, site?.site_id, view.site]);
 
-  useInterval(refreshEveryMs(view.period, site !== null), refresh);
+  useInterval(refreshEveryMs(view.period, site !== null), () => api.isAsking() || refresh());
   useInterval(sites.data && !site ? FIRST_EVENT_MS : null, sites.retry);
 
   useShortcuts({
@@ -63,6 +64,16 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
     b: toggleScheme,
     '?': () => setHelp(true),
   });
+
+  const logOut = async () => {
+    try {
+      await api.auth.logOut();
+      leave();
+    } catch (error) {
+      if (error instanceof api.ApiError && error.status === 401) leave();
+      else setStillIn(true);
+    }
+  };
 
   return (
     <>
@@ -83,16 +94,31 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
           </>
         }
         period={
-          site && <PeriodPicker view={view} open={choosingPeriod} setOpen={setChoosingPeriod} onPick={go} />
+          site && (
+            <PeriodPicker
+              view={view}
+              today={todayIn(site.timezone ?? 'UTC')}
+              open={choosingPeriod}
+              setOpen={setChoosingPeriod}
+              onPick={go}
+            />
+          )
         }
         scheme={scheme}
         onToggleScheme={toggleScheme}
         onRefresh={refresh}
         onHelp={() => setHelp(true)}
-        onLeave={() => void api.auth.logOut().then(leave, leave)}
+        onLeave={() => void logOut()}
+        notice={
+          <>
+            {disconnected && <Notice>The server does not answer. Trying again…</Notice>}
+            {stillIn && (
+              <Notice>You are still logged in: the log-out did not reach the server. Try again.</Notice>
+            )}
+          </>
+        }
       />
       <main class="page">
-        {disconnected && <Notice>The server does not answer. Trying again…</Notice>}
         {sites.error && <Failure error={sites.error} retry={sites.retry} />}
         {site && <Report site={site} scheme={scheme} {...navigation} />}
         {sites.data && !site && name && <FirstEvent site={name} onOther={() => go({ adding: true })} />}
@@ -127,6 +153,8 @@ function reportShortcuts({ view, go }: Navigation, custom: () => void): Shortcut
     ...Object.fromEntries(periods),
     v: () => go({ metric: 'visitors' }, 'replace'),
     p: () => go({ metric: 'pageviews' }, 'replace'),
-    x: () => go({ compare: view.compare ? null : compareWith('previous_period', null) }),
+    ...(isComparable(view.period) && {
+      x: () => go({ compare: view.compare ? null : compareWith('previous_period', null) }),
+    }),
   };
 }

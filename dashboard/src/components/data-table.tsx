@@ -15,31 +15,38 @@ interface Props<Line> {
   columns: readonly Column<Line>[];
   lines: readonly Line[];
   keyOf: (line: Line) => string | number;
+  /** Its lines are cards where the screen is narrow, so that no column is cut. */
+  cards?: boolean;
 }
 
-export function DataTable<Line>({ name, columns, lines, keyOf }: Props<Line>) {
+export function DataTable<Line>({ name, columns, lines, keyOf, cards = false }: Props<Line>) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">{name.title}</th>
+    // As cards, it would not be a table any more without its roles.
+    <table class={cards ? 'cards' : undefined} role="table">
+      <thead role="rowgroup">
+        <tr role="row">
+          <th scope="col" role="columnheader">
+            {name.title}
+          </th>
           {columns.map(({ title, kind }) =>
             title === '' ? (
-              <td key="" />
+              <td key="" role="cell" />
             ) : (
-              <th key={title} scope="col" class={kind ? `number ${kind}` : 'number'}>
+              <th key={title} scope="col" role="columnheader" class={kind ? `number ${kind}` : 'number'}>
                 {title}
               </th>
             ),
           )}
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         {lines.map((line) => (
-          <tr key={keyOf(line)}>
-            <th scope="row">{name.of(line)}</th>
+          <tr key={keyOf(line)} role="row">
+            <th scope="row" role="rowheader">
+              {name.of(line)}
+            </th>
             {columns.map(({ title, of, kind }) => (
-              <td key={title} class={kind ? `number muted ${kind}` : 'number'}>
+              <td key={title} role="cell" data-title={title} class={kind ? `number muted ${kind}` : 'number'}>
                 {of(line)}
               </td>
             ))}

@@ -11,9 +11,14 @@ const ROWS = 100;
 export function ExploreEvents({ question, questionKey }: Asked) {
   const query = useQuery(`${question.site} events`, questionKey, (signal) => events(question, ROWS, signal));
   return (
-    <Explored query={query} isEmpty={(rows) => rows.length === 0} empty="No custom events in this period.">
+    <Explored
+      query={query}
+      isEmpty={(rows) => rows.length === 0}
+      empty="No custom events in this period. Your pages send them with mallard('Signup')."
+    >
       {(rows) => (
         <DataTable
+          cards
           name={{ title: 'Event', of: (row) => row.value }}
           columns={[
             { title: 'Visitors', of: (row) => exact(row.visitors) },

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { flow } from '../api';
 import { useQuery } from '../state/query';
 import { exact } from '../text/numbers';
+import { pathName } from '../text/values';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 import { ExploreJourneys } from './explore-journeys';
@@ -64,7 +65,7 @@ function Result({ question, questionKey, page }: Asked & { page: string }) {
               <li key={row.next_page} class="bar-row" style={{ '--part': row.visitors / highest }}>
                 <span class="value">
                   <span class="value-text" title={row.next_page}>
-                    {row.next_page}
+                    {pathName(row.next_page)}
                   </span>
                 </span>
                 <span class="bar-share" />

@@ -2,16 +2,19 @@
 import { useState } from 'preact/hooks';
 import { funnel } from '../api';
 import { useQuery } from '../state/query';
+import { WINDOWS, type FunnelWindow } from '../state/url';
 import { exact, percent } from '../text/numbers';
+import { pathName } from '../text/values';
 import type { Asked } from './explore';
 import { Explored } from './explored';
+import { Close } from './icons';
 
 interface Props extends Asked {
   steps: string;
-  onSteps: (steps: string) => void;
+  window: FunnelWindow;
+  onFunnel: (funnel: { steps: string; window: FunnelWindow }) => void;
 }
 
-const WINDOWS = ['30 minutes', '2 hours', '1 day'] as const;
 const STEPS_MAX = 32;
 
 interface Step {
@@ -25,7 +28,7 @@ const read = (steps: string): Step[] =>
     return { kind, name: text.replace(/^(page|event):/, '') };
   });
 
-export function ExploreFunnel({ question, questionKey, steps, onSteps }: Props) {
+export function ExploreFunnel({ question, questionKey, steps, window, onFunnel }: Props) {
   const [draft, setDraft] = useState<Step[]>(
     steps
       ? read(steps)
@@ -34,7 +37,7 @@ export function ExploreFunnel({ question, questionKey, steps, onSteps }: Props) 
           { kind: 'page', name: '' },
         ],
   );
-  const [window, setWindow] = useState<string>(WINDOWS[2]);
+  const [within, setWithin] = useState(window);
   const change = (at: number, step: Partial<Step>) =>
     setDraft(draft.map((one, i) => (i === at ? { ...one, ...step } : one)));
   // A comma would begin the next step.
@@ -46,7 +49,8 @@ export function ExploreFunnel({ question, questionKey, steps, onSteps }: Props) 
         class="steps"
         onSubmit={(event) => {
           event.preventDefault();
-          if (complete) onSteps(draft.map(({ kind, name }) => `${kind}:${name.trim()}`).join(','));
+          const next = draft.map(({ kind, name }) => `${kind}:${name.trim()}`).join(',');
+          if (complete) onFunnel({ steps: next, window: within });
         }}
       >
         {draft.map((step, i) => (
@@ -69,13 +73,14 @@ export function ExploreFunnel({ question, questionKey, steps, onSteps }: Props) 
               onInput={(event) => change(i, { name: event.currentTarget.value })}
             />
             <button
-              class="secondary"
+              class="tool"
               type="button"
               aria-label={`Remove step ${i + 1}`}
+              title="Remove this step"
               disabled={draft.length === 1}
               onClick={() => setDraft(draft.filter((_, at) => at !== i))}
             >
-              Remove
+              <Close />
             </button>
           </div>
         ))}
@@ -90,7 +95,7 @@ export function ExploreFunnel({ question, questionKey, steps, onSteps }: Props) 
           </button>
           <label>
             Within{' '}
-            <select value={window} onChange={(event) => setWindow(event.currentTarget.value)}>
+            <select value={within} onChange={(event) => setWithin(event.currentTarget.value as FunnelWindow)}>
               {WINDOWS.map((one) => (
                 <option key={one}>{one}</option>
               ))}
@@ -122,7 +127,7 @@ function Result({ question, questionKey, steps, window }: Asked & { steps: strin
             <li key={line.step} class="bar-row" style={{ '--part': line.overall_conversion_rate }}>
               <span class="value">
                 <span class="value-text" title={line.label}>
-                  {line.step}. {line.label.replace(/^(page|event):/, '')}
+                  {line.step}. {pathName(line.label.replace(/^(page|event):/, ''))}
                 </span>
               </span>
               <span class="bar-share">

@@ -10,14 +10,10 @@ import { DataTable } from './data-table';
 export function ExploreGoals({ question, questionKey }: Asked) {
   const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
   const removeButton = (goal: Goal) => (
-    <button
-      class="link"
-      type="button"
-      aria-label={`Remove goal ${goal.name}`}
-      onClick={() => void goalList.remove(question.site, goal.id).then(query.retry, query.retry)}
-    >
-      Remove
-    </button>
+    <Remove
+      name={goal.name}
+      onRemove={() => void goalList.remove(question.site, goal.id).then(query.retry, query.retry)}
+    />
   );
   return (
     <>
@@ -28,6 +24,7 @@ export function ExploreGoals({ question, questionKey }: Asked) {
       >
         {(lines) => (
           <DataTable
+            cards
             name={{ title: 'Goal', of: (goal) => goal.name }}
             columns={[
               { title: 'Visitors', of: (goal) => exact(goal.unique_conversions) },
@@ -46,11 +43,30 @@ export function ExploreGoals({ question, questionKey }: Asked) {
   );
 }
 
+/** Its second click is the one that removes: there is no way back. */
+function Remove({ name, onRemove }: { name: string; onRemove: () => void }) {
+  const [sure, setSure] = useState(false);
+  return (
+    <button
+      class={sure ? 'link danger' : 'link'}
+      type="button"
+      aria-label={sure ? `Remove goal ${name} for good` : `Remove goal ${name}`}
+      onClick={() => (sure ? onRemove() : setSure(true))}
+      onBlur={() => setSure(false)}
+    >
+      {sure ? 'For good?' : 'Remove'}
+    </button>
+  );
+}
+
+const PAGE = 'A page begins with a slash, like /pricing or /blog/*.';
+
 function NewGoal({ question, onMade }: { question: Question; onMade: () => void }) {
   const [kind, setKind] = useState<'page' | 'event'>('page');
   const [about, setAbout] = useState('');
   const [problem, setProblem] = useState<string | null>(null);
   const make = async () => {
+    if (kind === 'page' && !about.trim().startsWith('/')) return setProblem(PAGE);
     try {
       await goalList.add(question.site, kind, about.trim());
       setAbout('');

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { journeys, type Journeys } from '../api';
 import { useQuery } from '../state/query';
 import { exact, percent } from '../text/numbers';
+import { pathName } from '../text/values';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 
@@ -45,7 +46,7 @@ function Paths({ all }: { all: Journeys }) {
         {all.paths.map(({ pages, visits }) => (
           <Path
             key={pages.join('\n')}
-            name={pages.join(' → ') || 'No other page'}
+            name={pages.map(pathName).join(' → ') || 'No other page'}
             visits={visits}
             of={all.visits}
           />

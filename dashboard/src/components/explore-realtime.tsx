@@ -10,7 +10,7 @@ const REFRESH_MS = 10_000;
 
 export function ExploreRealtime({ question, questionKey }: Asked) {
   const query = useQuery(`${question.site} realtime`, questionKey, (signal) => realtime(question, signal));
-  useInterval(REFRESH_MS, query.retry);
+  useInterval(REFRESH_MS, () => query.loading || query.retry());
   return (
     <Explored query={query} isEmpty={() => false} empty="">
       {(now) => (
@@ -27,17 +27,28 @@ export function ExploreRealtime({ question, questionKey }: Asked) {
 }
 
 function Minutes({ minutes }: { minutes: readonly Bucket[] }) {
-  const highest = Math.max(...minutes.map((minute) => minute.visitors), 1);
+  const highest = Math.max(...minutes.map((minute) => minute.visitors));
+  const time = (minute: Bucket | undefined) => minute?.date.slice(-5);
   return (
-    <ol class="minutes" aria-label="Visitors per minute, the last thirty minutes">
-      {minutes.map((minute) => {
-        const text = `${minute.date.slice(-5)}: ${exact(minute.visitors)} visitors`;
-        return (
-          <li key={minute.start} style={{ '--part': minute.visitors / highest }} title={text}>
-            <span class="visually-hidden">{text}</span>
-          </li>
-        );
-      })}
-    </ol>
+    <figure class="now-chart">
+      <figcaption class="explain">
+        Visitors per minute, the last thirty minutes. Highest: {exact(highest)}
+      </figcaption>
+      <ol class="minutes">
+        {minutes.map((minute) => {
+          const text = `${time(minute)}: ${exact(minute.visitors)} visitors`;
+          return (
+            <li key={minute.start} style={{ '--part': minute.visitors / Math.max(highest, 1) }} title={text}>
+              <span class="visually-hidden">{text}</span>
+            </li>
+          );
+        })}
+      </ol>
+      <p class="minutes-axis" aria-hidden="true">
+        <span>{time(minutes[0])}</span>
+        <span>{time(minutes[Math.floor(minutes.length / 2)])}</span>
+        <span>{time(minutes.at(-1))}</span>
+      </p>
+    </figure>
   );
 }

@@ -1,6 +1,7 @@
 // Who came back, week by week. Without identified users nobody can be seen coming back, and this says so.
 import { retention, type Cohort } from '../api';
 import { useQuery } from '../state/query';
+import { dayName } from '../text/buckets';
 import { exact, percent } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
@@ -46,7 +47,7 @@ function Grid({ weeks }: { weeks: readonly Cohort[] }) {
         <tbody>
           {weeks.map((cohort) => (
             <tr key={cohort.cohort_date}>
-              <th scope="row">{cohort.cohort_date}</th>
+              <th scope="row">{dayName(cohort.cohort_date)}</th>
               <td class="number">{exact(cohort.cohort_size)}</td>
               {columns.map((week) => (
                 <Share key={week} count={cohort.retained[week] ?? null} of={cohort.cohort_size} />

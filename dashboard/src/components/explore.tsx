@@ -53,7 +53,7 @@ export function Explore({ question, questionKey, view, go }: Asked & Navigation)
         {view.explore === 'events' && <ExploreEvents {...asked} />}
         {view.explore === 'goals' && <ExploreGoals {...asked} />}
         {view.explore === 'funnel' && (
-          <ExploreFunnel {...asked} steps={view.steps} onSteps={(steps) => go({ steps })} />
+          <ExploreFunnel {...asked} steps={view.steps} window={view.window} onFunnel={go} />
         )}
         {view.explore === 'retention' && <ExploreRetention {...asked} />}
         {view.explore === 'flow' && (

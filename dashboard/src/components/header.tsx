@@ -8,6 +8,8 @@ interface Props {
   site: ComponentChildren;
   /** Right: the period picker; null where there is nothing to choose. */
   period: ComponentChildren;
+  /** What must be seen wherever the page is scrolled to. */
+  notice: ComponentChildren;
   scheme: Scheme;
   onToggleScheme: () => void;
   onRefresh: () => void;
@@ -15,7 +17,8 @@ interface Props {
   onLeave: () => void;
 }
 
-export function Header({ site, period, scheme, onToggleScheme, onRefresh, onHelp, onLeave }: Props) {
+export function Header({ site, period, notice, ...props }: Props) {
+  const { scheme, onToggleScheme, onRefresh, onHelp, onLeave } = props;
   return (
     <header class="header">
       <div class="header-row">
@@ -23,6 +26,7 @@ export function Header({ site, period, scheme, onToggleScheme, onRefresh, onHelp
           <Mark />
         </a>
         <div class="header-site">{site}</div>
+        {period && <div class="header-period">{period}</div>}
         <div class="header-tools">
           <Tool name="Refresh" onUse={onRefresh} icon={<Refresh />} wide />
           <Tool
@@ -33,8 +37,8 @@ export function Header({ site, period, scheme, onToggleScheme, onRefresh, onHelp
           <Tool name="Keyboard shortcuts" onUse={onHelp} icon={<Help />} wide />
           <Tool name="Log out" onUse={onLeave} icon={<Leave />} />
         </div>
-        {period && <div class="header-period">{period}</div>}
       </div>
+      <div class="header-notice">{notice}</div>
     </header>
   );
 }

@@ -20,7 +20,11 @@ export function Menu({ open, setOpen, label, name, align = 'start', children }: 
   useEffect(() => {
     if (!open) return;
     const box = root.current;
-    box?.querySelector<HTMLElement>('input, [aria-current="true"], .menu-item')?.focus();
+    const first = ['input', '[aria-current="true"]', '.menu-item'];
+    first
+      .map((selector) => box?.querySelector<HTMLElement>(selector))
+      .find((element) => element)
+      ?.focus();
     const elsewhere = (event: Event) => {
       if (!box?.contains(event.target as Node)) setOpen(false);
     };

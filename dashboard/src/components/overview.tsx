@@ -9,6 +9,7 @@ import {
   type Figures as FiguresData,
   type Question,
 } from '../api';
+import { runningOf } from '../chart/series';
 import { useQuery, type Query } from '../state/query';
 import type { Scheme } from '../state/theme';
 import type { Metric } from '../state/url';
@@ -54,6 +55,7 @@ export function Overview({ question, questionKey, comparison, figures, metric, o
       <div class="chart-bar">
         <p class="spans muted">
           <span>{buckets ? spanName(buckets) : '\u00a0'}</span>
+          {buckets && isRunning(buckets) && <span class="span-running">not over yet</span>}
           {before && (
             <span class="span-before">
               <span class="visually-hidden">compared with </span>
@@ -90,6 +92,8 @@ export function Overview({ question, questionKey, comparison, figures, metric, o
     </section>
   );
 }
+
+const isRunning = (buckets: readonly Bucket[]) => runningOf(buckets, intervalOf(buckets), Date.now()) >= 0;
 
 const isEmpty = (buckets: readonly Bucket[]) =>
   buckets.every((bucket) => bucket.pageviews + bucket.visitors === 0);

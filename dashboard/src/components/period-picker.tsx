@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { compareWith, COMPARISONS, isComparable } from '../state/comparison';
 import { useFocus } from '../state/focus';
-import { PERIODS, rangeProblem } from '../state/period';
+import { PERIODS, rangeOf, rangeProblem } from '../state/period';
 import { comparisonOf, type View } from '../state/url';
 import { rangeName } from '../text/buckets';
 import { Check, Chevron } from './icons';
@@ -12,12 +12,14 @@ export type OpenPart = 'list' | 'dates' | 'compared dates' | null;
 
 interface Props {
   view: View;
+  /** The date at the site. */
+  today: string;
   open: OpenPart;
   setOpen: (open: OpenPart) => void;
   onPick: (change: Partial<Pick<View, 'period' | 'from' | 'to' | 'compare'>>) => void;
 }
 
-export function PeriodPicker({ view, open, setOpen, onPick }: Props) {
+export function PeriodPicker({ view, today, open, setOpen, onPick }: Props) {
   const label = (
     <>
       <span>
@@ -37,7 +39,7 @@ export function PeriodPicker({ view, open, setOpen, onPick }: Props) {
     >
       {open === 'dates' && (
         <Dates
-          range={view}
+          range={view.from ? view : rangeOf(view.period, today)}
           onPick={(from, to) => {
             setOpen(null);
             onPick({ period: 'custom', from, to });
@@ -82,7 +84,7 @@ function labelOf({ period, from, to }: View): string {
 }
 
 /** What is chosen here is on or off: the same again takes it back. */
-function Comparisons({ view: { compare }, setOpen, onPick }: Omit<Props, 'open'>) {
+function Comparisons({ view: { compare }, setOpen, onPick }: Omit<Props, 'open' | 'today'>) {
   const pick = (next: View['compare']) => {
     setOpen(null);
     onPick({ compare: next });

@@ -19,7 +19,9 @@ const FIND_FROM = 8;
 
 export function SiteSwitcher({ sites, current, open, setOpen, onPick, onAdd }: Props) {
   const [wanted, setWanted] = useState('');
-  const shown = sites.filter((site) => site.site_id.includes(wanted.trim().toLowerCase()));
+  const shown = sites
+    .filter((site) => site.site_id.includes(wanted.trim().toLowerCase()))
+    .toSorted((a, b) => a.site_id.localeCompare(b.site_id, undefined, { numeric: true }));
   const close = (then: () => void) => () => {
     setOpen(false);
     setWanted('');
@@ -50,11 +52,7 @@ export function SiteSwitcher({ sites, current, open, setOpen, onPick, onAdd }: P
             key={site_id}
             current={site_id === current}
             onPick={close(() => onPick(site_id))}
-            hint={
-              <span class="menu-hint" title="Events stored">
-                {short(events_total)}
-              </span>
-            }
+            hint={<span class="menu-hint">{short(events_total)} events</span>}
           >
             {site_id}
           </MenuItem>

@@ -31,5 +31,8 @@ export function useSubmit(send: () => Promise<void>): Submission {
 /** The server's sentence, with the time to wait if it named one. */
 export function sentence(error: ApiError): string {
   const wait = error.retryAfterS;
-  return wait ? `${error.message} (${wait} seconds)` : error.message;
+  return wait ? `${error.message} (In ${inWords(wait)}.)` : error.message;
 }
+
+const inWords = (seconds: number) =>
+  seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;

@@ -1,5 +1,5 @@
 // A row of tabs: one is open, the arrow keys go from one to the next.
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 interface Props<Id> {
   /** What the tabs are about. */
@@ -14,6 +14,13 @@ interface Props<Id> {
 
 export function Tabs<Id extends string>({ name, tabs, current, onPick, controls, ...rest }: Props<Id>) {
   const row = useRef<HTMLDivElement>(null);
+
+  // Where not all fit, the open one is seen; only the row moves for it, not the page.
+  useEffect(() => {
+    const tab = row.current?.querySelector<HTMLElement>('[aria-selected="true"]');
+    if (row.current && tab)
+      row.current.scrollLeft = tab.offsetLeft - (row.current.clientWidth - tab.offsetWidth) / 2;
+  }, [current]);
 
   const move = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -27,6 +27,22 @@ export const DEFAULT_PERIOD: PeriodId = '30d';
 
 export const isPeriod = (id: string | null): id is PeriodId => PERIODS.some((period) => period.id === id);
 
+/** The days of a period whose last one is `today`; null where only the server knows them. */
+export function rangeOf(period: PeriodId, today: string): { from: string; to: string } | null {
+  const days = { realtime: 1, day: 1, '7d': 7, '30d': 30, '90d': 90 };
+  if (period === 'month') return { from: `${today.slice(0, 7)}-01`, to: today };
+  if (period === 'year') return { from: `${today.slice(0, 4)}-01-01`, to: today };
+  const first = new Date(today);
+  if (period === '12mo') first.setUTCMonth(first.getUTCMonth() - 11, 1);
+  else if (period === 'all' || period === 'custom') return null;
+  else first.setUTCDate(first.getUTCDate() - days[period] + 1);
+  return { from: first.toISOString().slice(0, 10), to: today };
+}
+
+/** The date in a time zone, as `2026-01-31`. */
+export const todayIn = (timeZone: string, now = new Date()) =>
+  new Intl.DateTimeFormat('en-CA', { timeZone }).format(now);
+
 /** The longest range that the server answers. */
 export const RANGE_DAYS_MAX = 3653;
 

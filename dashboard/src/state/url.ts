@@ -7,6 +7,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Comparison, Dimension, Filter, Question } from '../api';
 import { formatComparison, isComparable, parseComparison } from './comparison';
 import { formatFilter, parseFilters } from './filters';
+import { isSiteId } from '../text/domain';
 import { choose, isDimension } from './panels';
 import { DEFAULT_PERIOD, isPeriod, rangeProblem, type PeriodId } from './period';
 
@@ -31,6 +32,8 @@ export interface View {
   explore: Explore;
   /** The steps of the funnel, as the server reads them; empty for none. */
   steps: string;
+  /** Within which time they are taken. */
+  window: FunnelWindow;
   /** The page whose visitors are followed; empty for none. */
   page: string;
   /** The form for a new site is open. */
@@ -38,6 +41,10 @@ export interface View {
 }
 
 export const EXPLORES = ['events', 'goals', 'funnel', 'retention', 'flow', 'realtime'] as const;
+
+export const WINDOWS = ['1 day', '2 hours', '30 minutes'] as const;
+
+export type FunnelWindow = (typeof WINDOWS)[number];
 
 export type Explore = (typeof EXPLORES)[number];
 
@@ -47,10 +54,11 @@ export function parseView(search: string): View {
   const to = query.get('to') ?? '';
   const asked = query.get('period');
   const details = query.get('details');
+  const site = query.get('site') ?? '';
   const period = isPeriod(asked) ? asked : DEFAULT_PERIOD;
   const custom = period === 'custom' && rangeProblem(from, to) === null;
   return {
-    site: query.get('site') || null,
+    site: isSiteId(site) ? site : null,
     period: period === 'custom' && !custom ? DEFAULT_PERIOD : period,
     from: custom ? from : null,
     to: custom ? to : null,
@@ -61,6 +69,7 @@ export function parseView(search: string): View {
     details: isDimension(details) ? details : null,
     explore: EXPLORES.find((one) => one === query.get('explore')) ?? EXPLORES[0],
     steps: query.get('steps') ?? '',
+    window: WINDOWS.find((one) => one === query.get('window')) ?? WINDOWS[0],
     page: query.get('page') ?? '',
     adding: query.has('new'),
   };
@@ -81,6 +90,7 @@ export function formatView(view: View): string {
   if (view.details) query.set('details', view.details);
   if (view.explore !== EXPLORES[0]) query.set('explore', view.explore);
   if (view.steps) query.set('steps', view.steps);
+  if (view.window !== WINDOWS[0]) query.set('window', view.window);
   if (view.page) query.set('page', view.page);
   if (view.adding) query.set('new', '');
   const text = query.toString();

@@ -53,6 +53,9 @@ export function bucketName(bucket: Bucket, interval: Interval): string {
   return interval === 'month' ? monthOfYear.format(at) : weekday.format(at);
 }
 
+/** `Mon, 23 Nov 2026`, from `2026-11-23`. */
+export const dayName = (date: string) => weekday.format(new Date(date));
+
 /** The short name below the axis. */
 export function tickName(bucket: Bucket, interval: Interval): string {
   const at = localTime(bucket);

@@ -2,6 +2,8 @@
 
 const SITE_ID = /^[A-Za-z0-9._:-]{1,256}$/;
 
+export const isSiteId = (text: string) => SITE_ID.test(text);
+
 /** `https://Example.com/pricing` means the site `example.com`; null if no site can be called that. */
 export function siteIdOf(typed: string): string | null {
   const host = typed
@@ -9,7 +11,7 @@ export function siteIdOf(typed: string): string | null {
     .toLowerCase()
     .replace(/^[a-z]+:\/\//, '')
     .replace(/[/?#].*$/, '');
-  return SITE_ID.test(host) ? host : null;
+  return isSiteId(host) ? host : null;
 }
 
 /** The line that a site puts into its pages. */

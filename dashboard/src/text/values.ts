@@ -41,7 +41,18 @@ export function nameOf(dimension: Dimension, value: string): string {
   if (dimension === 'countries') return countryName(value);
   if (dimension === 'devices') return DEVICES[value] ?? value;
   if (dimension === 'screen_sizes') return `${value} px`;
-  return value;
+  return PATHS.includes(dimension) ? pathName(value) : value;
+}
+
+const PATHS: readonly Dimension[] = ['pages', 'entry_pages', 'exit_pages', 'referrers'];
+
+/** `/caf%C3%A9` as people write it; what is no encoding stays as it is. */
+export function pathName(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Why there is nothing to see. */

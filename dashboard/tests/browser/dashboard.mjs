@@ -102,6 +102,20 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     await asked;
   });
 
+  test('opens the menu of periods at the one that is shown, and its dates with its days', async () => {
+    await open({}, '/?period=custom&from=2026-03-10&to=2026-03-12');
+    await page.getByRole('button', { name: /Period:/ }).press('Enter');
+    assert.match(await page.evaluate(() => document.activeElement.textContent), /^Custom range/);
+    await page.keyboard.press('Enter');
+    assert.equal(await page.getByLabel('From', { exact: true }).inputValue(), '2026-03-10');
+    await page.keyboard.press('Escape');
+    await page.goto(`${mock.url}/?period=day`);
+    await figures(page);
+    await page.keyboard.press('c');
+    const today = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/Berlin' }).format(new Date());
+    assert.equal(await page.getByLabel('From', { exact: true }).inputValue(), today);
+  });
+
   test('obeys the keyboard, but not while something is typed', async () => {
     await open();
     await figures(page);
@@ -294,8 +308,10 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
   test('is silent about a comparison where there is none', async () => {
     await open({}, '/?period=realtime&compare=previous_period');
     await figures(page);
+    await page.keyboard.press('x');
     await page.getByRole('button', { name: /Period:/ }).click();
     assert.equal(await page.getByRole('group', { name: 'Compare with' }).count(), 0);
+    assert.equal((await query()).compare, 'previous_period');
     assert.deepEqual(
       mock.state.asked.filter((one) => one.includes('compare')),
       [],
@@ -348,6 +364,26 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     const again = asking('timeseries', { site_id: 'mallard.example', period: 'realtime' });
     await page.clock.runFor(10_500);
     await again;
+  });
+
+  test('asks nothing again by itself while it waits for an answer', async () => {
+    opened = await openPage(browser);
+    page = opened.page;
+    await page.clock.install();
+    await page.goto(`${mock.url}/?period=realtime`);
+    await page.locator('.chart canvas').waitFor();
+    let release;
+    mock.state.hold = new Promise((resolve) => (release = resolve));
+    const asked = [];
+    page.on('request', (request) => request.url().includes('timeseries') && asked.push(request.url()));
+    const again = asking('timeseries', { site_id: 'mallard.example', period: 'realtime' });
+    await page.clock.runFor(10_500);
+    await again;
+    await page.clock.runFor(30_000);
+    const answered = page.waitForResponse((response) => response.url() === asked[0]);
+    release();
+    await answered;
+    assert.equal(asked.length, 1);
   });
 
   test('names the days that an answer had to leave out', async () => {

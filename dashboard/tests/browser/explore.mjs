@@ -2,7 +2,7 @@
 // fails leaves the others alone.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { launch, noBrowser, openPage } from '../support/browser.mjs';
+import { PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
 import { complete } from '../support/dashboard.mjs';
 import { startMock } from '../support/mock-server.mjs';
 
@@ -13,8 +13,8 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
   let page;
   let card;
 
-  const open = async (path = '/') => {
-    opened = await openPage(browser);
+  const open = async (path = '/', options = {}) => {
+    opened = await openPage(browser, options);
     page = opened.page;
     card = page.getByRole('region', { name: 'Explore' });
     await page.goto(mock.url + path);
@@ -68,9 +68,15 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
     await card.getByLabel('Step 3', { exact: true }).fill('Signup');
     await card.getByRole('button', { name: 'Show funnel' }).click();
     await card.getByText('3. Signup').waitFor();
+    // Like the steps, the time within which they are taken holds when the funnel is asked for.
+    await card.getByLabel('Within').selectOption('2 hours');
+    assert.equal(new URL(page.url()).searchParams.has('window'), false);
     assert.match(asked('funnel'), /steps=page%3A%2F%2Cpage%3A%2Fpricing%2Cevent%3ASignup&window=1\+day/);
+    await card.getByRole('button', { name: 'Show funnel' }).click();
+    await page.waitForURL(/window=2\+hours/);
     await page.reload();
     await card.getByText('2. /pricing').waitFor();
+    assert.equal(await card.getByLabel('Within').inputValue(), '2 hours');
     assert.equal(await card.getByLabel('Step 3', { exact: true }).inputValue(), 'Signup');
   });
 
@@ -99,15 +105,36 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
   test('adds a goal and removes it', async () => {
     await open('/?explore=goals');
     await card.getByRole('row', { name: /Signup/ }).waitFor();
+    await card.getByLabel('Goal', { exact: true }).fill('pricing');
+    await card.getByRole('button', { name: 'Add goal' }).click();
+    await card.getByText('A page begins with a slash').waitFor();
     await card.getByLabel('Goal', { exact: true }).fill('/blog/*');
     await card.getByRole('button', { name: 'Add goal' }).click();
     await card.getByRole('row', { name: /\/blog/ }).waitFor();
     await card.getByRole('button', { name: 'Remove goal Signup' }).click();
+    assert.equal(mock.state.goals.length, 2);
+    await card.getByRole('button', { name: 'Remove goal Signup for good' }).click();
     await card.getByRole('row', { name: /Signup/ }).waitFor({ state: 'detached' });
     assert.deepEqual(
       mock.state.goals.map((goal) => goal.name),
       ['/blog/*'],
     );
+  });
+
+  test('cuts nothing on a phone: the open tab is seen, and lines are cards', async () => {
+    await open('/?explore=goals', { viewport: PHONE });
+    await card.getByRole('row', { name: /Signup/ }).waitFor();
+    await card.getByRole('button', { name: 'Remove goal Signup' }).scrollIntoViewIfNeeded();
+    const inside = async (locator) => {
+      const { x, width } = await locator.boundingBox();
+      return x >= 0 && x + width <= PHONE.width;
+    };
+    assert.ok(await inside(card.getByRole('button', { name: 'Remove goal Signup' })));
+    await tab('Realtime').press('Enter');
+    await card.getByText('Visitors per minute').waitFor();
+    await page.reload();
+    await card.getByText('Visitors per minute').waitFor();
+    assert.ok(await inside(tab('Realtime')));
   });
 
   test('shows the error of one report and leaves the others alone', async () => {

@@ -71,6 +71,42 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByRole('heading', { name: 'Log in' }).waitFor();
   });
 
+  test('a log-out that does not reach the server is not taken for one', async () => {
+    await page.goto(mock.url);
+    await figures(page);
+    await page.route('**/api/auth/logout', (route) => route.abort());
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByText('You are still logged in').waitFor();
+    await page.unroute('**/api/auth/logout');
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  });
+
+  test('a browser that drops the cookie is told so, not left with an empty form', async () => {
+    Object.assign(mock.state, { authenticated: false, password: 'the right one', keepsCookies: false });
+    await page.goto(mock.url);
+    await page.getByLabel('Password').fill('the right one');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('The password is right, but this server allows log-in over https only.').waitFor();
+  });
+
+  test('the time to wait is said in minutes', async () => {
+    mock.state.authenticated = false;
+    await page.route('**/api/auth/login', (route) =>
+      route.fulfill({ status: 429, headers: { 'retry-after': '299' }, json: { error: 'Try again later.' } }),
+    );
+    await logIn(page, mock.url);
+    await page.getByText('Try again later. (In 5 minutes.)').waitFor();
+  });
+
+  test('a server that does not answer is not said to be starting', async () => {
+    await page.route('**/api/auth/status', (route) => route.abort());
+    await page.goto(mock.url);
+    await page.getByRole('heading', { name: 'No answer' }).waitFor();
+    await page.unroute('**/api/auth/status');
+    await figures(page);
+  });
+
   test('a server that is still starting is waited for', async () => {
     mock.state.ready = false;
     await page.goto(mock.url);

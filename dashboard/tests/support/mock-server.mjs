@@ -29,6 +29,8 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     setupToken: null,
     password: 'correct horse',
     authenticated: true,
+    /** false: the browser drops the cookie of the session. */
+    keepsCookies: true,
     ready: true,
     sites: data.SITES,
     empty: false,
@@ -75,7 +77,7 @@ function authenticate(state, pathname, body, response) {
       return json(response, 200, { token: '0'.repeat(64) });
     case '/api/auth/login':
       if (body.password !== state.password) return refuse(response, 401, 'Invalid password');
-      state.authenticated = true;
+      state.authenticated = state.keepsCookies;
       return json(response, 200, { token: '0'.repeat(64) });
     default:
       state.authenticated = false;

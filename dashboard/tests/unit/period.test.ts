@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PERIODS, isDate, rangeProblem } from '../../src/state/period';
+import { PERIODS, isDate, rangeOf, rangeProblem, todayIn } from '../../src/state/period';
 
 test('only days that exist, zero-padded, are dates', () => {
   expect(isDate('2024-02-29')).toBe(true);
@@ -17,4 +17,20 @@ test('a range may be one day long and at most 3653 days', () => {
 
 test('every period has a shortcut of its own', () => {
   expect(new Set(PERIODS.map(({ key }) => key)).size).toBe(PERIODS.length);
+});
+
+test('a range of one’s own begins with the days that are shown', () => {
+  const of = (period: (typeof PERIODS)[number]['id']) => rangeOf(period, '2026-03-02');
+  expect(of('day')).toEqual({ from: '2026-03-02', to: '2026-03-02' });
+  expect(of('7d')).toEqual({ from: '2026-02-24', to: '2026-03-02' });
+  expect(of('month')).toEqual({ from: '2026-03-01', to: '2026-03-02' });
+  expect(of('year')).toEqual({ from: '2026-01-01', to: '2026-03-02' });
+  expect(of('12mo')).toEqual({ from: '2025-04-01', to: '2026-03-02' });
+  expect(of('all')).toBeNull();
+});
+
+test('today is the date at the site', () => {
+  const now = new Date('2026-03-01T23:30:00Z');
+  expect(todayIn('Asia/Tokyo', now)).toBe('2026-03-02');
+  expect(todayIn('UTC', now)).toBe('2026-03-01');
 });

@@ -62,6 +62,9 @@ describe('values', () => {
     expect(nameOf('sources', '(direct)')).toBe('Direct or none');
     expect(nameOf('devices', 'mobile')).toBe('Mobile');
     expect(nameOf('pages', '/DE')).toBe('/DE');
+    expect(nameOf('pages', '/caf%C3%A9%20am%20See')).toBe('/café am See');
+    expect(nameOf('pages', '/100%')).toBe('/100%');
+    expect(nameOf('utm_terms', '(unknown)')).toBe('None');
   });
 });
 

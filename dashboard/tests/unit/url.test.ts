@@ -18,6 +18,7 @@ describe('the address', () => {
       details: 'referrers',
       explore: 'funnel',
       steps: 'page:/,event:sign up',
+      window: '2 hours',
       page: '/pricing',
       adding: false,
     };
@@ -34,6 +35,7 @@ describe('the address', () => {
     expect(parseView('?period=custom&from=2026-02-30&to=2026-03-01')).toMatchObject(fallback);
     expect(parseView('?period=custom&from=2026-03-02&to=2026-03-01')).toMatchObject(fallback);
     expect(parseView('?period=custom&from=2026-03-02')).toMatchObject(fallback);
+    expect(parseView('?site=no+site+is+called+that').site).toBeNull();
   });
 
   test('has at most one open tab for each panel, and none that is open anyway', () => {
