@@ -16,7 +16,7 @@ fn main() {
     let server = Server::start(&folder.path().join("data"));
     let ceiling = bare::start();
     let (mut ours, mut bare_rates, mut one) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut middle, mut slow) = (Vec::new(), Vec::new());
+    let (mut middle, mut slow, mut accepted) = (Vec::new(), Vec::new(), 0);
     for _ in 0..ROUNDS {
         bare_rates.push(load::run(ceiling, CONNECTIONS, TIME).rate);
         let outcome = load::run(server.address, CONNECTIONS, TIME);
@@ -24,8 +24,12 @@ fn main() {
         ours.push(outcome.rate);
         middle.push(outcome.percentiles_ms.get(50).copied().unwrap_or_default());
         slow.push(outcome.percentiles_ms.get(99).copied().unwrap_or_default());
-        one.push(load::run(server.address, 1, TIME / 4).rate);
+        let alone = load::run(server.address, 1, TIME / 4);
+        one.push(alone.rate);
+        accepted += outcome.accepted + alone.accepted;
     }
+    assert_eq!(server.events_ingested(), accepted, "what was acknowledged is stored");
+    assert_eq!(server.pageviews(&server.log_in()), Some(accepted), "and counted");
     let (ours, bare_rate) = (median(ours), median(bare_rates));
     let ceiling = format!("{bare_rate:.0}/s bare hyper, nothing stored");
     publish(

@@ -1,9 +1,11 @@
 //! The load generator: many keep-alive connections on one thread, each sending its next request when it has its answer. It shares the
-//! machine with what it measures, so it does as little as it can.
+//! machine with what it measures, so it does as little as it can. No two events of a process have the same id: a duplicate is
+//! acknowledged, too, and stores nothing.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,14 +27,16 @@ pub struct Outcome {
     pub percentiles_ms: Vec<f64>,
 }
 
+/// Numbers the clients of all runs.
+static CLIENTS: AtomicU32 = AtomicU32::new(0);
+
 /// Sends events to `server` over `connections` connections for `time`.
 pub fn run(server: SocketAddr, connections: usize, time: Duration) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async move {
         let watch = Rc::new(Stopwatch::start());
-        let tasks: Vec<_> = (0..connections)
-            .map(|client| tokio::task::spawn_local(client_loop(server, client, time, Rc::clone(&watch))))
-            .collect();
+        let tasks: Vec<_> =
+            (0..connections).map(|_| tokio::task::spawn_local(client_loop(server, time, Rc::clone(&watch)))).collect();
         let (mut refused, mut latencies) = (0, Vec::new());
         for task in tasks {
             let (times, others) = task.await.expect("a client");
@@ -53,7 +57,8 @@ fn summarise(mut latencies: Vec<f64>, refused: u64, seconds: f64) -> Outcome {
     Outcome { rate, accepted, refused, percentiles_ms }
 }
 
-async fn client_loop(server: SocketAddr, client: usize, time: Duration, watch: Rc<Stopwatch>) -> (Vec<f64>, u64) {
+async fn client_loop(server: SocketAddr, time: Duration, watch: Rc<Stopwatch>) -> (Vec<f64>, u64) {
+    let client = CLIENTS.fetch_add(1, Ordering::Relaxed);
     let mut stream = TcpStream::connect(server).await.expect("a connection");
     stream.set_nodelay(true).expect("TCP_NODELAY");
     let (mut latencies, mut refused) = (Vec::new(), 0);
@@ -75,7 +80,7 @@ async fn client_loop(server: SocketAddr, client: usize, time: Duration, watch: R
 }
 
 /// An event as the tracker sends it. Its body always has the same length.
-fn write_request(request: &mut Vec<u8>, client: usize, number: u64) {
+fn write_request(request: &mut Vec<u8>, client: u32, number: u64) {
     const BODY_BYTES: usize = 167;
     request.clear();
     write!(

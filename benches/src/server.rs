@@ -1,7 +1,7 @@
-//! The real server as a process.
+//! The real server as a process, and what it says it has stored.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -42,6 +42,40 @@ impl Server {
         let listening_ms = watch.seconds() * 1e3;
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address, listening_ms }
+    }
+
+    /// The events that this process has stored, by its metrics.
+    pub fn events_ingested(&self) -> u64 {
+        let metrics = self.exchange("GET", "/metrics", "", "");
+        let mut lines = metrics.lines().filter_map(|line| line.strip_prefix("mallard_events_ingested_total "));
+        lines.next().and_then(|count| count.parse().ok()).expect("a count of events")
+    }
+
+    /// A session of the dashboard, as a header.
+    pub fn log_in(&self) -> String {
+        let body = r#"{"password":"benchmark"}"#;
+        let answer = self.exchange("POST", "/api/auth/login", "content-type: application/json\r\n", body);
+        let cookie = answer.split("mm_session=").nth(1).and_then(|rest| rest.split(';').next());
+        format!("cookie: mm_session={}\r\n", cookie.expect("a session cookie"))
+    }
+
+    /// Pageviews of the load generator's site in the last days, by a report; `None` as long as there is no answer.
+    pub fn pageviews(&self, session: &str) -> Option<u64> {
+        let answer = self.exchange("GET", "/api/stats/main?site_id=bench.example&period=7d", session, "");
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let report: serde_json::Value = serde_json::from_str(body).ok()?;
+        head.starts_with("HTTP/1.1 200").then(|| report.get("total_pageviews")?.as_u64())?
+    }
+
+    /// Sends a request on a connection of its own; the whole answer.
+    fn exchange(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}", self.address);
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).expect("a request is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
     }
 
     /// Kills it without warning.

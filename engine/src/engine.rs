@@ -125,6 +125,11 @@ impl Engine {
         sent
     }
 
+    /// Whether an erasure is not finished that may have to wait until `export` is dropped.
+    pub fn hinders_erasure(&self, export: &Export) -> bool {
+        self.store.is_erasing() && self.store.has_replaced(export.view())
+    }
+
     /// An operator knows of every loss there is: health no longer shows them, answers go on saying what they miss. Returns
     /// what they are. Waits for the step of maintenance in progress.
     pub fn acknowledge_loss(&self) -> Result<Vec<String>, Error> {

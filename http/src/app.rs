@@ -55,6 +55,8 @@ pub struct App {
     pub queries: Gate,
     /// How many exports of events run. One may keep a connection to DuckDB for as long as a client reads.
     pub(crate) exports: Gate,
+    /// How many batches are taken.
+    pub(crate) batches: Semaphore,
     /// How many requests for an erasure wait for its end.
     pub(crate) erasures: Arc<Semaphore>,
     /// Whether the server is stopping.
@@ -67,7 +69,7 @@ impl App {
         Timestamp::saturating_from_micros(self.clock.now_us())
     }
 
-    /// The deadline for headers and bodies that a test has set.
+    /// The patience with clients that a test has set.
     pub(crate) fn client_timeout(&self) -> Option<Duration> {
         self.config.client_timeout_ms.map(Duration::from_millis)
     }

@@ -110,7 +110,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Snapshot(store) => backup::snapshot(&store, environment),
         Command::Backup(options) => backup::write(&options, environment),
         Command::Restore(options) => backup::restore(&options, environment),
-        Command::Healthcheck(options) => healthcheck::run(&options, &ConfigFile::default().load(environment)?.config),
+        Command::Healthcheck(options) => healthcheck::run(&options, &options.config.load(environment)?.config),
     }
 }
 

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
-use crate::response::{self, JSON, Response};
+use crate::response::{self, JSON, NO_STORE, Response};
 use crate::stats::INCOMPLETE;
 
 /// When to come back after a full queue or an outrun deadline: the queue drains within a group commit or two.
@@ -123,6 +123,11 @@ impl ApiError {
         Self::Forbidden(message.into())
     }
 
+    /// A 503 of a server that stops.
+    pub fn stopping() -> Self {
+        Self::Unavailable("The server is stopping".into())
+    }
+
     /// A 500 whose cause goes to the log.
     pub fn internal(cause: impl ToString) -> Self {
         Self::Internal(cause.to_string())
@@ -180,6 +185,7 @@ impl ApiError {
     pub fn into_response_with(self, content_type: HeaderValue, body: Bytes) -> Response {
         let mut response = response::body(self.status(), content_type, body);
         let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, NO_STORE);
         if let Some(secs) = self.retry_after_secs() {
             headers.insert(RETRY_AFTER, HeaderValue::from(secs));
         }

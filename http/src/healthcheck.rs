@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
+use crate::cli::ConfigFile;
 use crate::config::Config;
 use crate::exit::Failure;
 
@@ -21,6 +22,8 @@ pub(crate) struct Options {
     /// Seconds to wait for the connection, and again for the answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
 }
 
 /// Asks once.

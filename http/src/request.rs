@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 use crate::server::body::read_limited;
+use crate::server::stop::Stop;
 
 /// Names and values of a query string.
 pub type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -27,20 +28,22 @@ pub struct Request {
     body: Either<Incoming, Full<Bytes>>,
     peer: IpAddr,
     body_read_timeout: Duration,
+    stop: Stop,
 }
 
 impl Request {
     /// A request that arrived on a connection from `peer`.
-    pub fn new(request: HttpRequest<Incoming>, peer: IpAddr, body_read_timeout: Duration) -> Self {
+    pub fn new(request: HttpRequest<Incoming>, peer: IpAddr, body_read_timeout: Duration, stop: Stop) -> Self {
         let (parts, body) = request.into_parts();
-        Self { parts, body: Either::Left(body), peer, body_read_timeout }
+        Self { parts, body: Either::Left(body), peer, body_read_timeout, stop }
     }
 
     /// A request from memory.
     #[cfg(test)]
     pub(crate) fn in_memory(request: HttpRequest<&'static str>, peer: IpAddr) -> Self {
         let (parts, body) = request.into_parts();
-        Self { parts, body: Either::Right(Full::from(body)), peer, body_read_timeout: Duration::from_secs(1) }
+        let (body, stop) = (Either::Right(Full::from(body)), Stop::default());
+        Self { parts, body, peer, body_read_timeout: Duration::from_secs(1), stop }
     }
 
     /// The method.
@@ -74,9 +77,14 @@ impl Request {
         url::form_urlencoded::parse(query.as_bytes()).collect()
     }
 
-    /// The body, if it has at most `bytes_max` bytes and arrives in time. There is nothing left of it for a second call.
+    /// The body, if it has at most `bytes_max` bytes and arrives in time, of which little is left once the server is stopping.
+    /// There is nothing left of it for a second call.
     pub async fn read_body(&mut self, bytes_max: usize) -> Result<Bytes, ApiError> {
-        read_limited(&mut self.body, bytes_max, self.body_read_timeout).await
+        tokio::select! {
+            biased;
+            body = read_limited(&mut self.body, bytes_max, self.body_read_timeout) => body,
+            () = self.stop.bodies_over() => Err(ApiError::stopping()),
+        }
     }
 
     /// The body as JSON: 400 if it is not JSON, 422 if it is not the JSON that was asked for.

@@ -22,9 +22,17 @@ pub type Response = HttpResponse<Body>;
 pub enum Body {
     /// All of it.
     Whole(Bytes),
-    /// Piece by piece, as it is made. The stream ends when its sender is dropped; whoever makes it learns by the closed
-    /// channel that the client has gone.
-    Stream(Receiver<Result<Bytes, Broken>>),
+    /// Piece by piece, as it is made; whoever makes it learns by the closed channel that the client has gone.
+    Stream(Receiver<Piece>),
+}
+
+/// What a streamed answer is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The next bytes.
+    Data(Bytes),
+    /// There is no more. Without it, whatever has become of the sender, the answer is [`Broken`].
+    End,
 }
 
 /// The rest of a streamed answer will not come. The connection ends without the end of the answer, so that no client
@@ -51,7 +59,11 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
-            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| match piece {
+                Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
+                Some(Piece::End) => None,
+                None => Some(Err(Broken)),
+            }),
         }
     }
 
@@ -75,7 +87,8 @@ pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-
 /// Headers of the usual answer.
 const HEADERS_USUAL: usize = 12;
 
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-cache");
+/// What no cache may keep.
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-cache");
 
 /// `status` without a body.
 pub fn empty(status: StatusCode) -> Response {
@@ -90,7 +103,7 @@ pub fn body(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes
 }
 
 /// 200 with a body that is still being made.
-pub fn stream(content_type: HeaderValue, pieces: Receiver<Result<Bytes, Broken>>) -> Response {
+pub fn stream(content_type: HeaderValue, pieces: Receiver<Piece>) -> Response {
     let mut response = empty(StatusCode::OK);
     *response.body_mut() = Body::Stream(pieces);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -128,4 +141,27 @@ pub fn as_file(mut response: Response, name: &'static str) -> Result<Response, A
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(ApiError::internal)?;
     response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn collect(sent: Vec<Piece>) -> Result<Bytes, Broken> {
+        let (sender, pieces) = mpsc::channel(sent.len());
+        sent.into_iter().for_each(|piece| sender.try_send(piece).unwrap());
+        drop(sender);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(Body::Stream(pieces).collect()).map(http_body_util::Collected::to_bytes)
+    }
+
+    #[test]
+    fn a_stream_is_whole_only_if_its_maker_said_so() {
+        let data = Piece::Data(Bytes::from_static(b"a line\n"));
+        assert_eq!(collect(vec![data.clone(), data.clone(), Piece::End]).unwrap(), "a line\na line\n");
+        assert_eq!(collect(vec![data]), Err(Broken), "a maker that is gone has not said so");
+    }
 }

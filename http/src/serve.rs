@@ -6,8 +6,9 @@
 //! readiness off, new events 503 -> listener closed -> requests in progress end -> maintenance ends between two steps
 //!     -> the log commits and seals what is queued -> unlock -> exit 0
 //! ```
-//! Every stage is bounded by what is left of the shutdown timeout. A stop that is cut short loses nothing: what was
-//! acknowledged is durable, and a crash recovers through the same code as a clean stop.
+//! Every stage is bounded by what is left of the shutdown timeout, of which requests leave the last quarter to the log. A
+//! stop that is cut short loses nothing: what was acknowledged is durable, and a crash recovers through the same code as a
+//! clean stop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::erase::ERASURES_MAX;
 use crate::exit::Failure;
 use crate::funnels::Funnels;
 use crate::goals::Goals;
+use crate::ingest::batch::BATCHES_MAX;
 use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
 use crate::ingest::relay::Relay;
@@ -54,6 +56,8 @@ const POISONED_SERVICE: Duration = Duration::from_mins(1);
 const POISON_CHECK: Duration = Duration::from_secs(1);
 /// The number of the first process of a container.
 const CONTAINERS_OWN: u32 = 1;
+/// Share of the shutdown timeout that is kept for closing the store.
+const CLOSE_SHARE: u32 = 4;
 const SALT_CHECK: Duration = Duration::from_mins(1);
 /// Share of the machine's memory that queries get unless the operator says otherwise, and its floor.
 const QUERY_MEMORY_SHARE: u64 = 4;
@@ -89,7 +93,7 @@ fn wait_to_be_stopped(failure: &Failure) {
     }
 }
 
-/// Runs the server; `prepare` has the open engine to itself before anybody can connect.
+/// Runs the server; `prepare` has the open engine to itself before anything else is read or written, and anybody can connect.
 pub(crate) fn run_after(
     loaded: Loaded,
     prepare: impl FnOnce(&Arc<Engine>, Timestamp) -> Result<(), Failure>,
@@ -106,8 +110,9 @@ pub(crate) fn run_after(
         warn!("{warning}");
     }
     let engine = Engine::open(engine_config(&config), environment.clone())?;
-    let app = Arc::new(app(config, Arc::new(engine), &environment)?);
-    prepare(&app.engine, app.now())?;
+    let engine = Arc::new(engine);
+    prepare(&engine, Timestamp::saturating_from_micros(environment.clock.now_us()))?;
+    let app = Arc::new(app(config, engine, &environment)?);
     let runtime = runtime(blocking_threads_max(&app))
         .map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?;
     let outcome = runtime.block_on(serve(app));
@@ -166,10 +171,11 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     tokio::spawn(app.receipts.clone().run());
     tokio::spawn(app.nudge.clone().run(Arc::clone(&app.engine)));
 
-    let drain = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));
+    let timeout = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));
+    let drain = timeout.saturating_sub(timeout / CLOSE_SHARE);
     let accepting = tokio::spawn(accept::serve(listener, Arc::clone(&app), drain));
     app.stop.begun().await;
-    let deadline = Instant::now() + drain;
+    let deadline = Instant::now() + timeout;
     accepting.await.map_err(|error| Failure::Internal(format!("the accept loop failed: {error}")))?;
     let outcome = close(Arc::clone(&app.engine), maintenance, deadline).await;
     info!("Shutdown complete");
@@ -222,6 +228,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
         sites: Arc::new(sites),
         queries: Gate::new(config.max_concurrent_queries),
         exports: Gate::new(EXPORTS_MAX),
+        batches: Semaphore::new(BATCHES_MAX),
         erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
         engine,
         receipts: Relay::default(),

@@ -19,7 +19,7 @@ use mallard_engine::{Config, Engine, env};
 use mallard_event::{SiteId, Stored, Timestamp};
 use serde_json::{Value, json};
 use support::Server;
-use support::http::Response;
+use support::http::{Client, Response};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
@@ -274,4 +274,36 @@ fn users_are_known_only_by_a_hash_and_only_where_the_site_wants_it() {
     // Computed with Python's hmac module.
     let expected = "ab39432e82f2e966a1434b704c43386fbe2bc348925579ad46f6ce21ff5f57c9";
     assert_eq!(hashes, [None, Some(expected.to_owned()), None]);
+}
+
+/// A batch whose body the server is waiting for.
+fn begun(server: &Server, key: &str, body: &str) -> Client {
+    let mut client = server.connect();
+    let head = format!("content-type: application/json\r\nx-api-key: {key}\r\ncontent-length: {}\r\n", body.len());
+    let request = format!("POST /api/events HTTP/1.1\r\nhost: localhost\r\n{head}expect: 100-continue\r\n\r\n");
+    client.send(request.as_bytes()).unwrap();
+    assert_eq!(client.read_response().unwrap().status, 100);
+    client
+}
+
+#[test]
+fn a_fifth_batch_waits_unread_for_the_other_four_and_is_refused_after_a_while() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let key = server.log_in().create_key(&json!({ "name": "k", "scope": "Ingest" }));
+    let batch = json!([pageview("/")]).to_string();
+    let mut four: Vec<Client> = (0..4).map(|_| begun(&server, &key, &batch)).collect();
+    let headers = [("content-type", "application/json"), ("x-api-key", key.as_str())];
+    let refused = server.connect().request("POST", "/api/events", &headers, &batch).unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(refused.error(), "Too busy to store events. Try again in a moment.");
+    let event = json!({ "d": "a.example", "n": "pageview", "u": "/" });
+    assert_eq!(server.post_event(&event).status, 202, "events of visitors do not wait for batches");
+
+    four[0].send(batch.as_bytes()).unwrap();
+    assert_eq!(four[0].read_response().unwrap().status, 202);
+    let mut fifth = begun(&server, &key, &batch);
+    fifth.send(batch.as_bytes()).unwrap();
+    assert_eq!(fifth.read_response().unwrap().status, 202, "there is a place again");
+    assert_eq!(server.metric("mallard_events_ingested_total"), 3);
 }

@@ -15,9 +15,12 @@
 
 mod support;
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Output, Stdio};
 
 use support::Server;
+use support::http::Client;
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"));
@@ -41,8 +44,11 @@ fn help_and_version_are_on_standard_output() {
     );
     let help = run(&["--help"], &[]);
     assert_eq!(help.status.code(), Some(0));
-    let said = "MALLARD_FLUSH_INTERVAL\n          compact when an event waits so long [default: 300 s] [in the file: flush_interval_secs]\n";
-    assert!(stdout(&help).contains(said), "{}", stdout(&help));
+    // Wrapped at the width of the terminal.
+    let text: Vec<String> = stdout(&help).split_whitespace().map(str::to_owned).collect();
+    let said = "MALLARD_FLUSH_INTERVAL compact when an event waits so long: a whole number 1 to 86400 seconds [default: 300 s] \
+                [in the file: flush_interval_secs]";
+    assert!(text.join(" ").contains(said), "{}", stdout(&help));
     for command in ["serve", "check-config", "healthcheck", "verify", "repair"] {
         assert_eq!(run(&[command, "--help"], &[]).status.code(), Some(0), "{command}");
     }
@@ -115,9 +121,44 @@ fn healthcheck_is_0_for_a_ready_server_and_1_for_none() {
     let server = Server::start(data_dir.path(), &[]);
     let port = server.address().port().to_string();
     assert_eq!(run(&["healthcheck"], &[("MALLARD_PORT", &port)]).status.code(), Some(0));
+    let file = data_dir.path().join("mallard.toml");
+    std::fs::write(&file, format!("host = \"127.0.0.1\"\nport = {port}\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for arguments in [&["healthcheck", "--config", file][..], &["healthcheck", file]] {
+        assert_eq!(run(arguments, &[]).status.code(), Some(0), "{arguments:?}");
+        let elsewhere = run(arguments, &[("MALLARD_PORT", "1")]);
+        assert_eq!(elsewhere.status.code(), Some(1), "the environment comes first: {}", stderr(&elsewhere));
+    }
     let url = format!("http://{}/health/ready", server.address());
     assert_eq!(run(&["healthcheck", "--url", &url, "--timeout", "10"], &[]).status.code(), Some(0));
     server.kill();
     assert_eq!(run(&["healthcheck"], &[("MALLARD_PORT", &port)]).status.code(), Some(1));
     assert_eq!(run(&["healthcheck", "--url", "gopher://x"], &[]).status.code(), Some(64));
+}
+
+#[test]
+fn a_server_of_which_nothing_but_the_port_is_set_says_where_it_is_and_how_to_begin() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"));
+    command.env_clear().env("MALLARD_PORT", "0").current_dir(home.path()).stdout(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut after = |mark: &str| {
+        let (line, said) = lines.find_map(|line| Some((line.clone(), line.split_once(mark)?.1.to_owned()))).unwrap();
+        let (at, level) = line.split_once(' ').unwrap();
+        assert!(at.parse::<jiff::Timestamp>().is_ok() && level.contains(" mallard_metrics: "), "{line}");
+        said
+    };
+    let address: SocketAddr = after("INFO mallard_metrics: Listening addr=").parse().unwrap();
+    assert!(address.ip().is_unspecified() && address.port() > 0, "{address}");
+    let token = after("asks for this set-up token: ");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+    let body = format!("{{\"password\":\"long enough\",\"setup_token\":\"{token}\"}}");
+    // As from another machine, behind a proxy.
+    let headers = [("content-type", "application/json"), ("x-forwarded-for", "203.0.113.7")];
+    let chosen = Client::connect(address).unwrap().request("POST", "/api/auth/setup", &headers, &body).unwrap();
+    assert_eq!(chosen.status, 200, "{}", chosen.text());
+    assert!(home.path().join("data/STORE").is_file());
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

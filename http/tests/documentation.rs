@@ -344,7 +344,18 @@ fn the_table_of_variables_is_that_of_the_binary() {
     let help = help.join(" ");
     for row in rows("variables") {
         let name = row[0].split_whitespace().next().unwrap();
-        assert!(help.contains(&format!(" {name} ")), "--help lacks {name}");
+        let (_, said) = help.split_once(&format!(" {name} ")).unwrap_or_else(|| panic!("--help lacks {name}"));
+        let alias = row[0].split(['(', ')']).nth(1);
+        let said = match alias {
+            Some(alias) => said.strip_prefix(&format!("(also {alias}) ")).unwrap_or_else(|| panic!("{name}: {said}")),
+            None => said,
+        };
+        assert!(!said.starts_with("(also "), "docs/operations.md lacks the other name of {name}");
+        let said = said.split(" MALLARD_").next().unwrap();
+        if let Some((_, range)) = said.split_once("a whole number ") {
+            let range: Vec<&str> = range.split(' ').take(3).collect();
+            assert!(row[3].contains(&range.join(" ")), "{name}: {} is not {range:?}", row[3]);
+        }
         assert!(
             row[1] == "-" || help.contains(&format!("[in the file: {}]", row[1])),
             "--help lacks the key {}",
@@ -374,7 +385,7 @@ fn the_table_of_metrics_is_that_of_the_binary() {
     }
 }
 
-/// What a constant, or a field of one, is in a source: a number, or numbers joined by `<<` or `*`.
+/// What a constant, or a field of one, is in a source: a number, numbers joined by `<<` or `*`, or so many seconds.
 fn constant(place: &str) -> u64 {
     let (file, name) = place.split_once("::").unwrap();
     let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -383,7 +394,9 @@ fn constant(place: &str) -> u64 {
         let is_constant = line.contains(&format!("const {name}: ")) && line.ends_with(';');
         let of_field = line.strip_prefix(&format!("{name}: ")).filter(|rest| rest.ends_with(','));
         let value = if is_constant { line.split_once(" = ").map(|(_, value)| value) } else { of_field };
-        let value = value.map(|value| value.trim_end_matches([';', ',']).replace('_', ""));
+        let value =
+            value.map(|value| value.trim_start_matches("Duration::from_secs(").trim_end_matches([';', ',', ')']));
+        let value = value.map(|value| value.replace('_', ""));
         value.filter(|value| value.starts_with(char::is_numeric))
     });
     let value = value.unwrap_or_else(|| panic!("{file} has no number {name}"));
@@ -401,7 +414,7 @@ fn the_bounds_in_the_documentation_are_those_of_the_sources() {
     for row in table {
         let (count, unit) = row[0].split_once(' ').unwrap_or((&row[0], ""));
         let unit = match unit {
-            "" => 1,
+            "" | "s" => 1,
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
             other => panic!("{other}"),

@@ -84,6 +84,28 @@ fn every_answer_has_the_security_headers_and_the_requests_id() {
 }
 
 #[test]
+fn no_cache_keeps_json_or_a_refusal() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = server(&data_dir);
+    for (path, status) in
+        [("/api/auth/status", 200), ("/api/sites", 401), ("/api/nowhere", 404), ("/health/detailed", 200)]
+    {
+        let answer = server.get(path);
+        let kept = (answer.status, answer.header("cache-control"));
+        assert_eq!(kept, (status, Some("no-store, no-cache")), "{path}");
+    }
+    let pixel = server.get("/api/event");
+    assert_eq!((pixel.status, pixel.header("cache-control")), (400, Some("no-store")));
+    let refused = server.post_event(&json!({ "d": "a.example" }));
+    assert_eq!((refused.status, refused.header("cache-control")), (422, Some("no-store, no-cache")));
+    let exposed = refused.header("access-control-expose-headers").unwrap();
+    assert!(
+        exposed.split(", ").any(|name| name == "retry-after"),
+        "the tracker waits as long as it is told: {exposed}"
+    );
+}
+
+#[test]
 fn without_a_session_nothing_can_be_read() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = server(&data_dir);
@@ -133,4 +155,23 @@ fn a_backlog_slows_senders_down_before_it_answers_503_and_what_was_acknowledged_
     assert_eq!(server.post_event(&event).status, 202, "with room again");
     assert_eq!(server.metric("mallard_events_slowed_total"), 0);
     assert_eq!(server.log_in().pageviews("a.example"), accepted + 1);
+}
+
+#[test]
+fn at_debug_a_request_is_one_line_without_its_query() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[("RUST_LOG", "mallard_metrics=debug")]);
+    let asked = server.connect().request("GET", "/health?secret=quince", &[("x-request-id", "r-7")], "").unwrap();
+    assert_eq!(asked.status, 200);
+    let line = loop {
+        let line = server.next_line();
+        assert!(!line.to_string().contains("quince"), "{line}");
+        if line["target"] == "mallard_metrics::http" {
+            break line;
+        }
+    };
+    let fields = &line["fields"];
+    assert_eq!((&line["level"], &line["request_id"]), (&json!("DEBUG"), &json!("r-7")), "{line}");
+    assert_eq!((&fields["method"], &fields["uri"], &fields["status"]), (&json!("GET"), &json!("/health"), &json!(200)));
+    assert!(fields["latency_ms"].is_u64(), "{line}");
 }

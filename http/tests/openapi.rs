@@ -242,3 +242,59 @@ fn refusals_are_described_as_well() {
     let again = server.connect().request("GET", "/api/openapi.json", &[("if-none-match", &known)], "").unwrap();
     assert_eq!((again.status, again.body.len()), (304, 0));
 }
+
+#[test]
+fn a_batch_is_answered_as_described() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let document = Document::of(&server);
+    let key = server.log_in().create_key(&json!({ "name": "k", "scope": "Ingest" }));
+    let (key, none) = (("x-api-key", key.as_str()), ("x-none", ""));
+    let (json, ndjson) = (("content-type", "application/json"), ("content-type", "application/x-ndjson"));
+    let event = r#"{"d":"a.example","n":"pageview","u":"/"}"#;
+    let mixed = format!("[{event}, {{\"d\":\"a.example\"}}]");
+    for (headers, body, status) in [
+        ([key, json], mixed.as_str(), 202),
+        ([key, ndjson], event, 202),
+        ([none, json], "[]", 401),
+        ([key, ("content-type", "text/html")], "[]", 415),
+    ] {
+        let answer = server.connect().request("POST", "/api/events", &headers, body).unwrap();
+        assert_eq!(answer.status, status, "{body}: {}", answer.text());
+        document.check("POST", "/api/events", &answer);
+    }
+}
+
+#[test]
+fn where_a_session_is_enough_an_admin_key_is_too_and_the_document_says_so() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let document = Document::of(&server);
+    let key = server.log_in().create_key(&json!({ "name": "k", "scope": "Admin" }));
+    let bearer = format!("Bearer {key}");
+    let mut asked = 0;
+    for (path, item) in document.0["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let ways: Vec<&String> = operation["security"].as_array().unwrap().iter().flat_map(names).collect();
+            if !ways.contains(&&"session".to_owned()) {
+                continue;
+            }
+            assert_eq!(ways, ["session", "bearer", "key"], "{method} {path}");
+            let concrete = path
+                .replace("{site_id}", SITE)
+                .replace("{id}", "9")
+                .replace("{dimension}", "pages")
+                .replace("{key_hash}", "0");
+            for header in [("authorization", bearer.as_str()), ("x-api-key", key.as_str())] {
+                let answer = server.connect().request(&method.to_uppercase(), &concrete, &[header], "").unwrap();
+                assert!(![401, 403].contains(&answer.status), "{method} {path}: {}", answer.text());
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 40, "{asked}");
+}
+
+fn names(object: &Value) -> impl Iterator<Item = &String> {
+    object.as_object().unwrap().keys()
+}

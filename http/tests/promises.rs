@@ -22,6 +22,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use support::large::{LARGE, fill, request};
 use support::load::{Books, Load};
 use support::{Server, Session};
 
@@ -133,17 +134,10 @@ fn events_compaction_and_readiness_do_not_wait_for_a_question_that_goes_on() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[FLUSH[0], ("MALLARD_MAX_CONCURRENT_QUERIES", "2")]);
     let session = server.log_in();
-    let key = session.create_key(&json!({ "name": "i", "scope": "Ingest" }));
-    let text = "x".repeat(600);
-    for _ in 0..30 {
-        let item = json!({ "d": "big.example", "n": "pageview", "u": "/", "p": { "text": text } });
-        server.post_batch(&key, &Value::Array(vec![item; 1000]));
-    }
-    // Twenty megabytes and more, of which nobody takes a byte: the question is not over while the connection stands.
+    fill(&server, &session);
+    // Nobody takes a byte: the question is not over while the connection stands.
     let mut reader = server.connect();
-    let path = "/api/stats/export?site_id=big.example&period=day&kind=events&format=json";
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: {}\r\n\r\n", session.cookie());
-    reader.send(request.as_bytes()).unwrap();
+    reader.send(&request(&session)).unwrap();
     while server.metric("mallard_buffered_events") > 0 {}
     for number in 1..=20 {
         assert_eq!(server.post_event(&view("a.example")).status, 202);
@@ -152,7 +146,7 @@ fn events_compaction_and_readiness_do_not_wait_for_a_question_that_goes_on() {
     while server.metric("mallard_buffered_events") > 0 {}
     assert_eq!(server.get("/health/ready").text(), "ready");
     let answer = reader.read_response().unwrap();
-    assert_eq!((answer.status, answer.text().lines().count()), (200, 30_000), "and it ends when it is read");
+    assert_eq!((answer.status, answer.text().lines().count()), (200, LARGE), "and it ends when it is read");
 }
 
 /// The only Parquet file of a site.

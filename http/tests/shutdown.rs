@@ -19,6 +19,7 @@ use mallard_engine::env;
 use rustix::process::Signal;
 use serde_json::json;
 use support::Server;
+use support::large::{LARGE, fill, request};
 use support::load::{Books, Load};
 
 const ROUNDS: u64 = 20;
@@ -71,4 +72,85 @@ fn an_idle_connection_and_half_a_request_do_not_hold_the_stop_up() {
     assert_eq!(server.wait().code(), Some(0));
     assert!(idle.is_closed());
     assert!(half.is_closed());
+}
+
+/// The messages of the log from the signal to the end, but for those of compaction.
+fn last_words(server: &Server) -> Vec<String> {
+    server.logged("Received SIGTERM");
+    let mut messages = Vec::new();
+    while messages.last().is_none_or(|last| last != "Shutdown complete") {
+        messages.push(server.next_line()["fields"]["message"].as_str().unwrap_or_default().to_owned());
+    }
+    messages.retain(|message| message != "Flushed events to Parquet");
+    messages
+}
+
+#[test]
+fn an_answer_that_is_being_sent_when_the_stop_begins_is_sent_whole() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    fill(&server, &session);
+    let mut idle = server.connect();
+    assert_eq!(idle.request("GET", "/health", &[], "").unwrap().status, 200);
+    let mut reader = server.connect();
+    reader.send(&request(&session)).unwrap();
+    while !reader.has_answer() {}
+    server.signal(Signal::TERM);
+    assert!(idle.is_closed(), "connections without a request have ended by now");
+    let answer = reader.read_response().unwrap();
+    assert_eq!((answer.status, answer.text().lines().count()), (200, LARGE));
+    assert!(reader.is_closed());
+    assert_eq!(last_words(&server), ["Shutdown complete"]);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn connections_that_were_open_before_the_stop_hear_of_it() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[("MALLARD_TEST_CLIENT_TIMEOUT_MS", "600000")]);
+    let (mut sender, mut probe) = (server.connect(), server.connect());
+    let event = json!({ "d": "a.example", "n": "pageview", "u": "/" });
+    assert_eq!(sender.post_event(&event).unwrap().status, 202);
+    assert_eq!(probe.request("GET", "/health/ready", &[], "").unwrap().status, 200);
+    server.signal(Signal::TERM);
+    server.logged("Received SIGTERM");
+    let refused = sender.post_event(&event).unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
+    assert_eq!(refused.error(), "The server is stopping");
+    assert_eq!(probe.request("GET", "/health/ready", &[], "").unwrap().status, 503);
+    drop((sender, probe));
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn half_a_body_is_refused_soon_and_does_not_hold_the_stop_up() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::start(data_dir.path(), &[]);
+    let mut half = server.connect();
+    half.send(b"POST /api/event HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 99\r\n")
+        .unwrap();
+    half.send(b"expect: 100-continue\r\n\r\n").unwrap();
+    assert_eq!(half.read_response().unwrap().status, 100, "the server waits for the body");
+    server.signal(Signal::TERM);
+    let refused = half.read_response().unwrap();
+    assert_eq!((refused.status, refused.error().as_str()), (503, "The server is stopping"));
+    assert_eq!(last_words(&server), ["Shutdown complete"]);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_client_that_takes_nothing_leaves_the_log_the_time_to_be_sealed() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[("MALLARD_SHUTDOWN_TIMEOUT", "8")]);
+    let session = server.log_in();
+    fill(&server, &session);
+    let mut reader = server.connect();
+    reader.send(&request(&session)).unwrap();
+    while !reader.has_answer() {}
+    server.signal(Signal::TERM);
+    let cut = "connections were cut at the end of the shutdown timeout";
+    assert_eq!(last_words(&server), [cut, "Shutdown complete"]);
+    assert_eq!(server.wait().code(), Some(0));
+    reader.read_response().expect_err("the answer was cut, and shows it");
 }

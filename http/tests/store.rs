@@ -17,7 +17,7 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -45,6 +45,19 @@ fn refused(data_dir: &Path, variables: &[(&str, &str)]) -> (Option<i32>, String)
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
+/// A store of twenty events, the first of which is damaged: the segment of its log, and what it holds now.
+fn damaged_store(data_dir: &Path) -> (PathBuf, Vec<u8>) {
+    let server = Server::start(data_dir, &[]);
+    post(&server, 20);
+    server.kill();
+    let segment = data_dir.join("wal/00000000000000000001.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    // In the body of the first record, behind the header page and the header of its frame.
+    bytes[4096 + 80 + 100] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    (segment, bytes)
+}
+
 fn health(server: &Server) -> Value {
     serde_json::from_slice(&server.get("/health/detailed").body).unwrap()
 }
@@ -52,15 +65,7 @@ fn health(server: &Server) -> Value {
 #[test]
 fn a_damaged_log_is_salvaged_and_the_loss_named_or_refused_and_left_alone() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
-    post(&server, 20);
-    server.kill();
-    let segment = data_dir.path().join("wal/00000000000000000001.wal");
-    let mut bytes = fs::read(&segment).unwrap();
-    // In the body of the first record, behind the header page and the header of its frame.
-    bytes[4096 + 80 + 100] ^= 1;
-    fs::write(&segment, &bytes).unwrap();
-
+    let (segment, bytes) = damaged_store(data_dir.path());
     let (code, text) = refused(data_dir.path(), &[("MALLARD_ON_CORRUPTION", "refuse")]);
     assert!(code == Some(74) && text.contains("00000000000000000001.wal is damaged at byte 4096"), "{code:?} {text}");
     assert_eq!(fs::read(&segment).unwrap(), bytes, "nothing was touched");
@@ -108,13 +113,7 @@ fn command(command: &str, data_dir: &Path, variables: &[(&str, &str)]) -> (Optio
 #[test]
 fn a_loss_that_the_policy_refuses_is_not_acknowledged_unseen() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
-    post(&server, 20);
-    server.kill();
-    let segment = data_dir.path().join("wal/00000000000000000001.wal");
-    let mut bytes = fs::read(&segment).unwrap();
-    bytes[4096 + 80 + 100] ^= 1;
-    fs::write(&segment, &bytes).unwrap();
+    let (segment, bytes) = damaged_store(data_dir.path());
     let refuse = [("MALLARD_ON_CORRUPTION", "refuse")];
     let (code, text) = command("acknowledge-loss", data_dir.path(), &refuse);
     assert!(code == Some(74) && text.contains("is damaged at byte 4096"), "{code:?} {text}");

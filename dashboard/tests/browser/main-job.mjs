@@ -125,6 +125,29 @@ describe('the main job', { skip: noBrowser ?? noServer, timeout: 600_000 }, () =
     assert.equal((await figures(owner.page))['Pageviews'], '1');
   });
 
+  test('a page of another origin may read when to come back', async () => {
+    const limited = await Install.create({ MALLARD_RATE_LIMIT: '1' });
+    try {
+      const site = await siteWith({});
+      const { page } = await open();
+      await page.goto(site.url);
+      const waits = await page.evaluate(async (url) => {
+        const body = JSON.stringify({ d: 'limited.example', n: 'pageview', u: '/' });
+        const answers = await Promise.all(
+          Array.from({ length: 8 }, () =>
+            fetch(`${url}/api/event`, { method: 'POST', body, credentials: 'omit' }),
+          ),
+        );
+        const refused = answers.filter(({ status }) => status === 429);
+        return refused.map(({ headers }) => headers.get('retry-after'));
+      }, limited.url);
+      assert.ok(waits.length > 0, 'one a second is accepted');
+      assert.deepEqual([...new Set(waits)], ['1']);
+    } finally {
+      await limited.remove();
+    }
+  });
+
   test('an event that is not settled when the page goes away is brought by a beacon', async () => {
     const road = await badRoad({ refusals: 1 });
     const site = await siteWith({ api: `${road.url}/api/event` });

@@ -17,8 +17,10 @@ export class Install {
   #port = 0;
   #log = [];
 
-  static async create() {
+  /** With further environment variables, if given. */
+  static async create(variables = {}) {
     const install = new Install();
+    install.variables = variables;
     install.dataDir = await mkdtemp(join(tmpdir(), 'mallard-browser-test-'));
     await install.start();
     return install;
@@ -37,6 +39,7 @@ export class Install {
         MALLARD_PORT: String(this.#port),
         MALLARD_DATA_DIR: this.dataDir,
         MALLARD_LOG_FORMAT: 'json',
+        ...this.variables,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -58,6 +58,11 @@ impl Store {
         }
     }
 
+    /// Whether the files of `view` may have been replaced since.
+    pub(crate) fn has_replaced(&self, view: &View) -> bool {
+        !Arc::ptr_eq(&view.manifest, &self.shared.state().manifest)
+    }
+
     /// Every stored event of `site` in the order of the log, read without DuckDB: for exports, audits and as the
     /// reference in tests. Needs memory for all of them.
     pub fn events(&self, site: &SiteId) -> Result<Vec<Stored>, Error> {

@@ -89,6 +89,11 @@ impl Credential {
     }
 }
 
+/// Whether a password has ever been chosen, or come from the environment.
+pub(super) fn was_set(documents: &dyn Documents) -> Result<bool, DocumentError> {
+    Ok(documents.exists(CHOSEN.name)? || documents.exists(ENVIRONMENT.name)?)
+}
+
 /// Reads both documents.
 pub(super) fn check(documents: &dyn Documents) -> Result<(), DocumentError> {
     read(CHOSEN, documents)?;

@@ -58,6 +58,11 @@ use self::session::Sessions;
 use self::setup::SetupToken;
 use crate::config::{Config, Origin};
 
+/// Whether there has ever been a password, chosen or from the environment.
+pub(crate) fn has_had_a_password(documents: &dyn Documents) -> Result<bool, DocumentError> {
+    credential::was_set(documents)
+}
+
 /// Reads every document of this module as a start does. For repair: changes nothing if writing does not.
 pub(crate) fn check(documents: &Arc<dyn Documents>, entropy: &Arc<dyn Entropy>) -> Result<(), DocumentError> {
     Sessions::open(Arc::clone(documents), Arc::clone(entropy), 1)?;

@@ -180,6 +180,13 @@ pub struct Loaded {
     settings: Vec<Setting>,
 }
 
+impl Loaded {
+    /// Whether somebody has set this variable, to whatever value.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.settings.iter().any(|one| one.variable.name == name && one.source != Source::Default)
+    }
+}
+
 /// Reads the file (if there is one) and the environment, and checks every value.
 pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
     let in_file = file.map(toml::read).transpose()?.unwrap_or_default();

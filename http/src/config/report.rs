@@ -71,14 +71,16 @@ impl Loaded {
     }
 }
 
-/// Every variable with its meaning, its default and its key in the file, for `--help`.
+/// Every variable with its other name, its meaning, what it takes, its default and its key in the file, for `--help`.
 pub fn variables_help() -> String {
     let mut text = "Environment variables:".to_owned();
     for row in TABLE.iter().filter(|row| row.status != Status::Internal) {
         let unit = row.toml.key().and_then(unit).unwrap_or_default();
         let default = row.default.map(|text| format!(" [default: {text}{unit}]")).unwrap_or_default();
         let key = row.toml.key().map(|key| format!(" [in the file: {key}]")).unwrap_or_default();
-        text.push_str(&format!("\n  {}\n          {}{default}{key}", row.name, row.help));
+        let alias = row.alias.map(|alias| format!(" (also {alias})")).unwrap_or_default();
+        let values = row.values().map(|values| format!(": {values}")).unwrap_or_default();
+        text.push_str(&format!("\n  {}{alias}\n          {}{values}{default}{key}", row.name, row.help));
     }
     text
 }

@@ -88,6 +88,11 @@ const fn row(name: &'static str, toml: Toml, default: Option<&'static str>, help
 }
 
 impl Variable {
+    /// The values that it takes, in the words of the error about any other; `None` if it takes every text.
+    pub(crate) fn values(&self) -> Option<String> {
+        (self.set)(&mut Config::default(), "").err().map(|expected| expected.0.into_owned())
+    }
+
     const fn or(mut self, alias: &'static str) -> Self {
         self.alias = Some(alias);
         self
@@ -347,7 +352,7 @@ pub(crate) static TABLE: &[Variable] = &[
     row("RUST_LOG", EnvironmentOnly, Some("mallard_metrics=info"), "what is logged", |c, t| {
         put(&mut c.log_filter, log_filter(t))
     }),
-    row("MALLARD_TEST_CLIENT_TIMEOUT_MS", EnvironmentOnly, None, "deadline for headers and bodies", |c, t| {
+    row("MALLARD_TEST_CLIENT_TIMEOUT_MS", EnvironmentOnly, None, "patience with clients", |c, t| {
         some(&mut c.client_timeout_ms, whole(t, 1..=600_000, "milliseconds"))
     })
     .internal(),

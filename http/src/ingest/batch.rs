@@ -1,7 +1,8 @@
 //! `POST /api/events`: up to a thousand events of a sender with a key, as a JSON array or line by line (CONTRACT §5.5).
 //!
 //! ```text
-//! items: each parsed and checked alone     rejected, dropped, or a candidate
+//! a place among a few                      none for a while: 503
+//!   -> items: each parsed and checked      rejected, dropped, or a candidate
 //!   -> ids claimed, all at once            a duplicate takes no part; one on its way elsewhere is waited for, holding nothing
 //!   -> enriched -> one append              durable together, or none of them: 503, 507
 //!   -> one result per item, in order
@@ -25,6 +26,9 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::{self, Response};
 use crate::server::limits::LIMITS;
+
+/// Batches at a time. Each may need a few times its megabyte; others wait unread.
+pub(crate) const BATCHES_MAX: usize = 4;
 
 /// What becomes of an item.
 enum Fate {
@@ -73,6 +77,11 @@ async fn receive(app: &App, request: &mut Request) -> Result<Response, ApiError>
     let now = app.now();
     let grant = app.auth.authorize_sending(request.headers(), now)?;
     let form = items::Form::of(request.headers().get(CONTENT_TYPE))?;
+    let Ok(_place) = timeout(LIMITS.batch_wait, app.batches.acquire()).await else {
+        // A refusal is not read by a client that is still sending. Nothing of the body is kept.
+        request.read_body(0).await.ok();
+        return Err(ApiError::Busy);
+    };
     let body = request.read_body(LIMITS.batch_bytes_max).await?;
     let items = items::split(&body, form)?;
     let key = super::idempotency_key(request)?;
@@ -81,10 +90,10 @@ async fn receive(app: &App, request: &mut Request) -> Result<Response, ApiError>
     let mut fates: Vec<Fate> = items.iter().zip(keys).map(|(item, id)| batch.examine(item, id)).collect();
     let claims = batch.claim(&mut fates).await?;
     if app.stop.is_stopping() {
-        return Err(super::stopping());
+        return Err(ApiError::stopping());
     }
     let units = batch.enrich(&mut fates, claims).await?;
-    let first_lsn = store(app, units, now).await?;
+    let first_lsn = store(app, units).await?;
     let wire = report(app, &fates, first_lsn);
     let mut response = response::json(&wire)?;
     let is_refused = wire.rejected == wire.results.len();
@@ -187,16 +196,16 @@ impl Batch<'_> {
 }
 
 /// Makes all events durable in one unit; returns the first LSN.
-async fn store(app: &App, units: Vec<Unit>, now: Timestamp) -> Result<u64, ApiError> {
+async fn store(app: &App, units: Vec<Unit>) -> Result<u64, ApiError> {
     if units.is_empty() {
         return Ok(0);
     }
     let count = units.len();
     super::hold_back(app).await;
+    let appended_us = app.clock.steady_us();
     let first_lsn = super::settle(app, app.engine.append_all_claimed(units)).await?;
-    for _ in 0..count {
-        app.metrics.event_acknowledged(app.clock.now_us() - now.micros());
-    }
+    let elapsed_us = app.clock.steady_us() - appended_us;
+    (0..count).for_each(|_| app.metrics.event_acknowledged(elapsed_us));
     Ok(first_lsn)
 }
 

@@ -107,13 +107,14 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
     }
     hold_back(app).await;
     if app.stop.is_stopping() {
-        return Err(stopping());
+        return Err(ApiError::stopping());
     }
     let enriched = app.enrich.event(payload, &Client { ip, user_agent }, now).await;
     let (event, received_at) = enriched.map_err(ApiError::internal)?;
     let id = event.event_id.clone();
+    let appended_us = app.clock.steady_us();
     let lsn = settle(app, app.engine.append_quietly(event, received_at, claim)).await?;
-    app.metrics.event_acknowledged(app.clock.now_us() - now.micros());
+    app.metrics.event_acknowledged(app.clock.steady_us() - appended_us);
     Ok(Outcome::Stored { lsn, id })
 }
 
@@ -138,7 +139,7 @@ async fn settle(app: &App, appended: Result<Receipt, AppendError>) -> Result<u64
         AppendError::Busy => ApiError::Busy,
         AppendError::DiskReserve => ApiError::InsufficientStorage,
         AppendError::Poisoned => ApiError::Unavailable("Events cannot be stored until the server is restarted".into()),
-        AppendError::Closed => stopping(),
+        AppendError::Closed => ApiError::stopping(),
         AppendError::TooLarge => ApiError::TooLargeForLog,
         AppendError::TooManySites => too_many_sites(),
     })?;
@@ -148,10 +149,6 @@ async fn settle(app: &App, appended: Result<Receipt, AppendError>) -> Result<u64
         Ok(Err(ReceiptError::NoSpace(_))) => Err(ApiError::InsufficientStorage),
         Ok(Err(ReceiptError::OutcomeUnknown)) | Err(_) => Err(ApiError::OutcomeUnknown),
     }
-}
-
-fn stopping() -> ApiError {
-    ApiError::Unavailable("The server is stopping".into())
 }
 
 /// The allowlist, and the bound on the number of sites that a stranger can create; `new` ones are about to be. Of sites that

@@ -1,8 +1,11 @@
 //! The accept loop: connections in, one task each, never more than the cap; and the drain when the server stops.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -30,11 +33,12 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, drain: Duration)
 }
 
 async fn accept_forever(listener: &TcpListener, app: &Arc<App>, slots: &Arc<Semaphore>) {
+    let write_timeout = app.client_timeout().unwrap_or(LIMITS.write_timeout);
     loop {
         // The slot is taken first, so that a connection over the cap stays in the kernel's backlog. The semaphore is
         // never closed.
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return };
-        match accept(listener).await {
+        match accept(listener, write_timeout).await {
             Ok((stream, peer)) => {
                 let app = Arc::clone(app);
                 tokio::spawn(async move {
@@ -50,9 +54,12 @@ async fn accept_forever(listener: &TcpListener, app: &Arc<App>, slots: &Arc<Sema
     }
 }
 
-async fn accept(listener: &TcpListener) -> std::io::Result<(TcpStream, std::net::SocketAddr)> {
+async fn accept(listener: &TcpListener, write_timeout: Duration) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, peer) = listener.accept().await?;
     // An answer is one small write: waiting to fill a packet would only delay it.
     stream.set_nodelay(true)?;
+    // A client that takes none of its answer would keep its slot for ever. The kernel knows what it has taken; here only what
+    // fits into the kernel's buffer is known.
+    SockRef::from(&stream).set_tcp_user_timeout(Some(write_timeout))?;
     Ok((stream, peer))
 }

@@ -12,27 +12,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tracing::debug;
 
 use super::limits::{HEAD_BYTES_MAX, LIMITS};
 use super::respond::respond;
 use crate::app::App;
 
-/// Serves requests from `stream` until either side ends the connection or the server stops.
+/// Serves requests from `stream` until either side ends the connection or the server stops. What has arrived by then, and
+/// for a moment after, is answered in full.
 pub(super) async fn serve(stream: TcpStream, peer: IpAddr, app: Arc<App>) {
-    let is_busy = AtomicBool::new(false);
+    let has_request = AtomicBool::new(false);
     let stop = app.stop.clone();
     let header_read_timeout = app.client_timeout().unwrap_or(LIMITS.header_read_timeout);
     let service = service_fn(|request: HttpRequest<Incoming>| {
         let app = Arc::clone(&app);
-        let is_busy = &is_busy;
-        async move {
-            is_busy.store(true, Ordering::Relaxed);
-            let response = respond(&app, request, peer).await;
-            is_busy.store(false, Ordering::Relaxed);
-            Ok::<_, Infallible>(response)
-        }
+        has_request.store(true, Ordering::Relaxed);
+        async move { Ok::<_, Infallible>(respond(&app, request, peer).await) }
     });
     let mut builder = http1::Builder::new();
     // IMPORTANT: without a timer hyper has no header time-out at all.
@@ -40,19 +36,20 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, app: Arc<App>) {
     builder.max_header_size(HEAD_BYTES_MAX).max_buf_size(HEAD_BYTES_MAX);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = stop.begun() => None,
+    let linger = app.client_timeout().unwrap_or(LIMITS.linger);
+    let lingering = async {
+        stop.begun().await;
+        sleep(linger).await;
     };
-    if let Some(ended) = ended {
+    tokio::select! {
         // A client that goes away or is too slow is not an event for the operator.
-        return ended.unwrap_or_else(|error| debug!(%error, "connection ended"));
+        ended = connection.as_mut() => return ended.unwrap_or_else(|error| debug!(%error, "connection ended")),
+        () = lingering => {}
     }
     connection.as_mut().graceful_shutdown();
-    // A request in progress is waited for (the caller bounds how long). Half a request line is not a request.
-    while timeout(LIMITS.linger, connection.as_mut()).await.is_err() {
-        if !is_busy.load(Ordering::Relaxed) {
-            return;
-        }
+    // hyper ends a connection without a request in progress at once, and another when the last byte of the answer is sent;
+    // the caller bounds how long. It would wait for a first request, too, of which there is only a part.
+    if has_request.load(Ordering::Relaxed) {
+        connection.await.unwrap_or_else(|error| debug!(%error, "connection ended"));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn share(cors: Cors, dashboard: Option<&Origin>, headers: &mut Header
     match cors {
         Cors::AnyOrigin => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            let exposed = "x-mallard-lsn, x-mallard-event-id, x-mallard-dropped, x-mallard-duplicate";
+            let exposed = "x-mallard-lsn, x-mallard-event-id, x-mallard-dropped, x-mallard-duplicate, retry-after";
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
         }
         Cors::DashboardOrigin => {

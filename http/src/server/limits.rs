@@ -15,14 +15,20 @@ pub(crate) struct Limits {
     pub(crate) header_read_timeout: Duration,
     /// From the handler's first read to the end of the body; then 408.
     pub(crate) body_read_timeout: Duration,
+    /// From the first byte of an answer that the client does not take to the end of the connection.
+    pub(crate) write_timeout: Duration,
     /// Body of one event.
     pub(crate) event_bytes_max: usize,
     /// Body of a batch.
     pub(crate) batch_bytes_max: usize,
     /// How long an event's request waits for its fsync; then 503, outcome unknown.
     pub(crate) ack_timeout: Duration,
-    /// After a stop was asked for: how long a connection without a request in progress may still flush its answer.
+    /// How long a batch waits for others to be stored; then 503.
+    pub(crate) batch_wait: Duration,
+    /// After a stop was asked for: how long a connection takes further requests.
     pub(crate) linger: Duration,
+    /// After a stop was asked for: how long a body may take to be complete; then 503.
+    pub(crate) stopping_body_timeout: Duration,
 }
 
 /// The limits of CONTRACT §3.1 and §4.
@@ -32,10 +38,13 @@ pub(crate) const LIMITS: Limits = Limits {
     header_bytes_max: 16 << 10,
     header_read_timeout: Duration::from_secs(10),
     body_read_timeout: Duration::from_secs(30),
+    write_timeout: Duration::from_secs(30),
     event_bytes_max: 64 << 10,
     batch_bytes_max: 1 << 20,
     ack_timeout: Duration::from_secs(10),
+    batch_wait: Duration::from_secs(5),
     linger: Duration::from_millis(500),
+    stopping_body_timeout: Duration::from_secs(1),
 };
 
 /// What hyper may buffer for one connection: a head of the largest size.

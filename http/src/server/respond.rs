@@ -48,7 +48,7 @@ async fn dispatch(
     match resolution {
         Resolution::Route(route) => {
             let body_read_timeout = app.client_timeout().unwrap_or(LIMITS.body_read_timeout);
-            let request = Request::new(request, peer, body_read_timeout);
+            let request = Request::new(request, peer, body_read_timeout, app.stop.clone());
             (route.label, route.cors, routes::call(route, app, request).await)
         }
         Resolution::Options(cors) => (NO_ROUTE, cors, Ok(preflight(app, cors))),

@@ -4,14 +4,18 @@
 //! SIGTERM or SIGINT ──> Stop::begin
 //!    readiness 503, new events 503        handlers ask Stop::is_stopping
 //!    the listener closes                  the accept loop waits for Stop::begun
-//!    connections finish what they began   so do they
+//!    connections go on for a moment       what is on its way is answered, an event by its refusal
+//!    and finish what they began           half a body has a second to be complete
 //!    ... and then main closes the engine
 //! a second signal ──> the process ends at once; what was acknowledged is durable all the same
 //! ```
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tracing::info;
+
+use super::limits::LIMITS;
 
 /// Whether the server is stopping.
 #[derive(Clone, Debug)]
@@ -40,6 +44,12 @@ impl Stop {
     pub async fn begun(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         self.begun.subscribe().wait_for(|begun| *begun).await.ok();
+    }
+
+    /// Waits until it has begun and there is no more time to wait for the rest of a request.
+    pub(crate) async fn bodies_over(&self) {
+        self.begun().await;
+        sleep(LIMITS.stopping_body_timeout).await;
     }
 }
 

@@ -50,7 +50,12 @@ impl Client {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self::of(stream))
+    }
+
+    /// Takes over an open connection.
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        Self { stream: BufReader::new(stream) }
     }
 
     /// Sends a request and reads its answer.
@@ -115,6 +120,14 @@ impl Client {
         let is_there = self.stream.fill_buf().is_ok();
         self.stream.get_ref().set_nonblocking(false).expect("a socket");
         is_there
+    }
+
+    /// Whether the server has closed the connection by now, without an answer.
+    pub(crate) fn is_closed_by_now(&mut self) -> bool {
+        self.stream.get_ref().set_nonblocking(true).expect("a socket");
+        let is_closed = self.stream.fill_buf().is_ok_and(<[u8]>::is_empty);
+        self.stream.get_ref().set_nonblocking(false).expect("a socket");
+        is_closed
     }
 
     /// Whether the server has closed the connection without another byte.

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 pub(crate) mod http;
+pub(crate) mod large;
 pub(crate) mod load;
 pub(crate) mod mmdb;
 pub(crate) mod volume;
@@ -36,6 +37,13 @@ impl Server {
     /// Starts the binary on `data_dir` with further environment variables; returns when it listens.
     pub(crate) fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         Self::spawn(Command::new(env!("CARGO_BIN_EXE_mallard-metrics")), data_dir, variables)
+    }
+
+    /// Starts the binary with these arguments, which must make a server of it.
+    pub(crate) fn run(arguments: &[&str], data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"));
+        command.args(arguments);
+        Self::spawn(command, data_dir, variables)
     }
 
     /// A server for which a write that makes a file longer than the limit is an error and not the end.
@@ -140,7 +148,12 @@ impl Server {
 
     /// Logs in with the password of the tests.
     pub(crate) fn log_in(&self) -> Session<'_> {
-        let body = json!({ "password": PASSWORD }).to_string();
+        self.log_in_with(PASSWORD)
+    }
+
+    /// Logs in with another one.
+    pub(crate) fn log_in_with(&self, password: &str) -> Session<'_> {
+        let body = json!({ "password": password }).to_string();
         let headers = [("content-type", "application/json")];
         let answer = self.connect().request("POST", "/api/auth/login", &headers, &body).expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -3,14 +3,16 @@
 //! ```text
 //! daily.rs    kind=daily     one line for every local day; whole
 //! events.rs   kind=events    every stored column of every event; streamed from one snapshot
+//! writer.rs   its pieces, and when a client has had its time
 //! cells.rs    values as CSV and as JSON
 //! ```
-//! A stream holds one piece at a time, ends when the client goes away or takes nothing for a while, and breaks the
-//! connection off when it fails, so that no part passes for the whole.
+//! A stream holds a few pieces, and breaks the connection off unless everything was sent, so that no part passes for the
+//! whole.
 
 mod cells;
 mod daily;
 mod events;
+mod writer;
 
 use hyper::header::HeaderValue;
 
