@@ -28,8 +28,8 @@ use crate::manifest::{EditError, FileEntry, take_lsn, take_text};
 /// The version of the layout above.
 pub const ERASURE_VERSION: u8 = 1;
 
-/// The columns that decide whether a row is erased.
-pub(crate) const COLUMNS: [&str; 6] = ["site_id", "visitor_id", "timestamp", "lsn", "received_at", "user_hash"];
+/// The columns that decide whether a row is erased: see [`Erasure::mask`].
+pub const COLUMNS: [&str; 6] = ["site_id", "visitor_id", "timestamp", "lsn", "received_at", "user_hash"];
 
 /// Which of the matching events were accepted before the erasure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

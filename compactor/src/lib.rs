@@ -43,7 +43,7 @@ mod rebuild;
 mod seeded;
 
 pub use adopt::{Adoption, RefusedFile, SCHEMA_ADOPTED, adopt};
-pub use erasure::{ERASURE_VERSION, Erasure, Reach};
+pub use erasure::{COLUMNS as ERASURE_COLUMNS, ERASURE_VERSION, Erasure, Reach};
 pub use error::Error;
 pub use job::{Context, Job, Memory, run};
 pub use limits::Limits;

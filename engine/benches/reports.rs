@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use mallard_engine::env::{self, Env};
 use mallard_engine::{
-    Answer, Cancel, Config, Dimension, Direction, Engine, Funnel, FunnelStep, Grouping, Interval, Journey, QueryError,
-    Question, Span, Step, Subject, TimeZone,
+    Answer, Cancel, Config, Dimension, Direction, Engine, Filter, Funnel, FunnelStep, Grouping, Interval, Journey, Key,
+    Pick, QueryError, Question, Span, Sql, SqlCancel, SqlPart, Step, Subject, Term, TimeZone,
 };
 use mallard_event::{Amount, Currency, Event, EventId, EventName, Props, SiteId, Stored, Timestamp, VisitorId};
 use mallard_wal::disk::sim::{SimClock, SimRng};
@@ -44,11 +44,22 @@ fn main() {
     (config.query.memory_mb, config.query.threads, config.query.timeout_us) = (64, 1, TIMEOUT_US);
     config.disk_reserve_bytes = 0;
     fill(&Engine::open(config.clone(), env.clone()).unwrap());
-    let engine = Engine::open(config, env).unwrap();
+    let engine = Engine::open(config.clone(), env.clone()).unwrap();
     assert_eq!(engine.sites()[0].events_total, EVENTS);
     println!("{EVENTS} events in {DAYS} days; DuckDB with 64 MB and one thread\n");
     println!("| report | time | peak memory of the process |\n|---|---|---|");
     measure_all(&engine);
+    measure("sql: pageviews by page", || {
+        let sql = Sql::open(dir.path(), &env, &config.query, None, &SqlCancel::new().unwrap()).unwrap();
+        let mut rows = 0;
+        let statement = "select pathname, count(*) from events where event_name = 'pageview' group by all";
+        let is_whole = sql.ask(statement, 1000, &mut |part| {
+            rows += u64::from(matches!(part, SqlPart::Row(_)));
+            true
+        });
+        assert_eq!((is_whole.unwrap(), rows), (true, 500));
+        Ok(Answer { value: rows, as_of: sql.as_of(), incomplete: Vec::new() })
+    });
 }
 
 /// Stores all events, in files.
@@ -90,7 +101,17 @@ fn event(number: u64, rng: &mut SimRng) -> Event {
     event.browser = Some(text("Browser ", 6).into());
     event.os = Some(text("System ", 6).into());
     event.device_type = Some("desktop".into());
+    event.utm_source = person.is_multiple_of(3).then(|| text("newsletter ", 20).into());
+    event.utm_medium = person.is_multiple_of(3).then(|| "email".into());
+    event.utm_campaign = person.is_multiple_of(3).then(|| text("campaign ", 50).into());
+    event.utm_content = person.is_multiple_of(6).then(|| text("content ", 10).into());
+    event.utm_term = person.is_multiple_of(6).then(|| text("term ", 10).into());
+    event.channel = Some(text("Channel ", 8).into());
+    event.browser_version = Some(text("1", 90).into());
+    event.os_version = Some(text("1", 30).into());
+    event.screen_size = Some(text("1", 60).into());
     event.country_code = Some("DE".into());
+    event.region = Some(text("Region ", 16).into());
     event.city = Some(text("City ", 900).into());
     event.user_hash = person.is_multiple_of(4).then(|| format!("{person:064x}").into());
     if name == "signup" {
@@ -130,6 +151,7 @@ fn measure_all(engine: &Engine) {
     measure("goal by source", || {
         engine.reports(&Cancel::default()).goal_by(question, &goals[0], &Subject::Dimension(Dimension::Sources), 10)
     });
+    measure_more(engine, question, &goals);
     measure("export by day", || engine.reports(&Cancel::default()).daily(question));
     measure("export of events", || {
         let mut rows = 0;
@@ -142,6 +164,48 @@ fn measure_all(engine: &Engine) {
         assert_eq!(rows, EVENTS);
         Ok(Answer { value: rows, as_of: export.as_of(), incomplete: Vec::new() })
     });
+}
+
+/// Filters, figures by several values, the past minutes and the past.
+fn measure_more(engine: &Engine, question: &Question, goals: &[FunnelStep]) {
+    let reports = || engine.reports(&Cancel::default());
+    let keys = |dimensions: &[Dimension]| -> Vec<Key> {
+        dimensions.iter().map(|dimension| Key::Value(Subject::Dimension(*dimension))).collect()
+    };
+    let back = Journey { from: FunnelStep::Page("/page/1".into()), direction: Direction::Before, steps: 3 };
+    measure("journeys before", || reports().journeys(question, &back, 10));
+    measure("goal by plan", || reports().goal_by(question, &goals[1], &Subject::Prop("plan".into()), 10));
+    measure("figures", || reports().groups(question, &[]));
+    measure("figures by page", || reports().groups(question, &keys(&[Dimension::Pages])));
+    measure("figures by page and source", || {
+        reports().groups(question, &keys(&[Dimension::Pages, Dimension::Sources]))
+    });
+    measure("figures by day and entry page", || {
+        let by = [Key::Time(Interval::Day), Key::Value(Subject::Dimension(Dimension::EntryPages))];
+        reports().groups(question, &by)
+    });
+    let is = |subject: Subject, value: &str| Filter::Term(Term::is(subject, [value], true).unwrap());
+    let filtered = |filter: Filter| Question { filter, ..question.clone() };
+    let of_event = filtered(is(Subject::Dimension(Dimension::Countries), "DE"));
+    measure("main of a country", || reports().main(&of_event));
+    let of_visit = filtered(is(Subject::Dimension(Dimension::Sources), "source1"));
+    measure("main of a source", || reports().main(&of_visit));
+    let has_done = filtered(Filter::HasDone(Box::new(is(Subject::EventName, "signup"))));
+    measure("main of visits with an event", || reports().main(&has_done));
+    let pattern = Term::matches(Subject::Dimension(Dimension::Pages), ["^/page/1[0-9]$"]).unwrap();
+    let matching = filtered(Filter::Not(Box::new(Filter::Term(pattern))));
+    measure("main without pages like a pattern", || reports().main(&matching));
+    let half = EVENTS / 2;
+    measure("main as of half of the events", || reports().main(&Question { as_of: Some(half), ..question.clone() }));
+    let Span { end_us, .. } = question.span;
+    let last = |minutes: i64| {
+        let span = Span { start_us: end_us - minutes * 60_000_000, end_us };
+        Question { span, ..question.clone() }
+    };
+    measure("realtime", || reports().realtime(&last(5), &last(30)));
+    let pages = reports().breakdown(question, Dimension::Pages, 10).unwrap().value;
+    let pages = Pick::Of(pages.into_iter().map(|row| row.value).collect());
+    measure("ten given pages, as a comparison asks", || reports().breakdown(question, Dimension::Pages, pages));
 }
 
 fn measure<T: Debug>(name: &str, ask: impl FnOnce() -> Result<Answer<T>, QueryError>) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mallard_compactor::{Erasure, Manifest};
+use mallard_event::columns::SCHEMA_VERSION;
 use mallard_event::{Event, EventId, SiteId, Stored, Timestamp};
 use mallard_wal::Drive;
 use mallard_wal::disk::Env;
@@ -13,13 +14,14 @@ use crate::control::Control;
 use crate::erasure::{EraseError, Erased, ErasureRequest};
 use crate::error::{AppendError, Error, IoContext as _, ReceiptError};
 use crate::export::Export;
+use crate::flights::Flights;
 use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::query::{self, CacheFigures, Cancel, Deadline, Duck, QueryError, Question};
 use crate::receipt::Receipt;
 use crate::reports::Reports;
 use crate::status::{Progress, SiteSummary, Status, Totals};
-use crate::store::{Claim, Claimed, Step, Store};
+use crate::store::{Claim, Claimed, Step, Store, View};
 
 /// How long an erasure waits beyond the longest query for whoever still reads what it has replaced.
 const ERASURE_PATIENCE_US: i64 = 10_000_000;
@@ -30,6 +32,7 @@ const ERASURE_POLL: Duration = Duration::from_millis(20);
 pub struct Engine {
     store: Store,
     duck: Duck,
+    flights: Flights<View>,
     control: Control,
     progress: Arc<Progress>,
     query_timeout_us: i64,
@@ -47,7 +50,8 @@ impl Engine {
         let store = Store::open(config, env.clone(), Drive::Thread, Arc::clone(&progress))?;
         let layout = store.layout().clone();
         let duck = Duck::open(&query, &layout, env.clone()).at(layout.root())?;
-        Ok(Self { store, duck, control: Control::new(env, layout), progress, query_timeout_us: query.timeout_us })
+        let (flights, control) = (Flights::default(), Control::new(env, layout));
+        Ok(Self { store, duck, flights, control, progress, query_timeout_us: query.timeout_us })
     }
 
     /// The same for a directory that is a store already: makes none.
@@ -106,7 +110,7 @@ impl Engine {
     /// with [`QueryError::Cancelled`] when `cancel` says so.
     pub fn reports(&self, cancel: &Cancel) -> Reports<'_> {
         let deadline = Deadline::of_request(&self.store.env().clock, self.query_timeout_us, cancel);
-        Reports::new(&self.store, &self.duck, deadline)
+        Reports::new(&self.store, &self.duck, &self.flights, deadline)
     }
 
     /// The present moment of the question's site, for [`Engine::send`]. Reads no file.
@@ -198,8 +202,10 @@ impl Engine {
         let root = self.store.layout().root();
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
         let sound = manifest.files().filter(|file| !manifest.is_damaged(&file.path));
-        let files: Vec<_> = sound.map(|file| root.join(&*file.path)).collect();
-        if let Err(error) = self.duck.refresh_views(&self.store.layout().duckdb(), &files) {
+        let sound: Vec<_> = sound.collect();
+        let is_alike = sound.iter().all(|file| file.schema_version == SCHEMA_VERSION);
+        let files: Vec<_> = sound.iter().map(|file| root.join(&*file.path)).collect();
+        if let Err(error) = self.duck.refresh_views(&self.store.layout().duckdb(), &files, is_alike) {
             tracing::warn!(%error, "mallard.duckdb could not be refreshed");
         }
     }

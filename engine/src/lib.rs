@@ -24,6 +24,7 @@ mod engine;
 mod erasure;
 mod error;
 mod export;
+mod flights;
 mod identity;
 mod layout;
 mod maintenance;
@@ -54,9 +55,9 @@ pub use mallard_wal::OnCorruption;
 pub use owner::{Owner, hand_over, obstacle};
 pub use query::{
     Answer, BreakdownRow, Bucket, CacheFigures, Cancel, Cell, Cohort, DailyRow, Dimension, Direction, Figures, Filter,
-    FilterError, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Identity,
-    Interval, Journey, Journeys, Key, MainReport, PathRow, Paths, Pick, Position, QueryConfig, QueryError, Question,
-    Realtime, Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
+    FilterError, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Groups,
+    Identity, Interval, Journey, Journeys, Key, MainReport, PathRow, Paths, Pick, Position, QueryConfig, QueryError,
+    Question, Realtime, Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
 };
 pub use receipt::Receipt;
 pub use repair::{Action, Repair, Repaired};

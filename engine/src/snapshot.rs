@@ -3,10 +3,9 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::RangeInclusive;
 
-use mallard_compactor::Error;
 use mallard_event::Date;
 
-use crate::query::{QueryError, Snapshot, Source, SourceFile};
+use crate::query::{QueryError, Snapshot, Source, SourceFile, Span};
 use crate::store::View;
 
 impl Snapshot for View {
@@ -27,10 +26,14 @@ impl Snapshot for View {
                 is_adopted: file.schema_version == mallard_compactor::SCHEMA_ADOPTED,
             })
             .collect();
-        let mut tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
-        tail.extend(self.left(date).map_err(unreadable)?);
+        let tail = self.hot(date).map_err(|error| QueryError::Internal(error.to_string()))?;
+        let erasures = self.erasures(date);
         let damaged = self.damaged_files(date).map(|file| file.path.to_string()).collect();
-        Ok(Source { files, tail, damaged })
+        Ok(Source { files, erasures, tail, damaged })
+    }
+
+    fn lost(&self, span: Span, as_of: Option<u64>) -> Vec<String> {
+        self.lost_in(span, as_of)
     }
 
     fn day_version(&self, date: Date) -> u64 {
@@ -38,22 +41,13 @@ impl Snapshot for View {
         for file in self.files(date) {
             (&file.path, file.crc32).hash(&mut hash);
         }
-        for (file, erasures) in self.erasing_files(date) {
-            let ids: Vec<_> = erasures.iter().map(|erasure| erasure.id).collect();
-            (&file.path, ids).hash(&mut hash);
+        for erasure in self.erasures(date) {
+            erasure.id.hash(&mut hash);
         }
         for file in self.damaged_files(date) {
             (&file.path, "damaged").hash(&mut hash);
         }
         self.hot_version(date).hash(&mut hash);
         hash.finish()
-    }
-}
-
-/// A file that cannot be read as what was published is damaged, whoever finds it.
-fn unreadable(error: Error) -> QueryError {
-    match error.damaged_file() {
-        Some(path) => QueryError::Damaged { file: path.to_owned(), reason: error.to_string() },
-        None => QueryError::Internal(error.to_string()),
     }
 }

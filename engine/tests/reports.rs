@@ -21,8 +21,9 @@ use std::vec;
 
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
-    Answer, Cancel, Config, Dimension, Direction, Engine, ErasureRequest, Funnel, FunnelStep, Grouping, Interval,
-    Journey, Key, Maintenance, QueryError, Question, Receipt, SiteSummary, Span, Step, Subject, TimeZone,
+    Answer, BreakdownRow, Cancel, Config, Dimension, Direction, Engine, ErasureRequest, Funnel, FunnelStep, Grouping,
+    Interval, Journey, Key, Maintenance, Paths, Pick, QueryError, Question, Receipt, SiteSummary, Span, Step, Subject,
+    TimeZone,
 };
 use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
@@ -350,7 +351,10 @@ impl Lab {
         let reports = self.engine().reports(&cancel);
         let keys = [Key::Value(Subject::Visit(Dimension::Browsers)), Key::Time(Interval::Day)];
         let groups = reports.groups(question, &keys).and_then(|answer| {
-            answer.try_map(|groups| Ok(groups.into_iter().map(|group| (group.values, group.figures)).collect()))
+            answer.try_map(|answer| {
+                let values = |group| answer.values(group).map(|value| value.map(str::to_owned)).collect();
+                Ok(answer.groups.iter().map(|group| (values(group), group.figures)).collect())
+            })
         });
         self.compare_at(question, groups, oracle.groups(&keys), &format!("groups {when}"));
         let journey = Journey { from: page("/"), direction: Direction::After, steps: 3 };
@@ -368,8 +372,32 @@ impl Lab {
         let sequence = Funnel { steps: vec![page("/a"), page("/")], window_us: None };
         let sequences = reports.funnel(question, &sequence);
         self.compare_at(question, sequences, oracle.funnel(&sequence), &format!("sequence {when}"));
+        self.check_picked(question, oracle, when);
         let limit = reports.breakdown(question, Dimension::ExitPages, 2);
         self.compare_at(question, limit, oracle.breakdown(Dimension::ExitPages, 2), &format!("two exit pages {when}"));
+    }
+
+    /// Compares lists of given lines, as a comparison with another range asks for them, and the minutes of realtime.
+    fn check_picked(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
+        let cancel = Cancel::default();
+        let reports = self.engine().reports(&cancel);
+        let wanted = [Some("/a"), Some("/never"), Some("/")].map(|page| page.map(str::to_owned));
+        let all = oracle.breakdown(Dimension::Pages, usize::MAX);
+        let line = |value: &Option<String>| {
+            let nothing = BreakdownRow { value: value.clone(), visitors: 0, pageviews: 0 };
+            all.iter().find(|row| row.value == *value).cloned().unwrap_or(nothing)
+        };
+        let picked = reports.breakdown(question, Dimension::Pages, Pick::Of(wanted.to_vec()));
+        self.compare_at(question, picked, wanted.iter().map(line).collect(), &format!("picked pages {when}"));
+        for direction in [Direction::After, Direction::Before] {
+            let journey = Journey { from: FunnelStep::Page("/a".into()), direction, steps: 2 };
+            let expected = oracle.journeys(&journey, 4);
+            let paths = Paths::Of(expected.clone());
+            self.compare_at(question, reports.journeys(question, &journey, 4), expected.clone(), "first journeys");
+            self.compare_at(question, reports.journeys(question, &journey, paths), expected, "the same journeys");
+        }
+        let names = reports.values(question, &Grouping::Name, 2);
+        self.compare_at(question, names, oracle.values_by(&Grouping::Name, 2), &format!("two names {when}"));
     }
 
     /// Compares an export of all events.

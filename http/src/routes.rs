@@ -16,7 +16,7 @@
 //! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
 //! | DELETE /api/gdpr/erase | operators of the site | [`erase`] |
 //! | POST, GET /api/sites/{site_id}/funnels; DELETE .../{id} | operators of the site; readers may list | [`funnels`] |
-//! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; readers of the store may list | [`segments`] |
+//! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; its readers may list | [`segments`] |
 //! | POST /api/store/acknowledge-loss | operators | [`loss`] |
 //! | POST, GET /api/store/snapshots, DELETE /api/store/snapshots/{id} | operators; readers may list | [`backup::api`] |
 //! | GET /api/openapi.json | anyone | [`openapi`] |
@@ -207,7 +207,7 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<Route<'a>> {
         }
         (&Method::DELETE, ["api", "gdpr", "erase"]) => ("erase", OperatorsOfNamed, DashboardOrigin, Handler::Erase),
         (&Method::GET, ["api", "sites", site, "segments"]) => {
-            ("segments", StoreReaders, DashboardOrigin, Handler::Segments(site))
+            ("segments", ListReaders, DashboardOrigin, Handler::Segments(site))
         }
         (&Method::POST, ["api", "sites", site, "segments"]) => {
             ("add_segment", OperatorsOf(site), DashboardOrigin, Handler::AddSegment(site))
@@ -306,7 +306,7 @@ pub(crate) async fn call(route: Route<'_>, app: &App, request: Request) -> Resul
         Handler::Keys => keys::api::list(app),
         Handler::RevokeKey(hash) => keys::api::revoke(app, hash).await,
         Handler::Erase => erase::delete(app, &request).await,
-        Handler::Segments(site) => segments::list(app, site),
+        Handler::Segments(site) => segments::list(app, principal.as_ref(), site),
         Handler::AddSegment(site) => segments::add(app, site, request).await,
         Handler::RemoveSegment(site, id) => segments::remove(app, site, id).await,
         Handler::AcknowledgeLoss => loss::post(app).await,

@@ -7,8 +7,8 @@
 //! | DELETE /api/sites/{site_id}/segments/{id} | |
 //!
 //! They are one control document, durable before the answer. Ids are never given twice, so that a deleted segment is an
-//! error in a report and never another one. A segment cannot contain a segment,
-//! nor a goal, which may change.
+//! error in a report and never another one. A segment cannot contain a segment. A goal in it is what that goal is when the
+//! report is asked for; if there is no such goal any more, the report is an error.
 
 use std::sync::Arc;
 
@@ -20,8 +20,10 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::app::App;
+use crate::auth::Principal;
 use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
+use crate::goals::Goals;
 use crate::request::Request;
 use crate::request_id;
 use crate::response::{self, Response};
@@ -73,11 +75,11 @@ impl Segments {
         Shelf::open(SEGMENTS, documents).map(Self)
     }
 
-    /// The filter of a segment of `site`.
-    pub fn filter(&self, site: &SiteId, id: u64) -> Option<Filter> {
+    /// The filter of a segment of `site`, with its goals as they are now.
+    pub(crate) fn filter(&self, site: &SiteId, id: u64, goals: &Goals) -> Option<Result<Filter, ApiError>> {
         let saved = self.0.book();
         let segment = saved.segments.iter().find(|segment| segment.id == id && segment.site_id == site.as_str())?;
-        filter::from_json(&segment.filters, filter::Saved::nothing()).ok()
+        Some(bound(&segment.filters, site, goals))
     }
 
     fn of(&self, site: &SiteId) -> Vec<Value> {
@@ -116,7 +118,9 @@ fn wire(segment: &Segment) -> Value {
 }
 
 /// The segments of a site.
-pub(crate) fn list(app: &App, site: &str) -> Result<Response, ApiError> {
+pub(crate) fn list(app: &App, principal: Option<&Principal>, site: &str) -> Result<Response, ApiError> {
+    let name = sites::site_of(site)?;
+    principal.map_or(Ok(()), |principal| principal.require_site(name.as_str()))?;
     response::json(&app.segments.of(&known(app, site)?))
 }
 
@@ -124,9 +128,9 @@ pub(crate) fn list(app: &App, site: &str) -> Result<Response, ApiError> {
 pub(crate) async fn add(app: &App, site: &str, request: Request) -> Result<Response, ApiError> {
     let site = known(app, site)?;
     let draft = checked(request.into_json(BODY_BYTES_MAX).await?)?;
-    let segments = Arc::clone(&app.segments);
+    let (segments, goals) = (Arc::clone(&app.segments), app.goals.clone());
     let add = move || {
-        tried(&draft)?;
+        tried(&draft, &site, &goals)?;
         segments.add(&site, draft)
     };
     let added = spawn_blocking(request_id::carry(add)).await.map_err(ApiError::internal)??;
@@ -157,13 +161,17 @@ fn checked(draft: Draft) -> Result<Draft, ApiError> {
     if draft.filters.to_string().len() > FILTERS_BYTES_MAX {
         return Err(ApiError::bad_request(format!("filters: at most {FILTERS_BYTES_MAX} bytes are kept")));
     }
-    filter::from_json(&draft.filters, filter::Saved::nothing())?;
     Ok(draft)
 }
 
-/// Refuses a segment whose patterns a report would refuse. Takes as long as they take to be compiled.
-fn tried(draft: &Draft) -> Result<(), ApiError> {
-    let filter = filter::from_json(&draft.filters, filter::Saved::nothing())?;
+/// The filter of a segment. It knows the goals of its site, and no segment.
+fn bound(filters: &Value, site: &SiteId, goals: &Goals) -> Result<Filter, ApiError> {
+    filter::from_json(filters, filter::Saved { segment: &|_| None, goals: &|| goals.steps(site) })
+}
+
+/// Refuses a segment that a report would refuse. Takes as long as its patterns take to be compiled.
+fn tried(draft: &Draft, site: &SiteId, goals: &Goals) -> Result<(), ApiError> {
+    let filter = bound(&draft.filters, site, goals)?;
     filter.tried().map_err(|error| ApiError::bad_request(format!("filters: {error}")))
 }
 
@@ -191,7 +199,9 @@ mod tests {
         assert!(segments.remove(&site("b"), 1).is_err(), "that is the other site's");
         let segments = open();
         assert_eq!((segments.of(&site("a")).len(), segments.of(&site("b")).len()), (1, 0));
-        assert!(segments.filter(&site("a"), 1).is_some() && segments.filter(&site("b"), 1).is_none());
+        let goals = Goals::open(Arc::new(Memory::default())).unwrap();
+        let is_there = |name: &str| segments.filter(&site(name), 1, &goals).is_some();
+        assert!(is_there("a") && !is_there("b"));
         assert_eq!(segments.add(&site("b"), draft("three")).unwrap()["id"], 3);
     }
 
@@ -214,8 +224,12 @@ mod tests {
     fn a_segment_has_a_name_and_filters_without_segments() {
         assert!(checked(draft("x")).is_ok());
         assert!(checked(draft(" ")).is_err() && checked(draft(&"x".repeat(65))).is_err());
+        let goals = Goals::open(Arc::new(Memory::default())).unwrap();
+        let tried = |draft: &Draft| tried(draft, &site("a"), &goals);
         let nested = Draft { name: "x".into(), filters: json!([["is", "segment", [1]]]) };
-        assert_eq!(checked(nested).unwrap_err().to_string(), "filters[0][2]: there is no segment 1");
+        assert_eq!(tried(&nested).unwrap_err().to_string(), "filters[0][2]: there is no segment 1");
+        let unknown = Draft { name: "x".into(), filters: json!([["is", "event:goal", ["Sign-up"]]]) };
+        assert_eq!(tried(&unknown).unwrap_err().to_string(), "filters[0][2]: there is no goal 'Sign-up'");
         let wrong = Draft { name: "x".into(), filters: json!([["matches", "event:page", ["("]]]) };
         assert_eq!(
             tried(&wrong).unwrap_err().to_string(),

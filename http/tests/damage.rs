@@ -172,3 +172,70 @@ fn the_command_acknowledges_for_a_stopped_server_and_refuses_beside_a_running_on
     assert!(code == Some(0) && text.starts_with("acknowledged: damaged: events/site_id=b.example/"), "{code:?} {text}");
     assert_eq!(run(data_dir, "verify").0, Some(0));
 }
+
+/// Every report of a site, as a request.
+fn reports(site: &str) -> Vec<(&'static str, String)> {
+    let paths = [
+        "/api/stats/main?",
+        "/api/stats/timeseries?",
+        "/api/stats/breakdown/pages?",
+        "/api/stats/breakdown/events?",
+        "/api/stats/breakdown/props?key=plan&",
+        "/api/stats/sessions?",
+        "/api/stats/funnel?steps=page:/&",
+        "/api/stats/sequences?steps=page:/,page:/a&",
+        "/api/stats/flow?page=/&",
+        "/api/stats/retention?",
+        "/api/stats/realtime?",
+        "/api/stats/journeys?from=page:/&",
+        "/api/stats/export?",
+        "/api/stats/export?kind=events&",
+        "/api/stats/goals?",
+        "/api/stats/goals/1/pages?",
+        "/api/v1/stats/realtime/visitors?",
+        "/api/v1/stats/aggregate?",
+        "/api/v1/stats/timeseries?",
+        "/api/v1/stats/breakdown?property=event:page&",
+    ];
+    paths.map(|path| (path, format!("{path}site_id={site}&period=7d"))).into()
+}
+
+#[test]
+fn every_report_says_what_it_misses_and_which_position_it_stands_for() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let data_dir = data_dir.path();
+    three_files(data_dir);
+    let file = files(data_dir, DAMAGED).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let server = Server::with_password(data_dir, &FLUSH);
+    let session = server.log_in();
+    for site in [DAMAGED, OTHER] {
+        let goal = session.send("POST", &format!("/api/sites/{site}/goals"), &json!({ "page": "/" }));
+        assert_eq!(goal.status, 201, "{}", goal.text());
+    }
+    let openapi = session.json("/api/openapi.json");
+    let documented = openapi["paths"].as_object().unwrap().keys();
+    let documented = documented.filter(|path| path.starts_with("/api/stats/") || path.starts_with("/api/v1/stats/"));
+    let forms: Vec<&str> = documented.map(|path| path.split('{').next().unwrap()).collect();
+    let asked = reports(DAMAGED);
+    for form in forms {
+        assert!(asked.iter().any(|(path, _)| path.starts_with(form)), "{form} is not among these");
+    }
+    let body = |site: &str| json!({ "site_id": site, "metrics": ["visitors"], "date_range": "7d" });
+    for (site, goal) in [(DAMAGED, 1), (OTHER, 2)] {
+        let misses = site == DAMAGED;
+        let ask = |(name, path): (&'static str, String)| {
+            (name, session.get(&path.replace("/goals/1/", &format!("/goals/{goal}/"))))
+        };
+        let mut answers: Vec<_> = reports(site).into_iter().map(ask).collect();
+        answers.push(("v2", session.post_json("/api/v2/query", &body(site))));
+        for (name, answer) in answers {
+            assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+            assert_eq!(answer.header("x-mallard-as-of"), Some("6"), "{name}");
+            let missing = answer.header("x-mallard-incomplete");
+            assert_eq!(missing.is_some_and(|days| days.starts_with("a.example 20")), misses, "{name}: {missing:?}");
+        }
+    }
+}

@@ -107,6 +107,10 @@ fn a_restricted_key_learns_nothing_about_another_site() {
     assert_eq!(sites.as_array().unwrap().len(), 1);
     assert_eq!(sites[0]["site_id"], "a.example");
     assert_eq!(get(&server, "/api/store/snapshots", &key).status, 403);
+    for list in ["segments", "goals", "funnels"] {
+        let of = |site: &str| get(&server, &format!("/api/sites/{site}/{list}"), &key).status;
+        assert_eq!((of("a.example"), of("b.example")), (200, 403), "{list}");
+    }
 
     let admin = session.create_key(&json!({ "name": "a", "scope": "Admin", "sites": ["a.example"] }));
     assert_eq!(get(&server, "/api/stats/main?site_id=a.example", &admin).status, 200);

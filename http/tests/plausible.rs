@@ -350,3 +350,33 @@ fn a_saved_segment_is_a_filter_after_a_restart_until_it_is_removed() {
     assert_eq!(refusal(&session, by_segment), "filters[0][2]: there is no segment 1");
     assert_eq!(session.get("/api/sites/none.example/segments").status, 404);
 }
+
+#[test]
+fn a_goal_in_a_segment_is_what_it_is_when_it_is_asked_for_and_an_error_when_it_is_gone() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    visit(&server);
+    let session = server.log_in();
+    let (segments, goals) = (format!("/api/sites/{SITE}/segments"), format!("/api/sites/{SITE}/goals"));
+    let draft = json!({ "name": "Converted", "filters": [["has_done", ["is", "event:goal", ["Wanted"]]]] });
+    let refused = session.send("POST", &segments, &draft);
+    assert_eq!((refused.status, refused.error().as_str()), (400, "filters[0][1][2]: there is no goal 'Wanted'"));
+    assert_eq!(session.send("POST", &goals, &json!({ "name": "Wanted", "event": "Signup" })).status, 201);
+    let added = session.send("POST", &segments, &draft);
+    assert_eq!(added.status, 201, "{}", added.text());
+    let asked = |operator: &str| {
+        let filters = json!([[operator, "segment", [1]]]);
+        json!({ "metrics": ["visitors"], "date_range": "7d", "filters": filters })
+    };
+    let visitors = |operator: &str| query(&session, asked(operator))["results"][0]["metrics"][0].clone();
+    let all =
+        query(&session, json!({ "metrics": ["visitors"], "date_range": "7d" }))["results"][0]["metrics"][0].clone();
+    let met = visitors("is");
+    assert!(met.as_u64() > Some(0) && met.as_u64() < all.as_u64(), "{met} of {all}");
+    assert_eq!(visitors("is_not").as_u64().unwrap() + met.as_u64().unwrap(), all.as_u64().unwrap());
+    assert_eq!(session.send("PUT", &format!("{goals}/1"), &json!({ "name": "Wanted", "event": "never" })).status, 200);
+    assert_eq!((visitors("is"), visitors("is_not")), (json!(0), all));
+    assert_eq!(session.delete(&format!("{goals}/1"), Some("http://localhost")).status, 200);
+    let gone = "filters[0][2]: segment 1: filters[0][1][2]: there is no goal 'Wanted'";
+    assert_eq!((refusal(&session, asked("is")).as_str(), refusal(&session, asked("is_not")).as_str()), (gone, gone));
+}

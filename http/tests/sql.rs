@@ -177,7 +177,8 @@ fn a_statement_comes_from_standard_input_and_the_rows_of_one_site_are_cut_at_a_n
         .unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()), (Some(0), "lsn\n2\n"));
-    assert_eq!(stderr(&output), "there are more than these 1 rows; --max-rows says how many are answered\n");
+    let said = "there are more than these 1 rows; --max-rows says how many are answered\nas of LSN 3\n";
+    assert_eq!(stderr(&output), said);
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Deadline {
     }
 
     /// How long to wait for something before looking at the deadline again.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.remaining().min(LOOK)
     }
 }

@@ -91,7 +91,7 @@ pub use journey::{
 };
 pub use pick::{Paths, Pick};
 pub use question::{
-    Answer, BreakdownRow, Bucket, Figures, Group, Interval, Key, MainReport, QueryError, Question, Span,
+    Answer, BreakdownRow, Bucket, Figures, Group, Groups, Interval, Key, MainReport, QueryError, Question, Span,
 };
 pub(crate) use source::{Snapshot, Source, SourceFile};
 
@@ -116,10 +116,12 @@ impl Duck {
         Ok(Self { env, draft, pool, cache: PartialCache::new(config) })
     }
 
-    /// Replaces the derived database at `path` by one over exactly `files`.
-    pub(crate) fn refresh_views(&self, path: &Path, files: &[PathBuf]) -> Result<(), QueryError> {
+    /// Replaces the derived database at `path` by one over exactly `files`. Waits for no query. `is_alike` says that the
+    /// files all have the same columns.
+    pub(crate) fn refresh_views(&self, path: &Path, files: &[PathBuf], is_alike: bool) -> Result<(), QueryError> {
         let deadline = Deadline::after(&self.env.clock, REFRESH_TIMEOUT_US);
-        views::refresh(&self.pool.lease(&deadline)?, self.env.disk.as_ref(), path, &self.draft, files)
+        let lease = self.pool.lease_aside(&deadline)?;
+        views::refresh(&lease, self.env.disk.as_ref(), path, &self.draft, (files, is_alike))
     }
 
     /// How the cache does.
@@ -232,7 +234,7 @@ pub(crate) fn groups(
     question: &Question,
     keys: &[Key],
     deadline: &Deadline,
-) -> Result<Answer<Vec<Group>>, QueryError> {
+) -> Result<Answer<Groups>, QueryError> {
     report::groups::report(&duck.asked(snapshot, question, deadline)?, keys)
 }
 

@@ -72,16 +72,30 @@ impl Pool {
             self.check(deadline)?;
             state = self.returned.wait_timeout(state, deadline.patience()).unwrap_or_else(PoisonError::into_inner).0;
         }
+        self.connected(state, deadline, 1)
+    }
+
+    /// A connection beside those that queries wait for: maintenance waits for no query. There is one at a time.
+    pub(super) fn lease_aside(&self, deadline: &Deadline) -> Result<Lease<'_>, QueryError> {
+        self.connected(self.lock(), deadline, 0)
+    }
+
+    fn connected<'a>(
+        &'a self,
+        mut state: MutexGuard<'_, State>,
+        deadline: &Deadline,
+        turns: usize,
+    ) -> Result<Lease<'a>, QueryError> {
         self.check(deadline)?;
         let connection = match state.idle.pop() {
             Some(connection) => connection,
             None => state.connect(|| self.open())?,
         };
-        state.leased += 1;
         let interrupt = connection.interrupt_handle();
         let watched = self.watchdog.watch(deadline, move || interrupt.interrupt());
+        state.leased += turns;
         let (deadline, generation) = (deadline.clone(), state.generation);
-        Ok(Lease { pool: self, connection: Some(connection), watched: Some(watched), deadline, generation })
+        Ok(Lease { pool: self, connection: Some(connection), watched: Some(watched), deadline, generation, turns })
     }
 
     fn check(&self, deadline: &Deadline) -> Result<(), QueryError> {
@@ -152,6 +166,8 @@ pub(super) struct Lease<'a> {
     watched: Option<Watched<'a>>,
     deadline: Deadline,
     generation: u64,
+    /// How many of the turns of queries it takes: one or none.
+    turns: usize,
 }
 
 impl Lease<'_> {
@@ -200,7 +216,7 @@ impl Drop for Lease<'_> {
         // IMPORTANT: the watch ends before the connection is returned, or its interrupt could meet the next query.
         self.watched = None;
         let mut state = self.pool.lock();
-        state.leased -= 1;
+        state.leased -= self.turns;
         if state.generation == self.generation {
             state.idle.extend(self.connection.take());
         }

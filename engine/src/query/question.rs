@@ -157,13 +157,30 @@ pub enum Key {
     Time(Interval),
 }
 
+/// Figures by any combination of values. However many groups there are, each text is there once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// For each key its values and labels, each once; the first one is missing.
+    pub names: Vec<Vec<Option<Box<str>>>>,
+    /// Every group that has an event or a visit, in the order of time and else in none.
+    pub groups: Vec<Group>,
+}
+
 /// The figures of one combination of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// For each key its value, or the label of its bucket; `None` if there is no value.
-    pub values: Vec<Option<String>>,
+    /// For each key the place of its value, or of the label of its bucket, in [`Groups::names`].
+    pub values: Box<[u32]>,
     /// What was counted.
     pub figures: Figures,
+}
+
+impl Groups {
+    /// For each key the value of a group; `None` if there is no value.
+    pub fn values<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = Option<&'a str>> {
+        let value = |(place, names): (&u32, &'a Vec<Option<Box<str>>>)| names.get(*place as usize)?.as_deref();
+        group.values.iter().zip(&self.names).map(value)
+    }
 }
 
 /// Counts. Those of visits count the visits that began in the span, each with all its events, once in every group in which
@@ -197,6 +214,9 @@ pub enum QueryError {
     /// It needed more memory than it may have.
     #[error("the query needs more memory than it may use; ask for a shorter range")]
     OutOfMemory,
+    /// The question passes a bound of its report, and would do so again. The text says which one, and what to ask instead.
+    #[error("{0}")]
+    TooLarge(String),
     /// A file is not what was written. The rest of the history can still be read once this file is left out.
     #[error("{} is damaged: {reason}", file.display())]
     Damaged {

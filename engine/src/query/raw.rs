@@ -50,10 +50,9 @@ fn read_day(
     let mut next = hot.next();
     if !source.files.is_empty() {
         source.files.iter().try_for_each(|file| verify(file, deadline))?;
-        let table = sql::read_parquet(source.files.iter().map(|file| file.path.as_path()))?;
-        let table = if source.files.iter().any(|file| file.is_adopted) { sql::completed(&table)? } else { table };
-        let rows = format!("SELECT * FROM {table} ORDER BY timestamp, lsn NULLS FIRST");
-        pool.lease(deadline)?.query(&rows, |batch| {
+        let (table, within_an_instant) = sql::day(&source.files)?;
+        let rows = format!("SELECT * FROM {table} ORDER BY timestamp, {within_an_instant}");
+        source.query(&pool.lease(deadline)?, &rows, |batch| {
             deadline.check()?;
             for row in rows_from(batch).map_err(QueryError::internal)? {
                 while let Some(hot_row) = next.take_if(|hot_row| place(hot_row) < place(&row)) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{DataType, Field};
 
 use super::question::QueryError;
+use super::source::SourceFile;
 
 /// What DuckDB reads as part of a pattern, with no way of saying that it is none.
 const WILDCARDS: [char; 3] = ['*', '?', '['];
@@ -22,8 +23,39 @@ pub(super) fn path(path: &Path) -> Result<String, QueryError> {
 /// A table of exactly these Parquet files. Nothing is taken from the names of their folders: `site_id=` and `date=` are
 /// there for people.
 pub(super) fn read_parquet<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<String, QueryError> {
-    let list = files.into_iter().map(path).collect::<Result<Vec<_>, _>>()?.join(", ");
-    Ok(format!("read_parquet([{list}], union_by_name = true, hive_partitioning = false)"))
+    Ok(format!("read_parquet([{}], union_by_name = true, hive_partitioning = false)", list(files)?))
+}
+
+/// The same of files that all have the columns of the first one: the footers of the others are not read before their rows.
+fn read_alike<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<String, QueryError> {
+    Ok(format!("read_parquet([{}], hive_partitioning = false)", list(files)?))
+}
+
+fn list<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<String, QueryError> {
+    Ok(files.into_iter().map(path).collect::<Result<Vec<_>, _>>()?.join(", "))
+}
+
+/// All rows of `files`, for a view that is made again whenever they change. `is_alike` says that they all have the same
+/// columns.
+pub(super) fn view_of(files: &[PathBuf], is_alike: bool) -> Result<String, QueryError> {
+    match is_alike && !files.is_empty() {
+        true => Ok(format!("SELECT * FROM {}", read_alike(files.iter().map(PathBuf::as_path))?)),
+        false => rows_of(files, false),
+    }
+}
+
+/// The files of one day as a table with all columns, and what its rows are ordered by within an instant. Rows of the
+/// original program have no LSN: they are in the order in which its files have them.
+pub(super) fn day(files: &[SourceFile]) -> Result<(String, &'static str), QueryError> {
+    let paths = files.iter().map(|file| file.path.as_path());
+    if !files.iter().any(|file| file.is_adopted) {
+        return Ok((read_parquet(paths)?, "lsn NULLS FIRST"));
+    }
+    let numbered = format!(
+        "read_parquet([{}], union_by_name = true, hive_partitioning = false, filename = true, file_row_number = true)",
+        list(paths)?
+    );
+    Ok((completed(&numbered, ", filename, file_row_number")?, "lsn NULLS FIRST, filename, file_row_number"))
 }
 
 /// All rows of `files`; with no files, no rows of the same columns.
@@ -32,7 +64,7 @@ pub(super) fn rows_of(files: &[PathBuf], has_adopted: bool) -> Result<String, Qu
         return no_rows();
     }
     let table = read_parquet(files.iter().map(PathBuf::as_path))?;
-    let table = if has_adopted { completed(&table)? } else { table };
+    let table = if has_adopted { completed(&table, "")? } else { table };
     Ok(format!("SELECT * FROM {table}"))
 }
 
@@ -61,10 +93,10 @@ pub(super) fn no_rows() -> Result<String, QueryError> {
     Ok(format!("SELECT {} WHERE false", all_columns(|name, kind| format!("CAST(NULL AS {kind}) AS {name}"))?))
 }
 
-/// `table` with all columns, those that it lacks as nulls, and the types of the column table.
-pub(super) fn completed(table: &str) -> Result<String, QueryError> {
+/// `table` with all columns, those that it lacks as nulls, and the types of the column table; and with `further` ones.
+fn completed(table: &str, further: &str) -> Result<String, QueryError> {
     let columns = all_columns(|name, kind| format!("CAST({name} AS {kind}) AS {name}"))?;
-    Ok(format!("(SELECT {columns} FROM (SELECT * FROM {table} UNION ALL BY NAME {}))", no_rows()?))
+    Ok(format!("(SELECT {columns}{further} FROM (SELECT * FROM {table} UNION ALL BY NAME {}))", no_rows()?))
 }
 
 fn all_columns(shown: impl Fn(&str, &str) -> String) -> Result<String, QueryError> {

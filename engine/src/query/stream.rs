@@ -67,7 +67,7 @@ impl Reading<'_> {
             Merge { hot: sorted(&tail), as_of: self.as_of, sieve: Sieve::new(self.program, self.deadline, sink) };
         if !source.files.is_empty() {
             source.files.iter().try_for_each(|file| verify(file, self.deadline))?;
-            self.pool.lease(self.deadline)?.query(&self.ordered_rows(&source.files)?, |batch| {
+            source.query(&self.pool.lease(self.deadline)?, &self.ordered_rows(source)?, |batch| {
                 self.deadline.check()?;
                 merge.sieve.note_batch(batch.get_array_memory_size());
                 merge.take(&Rows::new(batch, self.texts)?)
@@ -78,12 +78,14 @@ impl Reading<'_> {
         Ok(source.damaged.first().map(|damage| damage.as_str().into()))
     }
 
-    /// The rows of `files` in the order of a day, with the columns that are read.
-    fn ordered_rows(&self, files: &[SourceFile]) -> Result<String, QueryError> {
-        let columns = self.texts.column_names().join(", ");
-        let table = sql::read_parquet(files.iter().map(|file| file.path.as_path()))?;
-        let table = if files.iter().any(|file| file.is_adopted) { sql::completed(&table)? } else { table };
-        Ok(format!("SELECT {columns} FROM {table} ORDER BY visitor_id, timestamp, lsn NULLS FIRST"))
+    /// The rows of the files in the order of a day, with the columns that are read.
+    fn ordered_rows(&self, source: &Source) -> Result<String, QueryError> {
+        let mut columns = self.texts.column_names();
+        columns.extend(source.more_columns());
+        columns.sort_unstable();
+        columns.dedup();
+        let (columns, (table, within_an_instant)) = (columns.join(", "), sql::day(&source.files)?);
+        Ok(format!("SELECT {columns} FROM {table} ORDER BY visitor_id, timestamp, {within_an_instant}"))
     }
 }
 

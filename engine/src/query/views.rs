@@ -26,18 +26,19 @@ const WAL: &str = ".wal";
 /// The oldest storage version that DuckDB writes, so that old clients can open the file.
 const STORAGE_VERSION: &str = "v1.0.0";
 
-/// Replaces the database file at `path` by one over exactly `files`, building it at `draft`.
+/// Replaces the database file at `path` by one over exactly `files`, building it at `draft`. `is_alike` says that the files
+/// all have the same columns: then one footer is read, however many there are.
 pub(super) fn refresh(
     lease: &Lease<'_>,
     disk: &dyn Disk,
     path: &Path,
     draft: &Path,
-    files: &[PathBuf],
+    (files, is_alike): (&[PathBuf], bool),
 ) -> Result<(), QueryError> {
     let failed = |error: io::Error| QueryError::Internal(format!("{}: {error}", path.display()));
     durable::remove(disk, draft).map_err(failed)?;
     durable::remove(disk, &with_suffix(draft, WAL)).map_err(failed)?;
-    build(lease, draft, files)?;
+    build(lease, draft, &sql::view_of(files, is_alike)?)?;
     replace(disk, path, draft).map_err(failed)
 }
 
@@ -49,9 +50,9 @@ fn replace(disk: &dyn Disk, path: &Path, draft: &Path) -> io::Result<()> {
     durable::publish(disk, draft, path)
 }
 
-fn build(lease: &Lease<'_>, draft: &Path, files: &[PathBuf]) -> Result<(), QueryError> {
+fn build(lease: &Lease<'_>, draft: &Path, rows: &str) -> Result<(), QueryError> {
     let attach = format!("ATTACH {} AS derived (STORAGE_VERSION '{STORAGE_VERSION}')", sql::path(draft)?);
-    let view = format!("CREATE VIEW derived.events AS {}", sql::rows_of(files, false)?);
+    let view = format!("CREATE VIEW derived.events AS {rows}");
     lease.execute(&attach)?;
     let built = lease.execute(&view);
     let detached = lease.execute("DETACH derived");

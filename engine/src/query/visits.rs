@@ -1,13 +1,14 @@
-//! Rows by visit: [`Sieve`] judges them by a filter, [`Visits`] hands whole visits on.
+//! Rows by visit: [`Sieve`] judges them by a filter, [`Visits`] tells visits apart.
 //!
 //! A filter that looks at visits can judge an event only when its visit is complete, so the rows of one visit are held
 //! until then, with the batches that they are in. That is bounded: a visit that needs more is an error, not a number.
+//! Nothing else holds rows.
 
 use super::deadline::Deadline;
 use super::filter::Program;
 use super::question::QueryError;
 use super::rows::{HeldRow, Row};
-use super::sessions::Session;
+use super::sessions::{Act, Session};
 use super::stream::Sink;
 
 /// The most memory that batches may take which are kept for a visit that goes on.
@@ -53,7 +54,7 @@ impl Held {
 
     fn push(&mut self, row: Row<'_>) -> Result<(), QueryError> {
         if self.rows.len() == HELD_ROWS_MAX || self.bytes > HELD_BYTES_MAX.max(self.batch_bytes) {
-            return Err(QueryError::OutOfMemory);
+            return Err(too_long());
         }
         let act = row.act();
         match &mut self.session {
@@ -63,6 +64,14 @@ impl Held {
         self.rows.push(row.hold());
         Ok(())
     }
+}
+
+fn too_long() -> QueryError {
+    QueryError::TooLarge(format!(
+        "one visit has more than {HELD_ROWS_MAX} events or {} MiB, which a filter on visits or has_done cannot look at; ask \
+         without it, or for a range without the UTC day of this visit",
+        HELD_BYTES_MAX >> 20
+    ))
 }
 
 /// Judges rows and passes them on in their order.
@@ -132,63 +141,59 @@ impl<'a, S: Sink> Sieve<'a, S> {
     }
 }
 
-/// One complete visit: all its events, also those outside of a question's span.
-#[derive(Debug)]
-pub(super) struct Visit<'a> {
-    pub(super) rows: &'a [HeldRow],
-    /// For each row, whether the filter keeps it.
-    pub(super) kept: &'a [bool],
-    pub(super) session: &'a Session,
-    /// Whether it is the first of its visitor on this UTC day.
-    pub(super) is_new_visitor: bool,
-}
-
-/// What takes the visits of a day, visitor by visitor, in the order of their times.
+/// What takes the rows of a day visit by visit, visitor by visitor, in the order of their times. It holds no rows, so a
+/// visit may be of any length.
 pub(super) trait VisitSink {
-    fn take(&mut self, visit: &Visit<'_>) -> Result<(), QueryError>;
+    /// A visit begins. `is_new_visitor` says that it is the first of its visitor on this UTC day.
+    fn begin(&mut self, is_new_visitor: bool);
+
+    /// Takes the next row of the visit, which is so far `session`.
+    fn push(&mut self, row: Row<'_>, act: Act, is_kept: bool, session: &Session) -> Result<(), QueryError>;
+
+    /// The visit is over.
+    fn end(&mut self, session: &Session) -> Result<(), QueryError>;
 }
 
-/// Gathers the rows of a day into visits.
+/// Tells the visits of a day apart.
 pub(super) struct Visits<'a, S> {
     sink: &'a mut S,
-    held: Held,
-    kept: Vec<bool>,
-    is_new_visitor: bool,
+    visitor: String,
+    /// The visit that is being read.
+    session: Option<Session>,
 }
 
 impl<'a, S: VisitSink> Visits<'a, S> {
     pub(super) fn new(sink: &'a mut S) -> Self {
-        Self { sink, held: Held::default(), kept: Vec::new(), is_new_visitor: true }
+        Self { sink, visitor: String::new(), session: None }
     }
 
-    fn pass_on(&mut self) -> Result<(), QueryError> {
-        if let Some(session) = &self.held.session {
-            let Self { kept, is_new_visitor, .. } = self;
-            let visit = Visit { rows: &self.held.rows, kept, session, is_new_visitor: *is_new_visitor };
-            self.sink.take(&visit)?;
+    /// Ends the visit unless it goes on with `act`, and begins the next one.
+    fn enter(&mut self, visitor: &str, act: Act) -> Result<(), QueryError> {
+        let is_new_visitor = self.session.is_none() || self.visitor != visitor;
+        if is_new_visitor || self.session.as_ref().is_some_and(|session| !session.continues_with(act)) {
+            self.finish()?;
+            self.sink.begin(is_new_visitor);
         }
-        self.held.clear();
-        self.kept.clear();
+        if is_new_visitor {
+            self.visitor.clear();
+            self.visitor.push_str(visitor);
+        }
+        match &mut self.session {
+            Some(session) => session.extend(act),
+            ended => *ended = Some(Session::begin(act)),
+        }
         Ok(())
     }
 }
 
 impl<S: VisitSink> Sink for Visits<'_, S> {
-    fn note_batch(&mut self, bytes: usize) {
-        self.held.note_batch(bytes);
-    }
-
     fn push(&mut self, row: Row<'_>, is_kept: bool) -> Result<(), QueryError> {
-        if !self.held.is_continued_by(row) {
-            let is_same_visitor = self.held.is_of_visitor(row.visitor());
-            self.pass_on()?;
-            self.is_new_visitor = !is_same_visitor;
-        }
-        self.kept.push(is_kept);
-        self.held.push(row)
+        let act = row.act();
+        self.enter(row.visitor(), act)?;
+        self.session.as_ref().map_or(Ok(()), |session| self.sink.push(row, act, is_kept, session))
     }
 
     fn finish(&mut self) -> Result<(), QueryError> {
-        self.pass_on()
+        self.session.take().map_or(Ok(()), |session| self.sink.end(&session))
     }
 }

@@ -232,11 +232,14 @@ impl Finder<'_> {
         for (entry, erasures) in
             cut.iter().filter(|(entry, erasures)| !erasures.iter().any(|one| one.takes_all_of(entry)))
         {
-            let mut batches = Vec::new();
-            mallard_compactor::read_file(self.env, self.layout.root(), entry, &mut |batch| batches.push(batch))?;
-            for batch in batches {
-                loose.write(&left_of(batch, erasures).map_err(rows)?)?;
-            }
+            // One batch at a time is held.
+            let mut written = Ok(());
+            mallard_compactor::read_file(self.env, self.layout.root(), entry, &mut |batch| {
+                if written.is_ok() {
+                    written = left_of(batch, erasures).map_err(rows).and_then(|left| Ok(loose.write(&left)?));
+                }
+            })?;
+            written?;
         }
         let (file, rows) = loose.finish()?;
         Ok((rows > 0).then_some(file))

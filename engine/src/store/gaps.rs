@@ -20,7 +20,7 @@ use mallard_wal::{Lsn, Record};
 
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::query::Question;
+use crate::query::Span;
 
 /// How far ahead of its arrival an event may be dated.
 const AHEAD_US: i64 = 5 * 60 * 1_000_000;
@@ -38,10 +38,9 @@ pub(crate) struct LostDays {
 }
 
 impl LostDays {
-    /// What a question of these days and this position may lack of it.
-    pub(crate) fn of(&self, question: &Question) -> Option<RangeInclusive<Date>> {
-        let span = question.span;
-        let is_earlier = question.as_of.is_some_and(|as_of| as_of < self.first.get());
+    /// What an answer about this stretch and this position may lack of it.
+    pub(crate) fn of(&self, span: Span, as_of: Option<u64>) -> Option<RangeInclusive<Date>> {
+        let is_earlier = as_of.is_some_and(|as_of| as_of < self.first.get());
         if span.is_empty() || is_earlier {
             return None;
         }
@@ -165,7 +164,6 @@ mod tests {
     use mallard_wal::disk::sim;
 
     use super::*;
-    use crate::query::Span;
     use crate::store::tests::losses::{append, destroy, open};
     use crate::store::{Step, Store};
 
@@ -175,8 +173,7 @@ mod tests {
     fn lost(store: &Store, start_us: i64, days: std::ops::Range<i64>, as_of: Option<u64>) -> Vec<String> {
         let site = SiteId::parse("b.example").unwrap();
         let span = Span { start_us: start_us + days.start * DAY_US, end_us: start_us + days.end * DAY_US };
-        let question = Question { as_of, ..Question::new(site.clone(), span, crate::TimeZone::UTC) };
-        store.view(&site).lost(&question)
+        store.view(&site).lost_in(span, as_of)
     }
 
     #[test]

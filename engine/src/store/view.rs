@@ -1,7 +1,7 @@
 //! One consistent moment of one site: live files below the checkpoint, hot rows above it.
 //!
-//! While an erasure is not finished, a file that may hold what it takes is not named. What is left of its rows is handed
-//! over beside the hot ones, so that whoever reads a view cannot see an erased event, and need not know of erasures.
+//! While an erasure is not finished, a file of which it takes everything is not named, and every other one comes with the
+//! erasures that may take rows of it: whoever reads it leaves those rows out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ use super::Store;
 use super::gaps::LostDays;
 use super::state::Erasing;
 use crate::error::Error;
-use crate::query::Question;
+use crate::query::{Question, Span};
 use crate::tail::SiteTail;
 
 /// Every day there is.
@@ -39,6 +39,18 @@ pub struct View {
     lost_days: Arc<Vec<LostDays>>,
     tail: SiteTail,
     high_water: Lsn,
+}
+
+/// Two views are equal if nothing was stored, erased, compacted or found damaged between them.
+impl PartialEq for View {
+    fn eq(&self, other: &Self) -> bool {
+        self.site == other.site
+            && self.high_water == other.high_water
+            && Arc::ptr_eq(&self.manifest, &other.manifest)
+            && Arc::ptr_eq(&self.suspects, &other.suspects)
+            && Arc::ptr_eq(&self.erasing, &other.erasing)
+            && Arc::ptr_eq(&self.lost_days, &other.lost_days)
+    }
 }
 
 impl Store {
@@ -99,42 +111,38 @@ impl View {
         &self.root
     }
 
-    /// The live files of one UTC day that may be read.
+    /// The live files of one UTC day that may be read, but for the rows that [`View::erasures`] take.
     pub(crate) fn files(&self, date: Date) -> impl Iterator<Item = &Arc<FileEntry>> {
-        let sound = self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file));
-        sound.filter(|file| self.erasures_of(file).next().is_none())
+        self.sound_files(date).filter(|file| !self.erasures_of(file).any(|erasure| erasure.takes_all_of(file)))
     }
 
-    /// The live files of one UTC day that may hold what an unfinished erasure takes, and those erasures: what is left of
-    /// them is in [`View::left`].
-    pub(crate) fn erasing_files(&self, date: Date) -> impl Iterator<Item = (&Arc<FileEntry>, Vec<&Erasure>)> {
-        let sound = self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file));
-        sound
-            .map(|file| (file, self.erasures_of(file).collect()))
-            .filter(|(_, erasures): &(_, Vec<_>)| !erasures.is_empty())
-    }
-
-    /// The rows that unfinished erasures leave of the files of one UTC day which they have not been through.
-    pub(crate) fn left(&self, date: Date) -> Result<Vec<RecordBatch>, mallard_compactor::Error> {
-        let mut batches = Vec::new();
-        for (file, _) in self.erasing_files(date) {
-            batches.extend(self.read(file)?);
+    /// The unfinished erasures that may take rows of the files of one UTC day, each once.
+    pub(crate) fn erasures(&self, date: Date) -> Vec<Arc<Erasure>> {
+        let mut erasures: Vec<Arc<Erasure>> = Vec::new();
+        for erasure in self.sound_files(date).flat_map(|file| self.erasures_of(file)) {
+            if !erasures.iter().any(|known| known.id == erasure.id) {
+                erasures.push(Arc::clone(erasure));
+            }
         }
-        Ok(batches)
+        erasures
+    }
+
+    fn sound_files(&self, date: Date) -> impl Iterator<Item = &Arc<FileEntry>> {
+        self.manifest.files_of(&self.site, date..=date).filter(|file| !self.is_damaged(file))
     }
 
     /// The unfinished erasures that may take rows of a file.
-    fn erasures_of<'a>(&'a self, file: &'a FileEntry) -> impl Iterator<Item = &'a Erasure> {
+    fn erasures_of<'a>(&'a self, file: &'a FileEntry) -> impl Iterator<Item = &'a Arc<Erasure>> {
         let has_to_go = move |erasing: &&Erasing| {
             erasing.done_until.is_none_or(|done| file.date > done) && erasing.erasure.may_take_from(file)
         };
         let erasing = if is_seeded(Bug::ShowErased) { &[][..] } else { self.erasing.as_slice() };
-        erasing.iter().filter(has_to_go).map(|erasing| &*erasing.erasure)
+        erasing.iter().filter(has_to_go).map(|erasing| &erasing.erasure)
     }
 
     /// The rows of a live file that no unfinished erasure takes.
     fn read(&self, file: &FileEntry) -> Result<Vec<RecordBatch>, mallard_compactor::Error> {
-        let erasures: Vec<&Erasure> = self.erasures_of(file).collect();
+        let erasures: Vec<&Arc<Erasure>> = self.erasures_of(file).collect();
         if erasures.iter().any(|erasure| erasure.takes_all_of(file)) {
             return Ok(Vec::new());
         }
@@ -155,7 +163,12 @@ impl View {
 
     /// The days of a question of which a gap in the log may have taken events: `<site> <UTC date>..<UTC date>` each.
     pub(crate) fn lost(&self, question: &Question) -> Vec<String> {
-        let days = self.lost_days.iter().filter_map(|lost| lost.of(question));
+        self.lost_in(question.span, question.as_of)
+    }
+
+    /// The same of a stretch of time and a position.
+    pub(crate) fn lost_in(&self, span: Span, as_of: Option<u64>) -> Vec<String> {
+        let days = self.lost_days.iter().filter_map(|lost| lost.of(span, as_of));
         let mut parts: Vec<String> =
             days.map(|days| format!("{} {}..{}", self.site, days.start(), days.end())).collect();
         parts.dedup();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::Metric;
 use super::period;
-use super::v2::{Counted, counted, shown};
+use super::v2::{Counted, counted, shown, total_of};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::{Pairs, Request};
@@ -106,12 +106,14 @@ pub(crate) async fn breakdown(app: &App, request: &Request) -> Result<Response, 
     let field = name.rsplit_once(':').map_or(name, |(_, field)| field).to_owned();
     let answer = stats::ask(app, "v1_breakdown", move |reports| {
         counted(reports, &question, &keys, None)?.try_map(|counted| {
-            let mut lines: Vec<(String, &Figures)> =
-                counted.groups.iter().map(|group| named(group, &property)).collect();
+            let values = counted.groups.names.iter().flatten();
+            let names: Vec<String> = values.map(|value| property.shown(value.as_deref().map(str::to_owned))).collect();
+            let mut lines: Vec<(&str, &Figures)> =
+                counted.groups.groups.iter().map(|group| named(group, &names)).collect();
             lines.sort_by(|(name, figures), (other_name, others)| {
                 (others.visitors, others.visits, name).cmp(&(figures.visitors, figures.visits, other_name))
             });
-            let result = |(value, figures): (String, &Figures)| {
+            let result = |(value, figures): (&str, &Figures)| {
                 let mut line = line(&metrics, figures, counted.total.visitors);
                 line.insert(field.clone(), json!(value));
                 Value::Object(line)
@@ -171,7 +173,7 @@ fn number(pairs: &Pairs<'_>, name: &str, default: usize, max: usize) -> Result<u
 /// The figures of the whole question.
 fn total(reports: &Reports<'_>, question: &Question) -> Result<Answer<Figures>, QueryError> {
     let groups = reports.groups(question, &[])?;
-    groups.try_map(|groups| Ok(groups.first().map(|group| group.figures).unwrap_or_default()))
+    groups.try_map(|groups| Ok(total_of(&groups)))
 }
 
 /// As many days, just before.
@@ -204,15 +206,16 @@ fn change(metric: Metric, now: &Value, before: &Value) -> Value {
 
 /// Every bucket with its figures. Groups come in the order of time.
 fn buckets(counted: &Counted) -> impl Iterator<Item = (&str, Figures)> {
-    let mut groups = counted.groups.iter().peekable();
+    let mut groups = counted.groups.groups.iter().peekable();
     counted.labels.iter().map(move |label| {
-        let is_here = |group: &&Group| group.values.first().is_some_and(|value| value.as_ref() == Some(label));
+        let is_here = |group: &&Group| counted.groups.values(group).eq([Some(label.as_str())]);
         (label.as_str(), groups.next_if(is_here).map(|group| group.figures).unwrap_or_default())
     })
 }
 
-fn named<'a>(group: &'a Group, property: &Named) -> (String, &'a Figures) {
-    (property.shown(group.values.first().cloned().flatten()), &group.figures)
+fn named<'a>(group: &'a Group, names: &'a [String]) -> (&'a str, &'a Figures) {
+    let name = group.values.first().and_then(|place| names.get(*place as usize));
+    (name.map_or("", String::as_str), &group.figures)
 }
 
 fn line(metrics: &[Metric], figures: &Figures, visitors: u64) -> Map<String, Value> {

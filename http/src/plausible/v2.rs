@@ -1,10 +1,12 @@
 //! `POST /api/v2/query`: metrics by dimensions, ordered, in pages.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, Zoned};
-use mallard_engine::{Answer, Figures, Filter, Group, Interval, Key, QueryError, Question, Reports, Span};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use mallard_engine::{Answer, Figures, Filter, Group, Groups, Interval, Key, QueryError, Question, Reports, Span};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -19,20 +21,23 @@ use crate::stats::params::{Params, Range};
 use crate::stats::{self, filter};
 
 const BODY_BYTES_MAX: usize = 64 << 10;
+const HOUR_US: i64 = 3_600_000_000;
+/// The most text that the dimensions of one page have together.
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// The answer to one query.
 #[derive(Debug, Serialize)]
-struct Wire {
-    results: Vec<Line>,
+struct Wire<'a> {
+    results: Vec<Line<'a>>,
     meta: Map<String, Value>,
     query: Value,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct Line {
+struct Line<'a> {
     metrics: Vec<Value>,
-    dimensions: Vec<String>,
+    dimensions: Vec<&'a str>,
 }
 
 /// The report. The site is named in the body, so whether the principal may read it is asked here.
@@ -44,25 +49,23 @@ pub(crate) async fn post(app: &App, request: Request, principal: Option<&Princip
     let query = Query::parse(&body).map_err(ApiError::bad_request)?;
     let params = params(app, &body)?;
     let question = params.question(app.now())?;
-    let interval = query.time().map(|(_, interval)| interval.unwrap_or(params.range.interval()));
+    let interval = query.time().map(|(_, interval)| interval.unwrap_or(suits(question.span)));
     let keys: Vec<Key> = query.dimensions.iter().map(|dimension| key(dimension, interval)).collect();
     let labels = interval.filter(|_| query.include_time_labels);
+    let buckets = Buckets { interval, has_labels: query.include_time_labels, first_day: first_day(&question)? };
     let echo = echo(&body, &query, &question)?;
     let answer = stats::ask(app, "v2_query", move |reports| {
         let counted = counted(reports, &question, &keys, labels)?;
-        counted.try_map(|counted| stats::text(&wire(&counted, &query, (interval, labels), echo)))
+        counted.try_map(|counted| text(&counted, &query, &buckets, echo))
     });
     stats::reply_text(answer.await?)
 }
 
-/// The answer: the page of lines that is wanted, and what else was asked for.
-fn wire(
-    counted: &Counted,
-    query: &Query,
-    (interval, labels): (Option<Interval>, Option<Interval>),
-    echo: Value,
-) -> Wire {
-    let all = lines(counted, query, interval);
+/// The answer: the page of lines that is wanted, and what else was asked for. Only that page becomes lines.
+fn text(counted: &Counted, query: &Query, buckets: &Buckets, echo: Value) -> Result<String, QueryError> {
+    let names = names(counted, query, buckets);
+    let zero = Group { values: Box::default(), figures: Figures::default() };
+    let all = ordered(counted, query, &names, &zero);
     let mut meta = Map::new();
     if query.include_imports {
         meta.insert("imports_included".into(), json!(false));
@@ -70,17 +73,60 @@ fn wire(
     if query.include_total_rows {
         meta.insert("total_rows".into(), json!(all.len()));
     }
-    if let Some(interval) = labels {
-        let shown: Vec<String> = counted.labels.iter().map(|label| shown(label, interval)).collect();
+    if buckets.has_labels {
+        let shown: Vec<String> = counted.labels.iter().map(|label| buckets.shown(label)).collect();
         meta.insert("time_labels".into(), json!(shown));
     }
-    Wire { results: all.into_iter().skip(query.offset).take(query.limit).collect(), meta, query: echo }
+    let page = all.into_iter().skip(query.offset).take(query.limit);
+    let results: Vec<Line<'_>> = page.map(|group| line(group, query, &names, counted.total.visitors)).collect();
+    if results.iter().flat_map(|line| &line.dimensions).map(|text| text.len()).sum::<usize>() > PAGE_BYTES_MAX {
+        let text = format!("pagination.limit: these lines have more than {} MiB; ask for fewer", PAGE_BYTES_MAX >> 20);
+        return Err(QueryError::TooLarge(text));
+    }
+    stats::text(&Wire { results, meta, query: echo })
+}
+
+/// How buckets of time are shown.
+#[derive(Debug)]
+struct Buckets {
+    /// Their width, if there is a dimension of time.
+    interval: Option<Interval>,
+    has_labels: bool,
+    /// The first local day of the range.
+    first_day: String,
+}
+
+impl Buckets {
+    /// A label as Plausible writes it: a week that the range cuts is called by the first day that is inside.
+    fn shown(&self, label: &str) -> String {
+        match self.interval {
+            Some(Interval::Week) => label.max(&self.first_day).to_owned(),
+            Some(interval) => shown(label, interval),
+            None => label.to_owned(),
+        }
+    }
+}
+
+/// The buckets that Plausible takes for `time`.
+fn suits(span: Span) -> Interval {
+    let hours = (span.end_us - 1 - span.start_us) / HOUR_US;
+    match (hours, hours / 24, hours / 24 / 7) {
+        (..=48, ..) => Interval::Hour,
+        (_, ..=40, _) => Interval::Day,
+        (.., ..=52) => Interval::Week,
+        _ => Interval::Month,
+    }
+}
+
+fn first_day(question: &Question) -> Result<String, ApiError> {
+    let start = Timestamp::from_microsecond(question.span.start_us).map_err(ApiError::internal)?;
+    Ok(start.to_zoned(question.zone.clone()).date().to_string())
 }
 
 /// What the engine counted for a query.
 #[derive(Debug)]
 pub(super) struct Counted {
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Arc<Groups>,
     /// All of the question together.
     pub(super) total: Figures,
     /// The labels of all buckets, if they are wanted.
@@ -97,18 +143,28 @@ pub(super) fn counted(
     let groups = reports.groups(question, keys)?;
     // All that follows is about the same events.
     let question = Question { as_of: Some(groups.as_of), ..question.clone() };
-    let total = if keys.is_empty() { groups.value.clone() } else { reports.groups(&question, &[])?.value };
+    let total =
+        if keys.is_empty() { total_of(&groups.value) } else { total_of(&reports.groups(&question, &[])?.value) };
     let labels = match labels {
         Some(interval) => {
             // No event is kept, every bucket is named.
             let nothing = Question { filter: Filter::Any(Vec::new()), ..question };
-            reports.timeseries(&nothing, interval)?.value.into_iter().map(|bucket| bucket.label).collect()
+            let mut labels: Vec<String> =
+                reports.timeseries(&nothing, interval)?.value.into_iter().map(|bucket| bucket.label).collect();
+            // Where a clock is put back, two buckets have one label, and are one group.
+            let mut seen = HashSet::new();
+            labels.retain(|label| seen.insert(label.clone()));
+            labels
         }
         None => Vec::new(),
     };
-    let total = total.first().map(|group| group.figures).unwrap_or_default();
     let value = Counted { groups: groups.value, total, labels };
     Ok(Answer { value, as_of: groups.as_of, incomplete: groups.incomplete })
+}
+
+/// The figures of the only group, which is of everything; none of nothing.
+pub(super) fn total_of(groups: &Groups) -> Figures {
+    groups.groups.first().map(|group| group.figures).unwrap_or_default()
 }
 
 /// The parameters that all reports share, from the body.
@@ -121,6 +177,11 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
     let range = body.get("date_range").ok_or_else(|| ApiError::bad_request("date_range: is missing"))?;
     let mut exact = None;
     match range {
+        Value::String(period) if ["28d", "91d"].contains(&period.as_str()) => {
+            let (first, last) = last_days(app, &pairs, if period == "28d" { 28 } else { 91 })?;
+            pairs.push(("start_date".into(), first.into()));
+            pairs.push(("end_date".into(), last.into()));
+        }
         Value::String(period) if !["realtime", "custom"].contains(&period.as_str()) => {
             pairs.push(("period".into(), period.as_str().into()));
         }
@@ -147,10 +208,21 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
     }
     if let Some(filters) = body.get("filters").filter(|filters| !filters.is_null()) {
         let site = &params.site;
-        let (segment, goals) = (|id| app.segments.filter(site, id), || app.goals.steps(site));
+        let (segment, goals) = (|id| app.segments.filter(site, id, &app.goals), || app.goals.steps(site));
         params.filter = filter::from_json(filters, filter::Saved { segment: &segment, goals: &goals })?;
     }
     Ok(params)
+}
+
+/// Today and the days before, `count` in all.
+fn last_days(app: &App, pairs: &Pairs<'_>, count: i32) -> Result<(String, String), ApiError> {
+    let mut today = pairs.clone();
+    today.push(("period".into(), "day".into()));
+    let Range::Days { last, .. } = stats::params(app, &today)?.range else {
+        return Err(ApiError::internal("today is a day"));
+    };
+    let first = last.checked_sub((count - 1).days()).map_err(ApiError::internal)?;
+    Ok((first.to_string(), last.to_string()))
 }
 
 /// Two instants, the second of the last one included.
@@ -167,25 +239,35 @@ fn key(dimension: &Dimension, interval: Option<Interval>) -> Key {
     }
 }
 
-/// All lines in their order.
-fn lines(counted: &Counted, query: &Query, interval: Option<Interval>) -> Vec<Line> {
-    let zero = Group { values: Vec::new(), figures: Figures::default() };
-    // Without dimensions there is one line, of nothing if need be.
-    let nothing = query.dimensions.is_empty() && counted.groups.is_empty();
-    let groups = counted.groups.iter().chain(nothing.then_some(&zero));
-    let mut lines: Vec<Line> = groups.map(|group| line(group, query, interval, counted.total.visitors)).collect();
-    lines.sort_by(|line, other| compare(line, other, &query.order_by));
-    lines
+/// For each dimension its values as Plausible shows them, each once.
+fn names(counted: &Counted, query: &Query, buckets: &Buckets) -> Vec<Vec<String>> {
+    let name = |dimension: &Dimension, value: Option<&str>| match dimension {
+        Dimension::Named(named) => named.shown(value.map(str::to_owned)),
+        Dimension::Time(_) => value.map(|label| buckets.shown(label)).unwrap_or_default(),
+    };
+    let of_key = |(names, dimension): (&Vec<Option<Box<str>>>, _)| {
+        names.iter().map(|value| name(dimension, value.as_deref())).collect()
+    };
+    counted.groups.names.iter().zip(&query.dimensions).map(of_key).collect()
 }
 
-fn line(group: &Group, query: &Query, interval: Option<Interval>, visitors: u64) -> Line {
+/// All groups in the order of their lines. Without dimensions there is one line, of nothing if need be.
+fn ordered<'a>(counted: &'a Counted, query: &Query, names: &[Vec<String>], zero: &'a Group) -> Vec<&'a Group> {
+    let nothing = query.dimensions.is_empty() && counted.groups.groups.is_empty();
+    let mut all: Vec<&Group> = counted.groups.groups.iter().chain(nothing.then_some(zero)).collect();
+    all.sort_by(|group, other| compare(group, other, query, names, counted.total.visitors));
+    all
+}
+
+fn line<'a>(group: &Group, query: &Query, names: &'a [Vec<String>], visitors: u64) -> Line<'a> {
     let metrics = query.metrics.iter().map(|metric: &Metric| metric.value(&group.figures, visitors)).collect();
-    let dimension = |(value, dimension): (&Option<String>, &Dimension)| match (dimension, interval) {
-        (Dimension::Named(named), _) => named.shown(value.clone()),
-        (Dimension::Time(_), Some(interval)) => shown(value.as_deref().unwrap_or_default(), interval),
-        (Dimension::Time(_), None) => value.clone().unwrap_or_default(),
-    };
-    Line { metrics, dimensions: group.values.iter().zip(&query.dimensions).map(dimension).collect() }
+    Line { metrics, dimensions: dimensions(group, names).collect() }
+}
+
+/// The values of a group as they are shown.
+fn dimensions<'a>(group: &Group, names: &'a [Vec<String>]) -> impl Iterator<Item = &'a str> {
+    let name = |(place, names): (&u32, &'a Vec<String>)| names.get(*place as usize).map_or("", String::as_str);
+    group.values.iter().zip(names).map(name)
 }
 
 /// The label of a bucket as Plausible writes it.
@@ -197,16 +279,20 @@ pub(super) fn shown(label: &str, interval: Interval) -> String {
 }
 
 /// By the columns asked for, then by the values of all dimensions, so that pages never overlap.
-fn compare(line: &Line, other: &Line, order: &[(Column, bool)]) -> Ordering {
+fn compare(group: &Group, other: &Group, query: &Query, names: &[Vec<String>], visitors: u64) -> Ordering {
     let by = |column: Column| match column {
         Column::Metric(place) => {
-            let number = |line: &Line| line.metrics.get(place).and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
-            number(line).total_cmp(&number(other))
+            let metric = query.metrics.get(place);
+            let value = |group: &Group| metric.and_then(|metric| metric.value(&group.figures, visitors).as_f64());
+            let number = |group: &Group| value(group).unwrap_or(f64::NEG_INFINITY);
+            number(group).total_cmp(&number(other))
         }
-        Column::Dimension(place) => line.dimensions.get(place).cmp(&other.dimensions.get(place)),
+        Column::Dimension(place) => dimensions(group, names).nth(place).cmp(&dimensions(other, names).nth(place)),
     };
+    let order = &query.order_by;
     let ordered = order.iter().map(|(column, descends)| if *descends { by(*column).reverse() } else { by(*column) });
-    ordered.fold(Ordering::Equal, Ordering::then).then_with(|| line.dimensions.cmp(&other.dimensions))
+    let by_values = || dimensions(group, names).cmp(dimensions(other, names));
+    ordered.fold(Ordering::Equal, Ordering::then).then_with(by_values)
 }
 
 /// The query as it was understood.
@@ -241,4 +327,56 @@ fn echo(body: &Map<String, Value>, query: &Query, question: &Question) -> Result
 fn iso(at: &Zoned) -> String {
     let date: Date = at.date();
     format!("{date}T{}{}", at.strftime("%H:%M:%S"), at.strftime("%:z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_US: i64 = 24 * HOUR_US;
+
+    #[test]
+    fn time_has_the_buckets_that_plausible_takes_for_a_range_of_this_length() {
+        let of_days = |days| suits(Span { start_us: 0, end_us: days * DAY_US });
+        let found = [1, 2, 3, 40, 41, 42, 90, 366, 371, 372].map(of_days);
+        let (hour, day, week, month) = (Interval::Hour, Interval::Day, Interval::Week, Interval::Month);
+        assert_eq!(found, [hour, hour, day, day, day, week, week, week, week, month]);
+    }
+
+    #[test]
+    fn a_week_that_the_range_cuts_is_called_by_its_first_day_inside() {
+        let buckets = Buckets { interval: Some(Interval::Week), has_labels: true, first_day: "2020-12-20".into() };
+        assert_eq!(["2020-12-14", "2020-12-21"].map(|label| buckets.shown(label)), ["2020-12-20", "2020-12-21"]);
+    }
+
+    /// `count` pages, all of one length and with as many visitors as their number.
+    fn pages(count: u32, bytes: usize) -> Counted {
+        let page = |number: u32| Some(format!("/{number:0width$}", width = bytes - 1).into());
+        let group = |number: u32| Group {
+            values: Box::new([number]),
+            figures: Figures { visitors: number.into(), ..Figures::default() },
+        };
+        let names = vec![[None].into_iter().chain((1..=count).map(page)).collect()];
+        let groups = Groups { names, groups: (1..=count).map(group).collect() };
+        Counted { groups: Arc::new(groups), total: Figures::default(), labels: Vec::new() }
+    }
+
+    fn answered(counted: &Counted, page: Value) -> Result<Value, QueryError> {
+        let body = json!({"metrics": ["visitors"], "dimensions": ["event:page"], "pagination": page});
+        let query = Query::parse(body.as_object().unwrap()).unwrap();
+        let buckets = Buckets { interval: None, has_labels: false, first_day: String::new() };
+        text(counted, &query, &buckets, json!({})).map(|text| serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn a_page_has_the_lines_of_its_place_and_one_with_too_much_text_is_refused() {
+        let counted = pages(10_000, 2000);
+        let page = answered(&counted, json!({"limit": 2, "offset": 1})).unwrap();
+        let dimensions = |number: u32| json!([format!("/{number:01999}")]);
+        let line = |number: u32| json!({"metrics": [number], "dimensions": dimensions(number)});
+        assert_eq!(page["results"], json!([line(9999), line(9998)]));
+        let refused = answered(&counted, json!({})).unwrap_err();
+        assert_eq!(refused.to_string(), "pagination.limit: these lines have more than 8 MiB; ask for fewer");
+        assert_eq!(answered(&counted, json!({"limit": 4000})).unwrap()["results"].as_array().unwrap().len(), 4000);
+    }
 }

@@ -131,6 +131,7 @@ impl Options {
         if !is_whole.map_err(failure)? {
             tell(&format!("there are more than these {} rows; --max-rows says how many are answered", self.max_rows));
         }
+        tell(&format!("as of LSN {}", sql.as_of()));
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn params(app: &App, pairs: &Pairs<'_>) -> Result<Params, ApiError> {
     let first_event = |site: &SiteId| {
         app.engine.sites().into_iter().find(|summary| summary.site == *site).map(|summary| summary.first_event_at)
     };
-    let segment = |site: &SiteId, id| app.segments.filter(site, id);
+    let segment = |site: &SiteId, id| app.segments.filter(site, id, &app.goals);
     let goals = |site: &SiteId| app.goals.steps(site);
     Params::parse(pairs, app.now(), |site| app.sites.get(site).zone, first_event, segment, goals)
 }
@@ -99,6 +99,10 @@ fn failed(app: &App, error: QueryError) -> ApiError {
             ApiError::Unavailable("The history cannot be queried yet".into())
         }
         QueryError::TooManyBuckets { .. } | QueryError::NotYet { .. } => ApiError::bad_request(error.to_string()),
+        QueryError::TooLarge(text) => {
+            app.metrics.query_refused("memory");
+            ApiError::bad_request(text)
+        }
         QueryError::Filter(error) => ApiError::bad_request(format!("filters: {error}")),
         QueryError::NothingReadable { incomplete, damage } => {
             error!(%damage, days = incomplete.join(", "), "Nothing of the range of a report can be read");

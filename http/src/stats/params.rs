@@ -63,7 +63,7 @@ impl Params {
         now: Timestamp,
         zone_of: impl FnOnce(&SiteId) -> TimeZone,
         first_event: impl FnOnce(&SiteId) -> Option<Timestamp>,
-        segment: impl Fn(&SiteId, u64) -> Option<Filter>,
+        segment: impl Fn(&SiteId, u64) -> Option<Result<Filter, ApiError>>,
         goals: impl Fn(&SiteId) -> Vec<(String, FunnelStep)>,
     ) -> Result<Self, ApiError> {
         let site = site_id(value(pairs, "site_id").unwrap_or_default())?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! term.rs      a term: what is looked at, and what it must be             program.rs   a filter made ready for rows
-//! matcher.rs   a term made ready for values
+//! matcher.rs   a term made ready for values                               cell.rs      where a value is
 //! ```
 //!
 //! # What a filter keeps
@@ -21,12 +21,14 @@
 //! Everything a filter looks at lies within a session, and so within a UTC day: filtered figures are as additive as others.
 //! Nothing of a filter reaches DuckDB.
 
+mod cell;
 mod matcher;
 mod program;
 mod term;
 
+pub(super) use cell::{Cell, VisitValue};
 pub(super) use matcher::is_like;
-pub(super) use program::{Cell, Program};
+pub(super) use program::Program;
 pub use term::{Subject, Term};
 
 /// The most terms of a filter, counted through all its levels.

@@ -1,13 +1,11 @@
 //! [`Program`]: a filter made ready for rows. Terms about visits and `has_done` are answered once for a visit, all others
 //! for each event.
 
-use std::borrow::Cow;
-
+use super::cell::Cell;
 use super::matcher::Matcher;
-use super::{Filter, FilterError, Subject, Term};
-use crate::query::dimension::Scope;
+use super::{Filter, FilterError, Term};
 use crate::query::question::QueryError;
-use crate::query::rows::{Kind, Row};
+use crate::query::rows::Row;
 
 /// A filter over rows that have [`Program::columns`].
 #[derive(Debug, Default)]
@@ -42,13 +40,6 @@ enum VisitNode {
 struct Condition {
     matcher: Matcher,
     cell: Cell,
-}
-
-/// Where the value of a subject is: the place of its column among [`Row::tested`].
-#[derive(Clone, Debug)]
-pub(in crate::query) struct Cell {
-    subject: Subject,
-    column: usize,
 }
 
 impl Program {
@@ -171,43 +162,5 @@ impl Condition {
 
     fn holds_of_visit<'a>(&self, rows: impl Iterator<Item = Row<'a>> + Clone) -> bool {
         self.matcher.is_true_of(self.cell.of_visit(rows).as_deref())
-    }
-}
-
-impl Cell {
-    /// The value of `subject`, whose column is at this place.
-    pub(in crate::query) fn of(subject: Subject, column: usize) -> Self {
-        Self { subject, column }
-    }
-
-    /// The value for an event of a visit.
-    pub(in crate::query) fn value<'a>(
-        &self,
-        row: Row<'a>,
-        visit: impl Iterator<Item = Row<'a>> + Clone,
-    ) -> Option<Cow<'a, str>> {
-        if self.subject.is_of_visit() { self.of_visit(visit) } else { self.of_event(row) }
-    }
-
-    fn of_event<'a>(&self, row: Row<'a>) -> Option<Cow<'a, str>> {
-        let text = row.tested(self.column)?;
-        match &self.subject {
-            Subject::Prop(key) => mallard_event::prop(text, key),
-            _ => Some(Cow::Borrowed(text)),
-        }
-    }
-
-    fn of_visit<'a>(&self, visit: impl Iterator<Item = Row<'a>> + Clone) -> Option<Cow<'a, str>> {
-        let mut pageviews = visit.clone().filter(|row| row.act().kind == Kind::Pageview);
-        let scope = match self.subject {
-            Subject::Dimension(dimension) | Subject::Visit(dimension) => dimension.scope(),
-            Subject::EventName | Subject::Prop(_) => Scope::Event,
-        };
-        let row = match scope {
-            Scope::Entry => pageviews.next(),
-            Scope::Exit => pageviews.last(),
-            Scope::Event | Scope::Session => pageviews.next().or_else(|| visit.clone().next()),
-        };
-        self.of_event(row?)
     }
 }

@@ -8,14 +8,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use super::Asked;
-use crate::query::filter::{Cell, Subject};
+use crate::query::filter::{Cell, Subject, VisitValue};
 use crate::query::grouping::Revenue;
 use crate::query::journey::{FunnelStep, GoalRow};
 use crate::query::pick::{Counted, Pick};
 use crate::query::question::{Answer, QueryError, Span};
-use crate::query::rows::{AMOUNT, HeldRow, Row};
+use crate::query::rows::{AMOUNT, Row};
+use crate::query::sessions::{Act, Session};
 use crate::query::stream::Texts;
-use crate::query::visits::{Visit, VisitSink, Visits};
+use crate::query::visits::{VisitSink, Visits};
 
 const TEXTS: [&str; 3] = ["pathname", "revenue_currency", AMOUNT];
 /// The most memory of the values of one answer.
@@ -35,17 +36,17 @@ pub(in crate::query) fn report(
     let mut columns: Vec<&'static str> = asked.program.columns().to_vec();
     let cell = Cell::of(subject.clone(), columns.len());
     columns.push(subject.column());
-    let mut fold =
-        Fold { goal, cell, is_of_visit: subject.is_of_visit(), span: asked.question.span, tally: Tally::default() };
+    let by = if subject.is_of_visit() { By::Visit(VisitValue::new(cell), None) } else { By::Event(cell) };
+    let mut fold = Fold { goal, by, span: asked.question.span, rows: 0, tally: Tally::default() };
     let incomplete = asked.each_date(|date| {
-        let rows = fold.tally.rows;
+        let rows = fold.rows;
         let texts = Texts { values: &TEXTS, tested: &columns };
         let damage = asked.reading(texts).day(&asked.snapshot.day(date)?, &mut Visits::new(&mut fold))?;
-        Ok((fold.tally.rows - rows, damage))
+        Ok((fold.rows - rows, damage))
     })?;
-    let is_wanted = |(_, counts): &Counted<Counts>| counts.conversions > 0 || matches!(pick, Pick::Of(_));
+    let is_wanted = |(_, counts): &Counted<Counts>| counts.met.conversions > 0 || matches!(pick, Pick::Of(_));
     let lines = pick.lines(fold.tally.values.into_iter().filter(is_wanted), |(value, counts), (other, others)| {
-        let figures = |counts: &Counts| Reverse((counts.converted, counts.conversions));
+        let figures = |counts: &Counts| Reverse((counts.converted, counts.met.conversions));
         figures(counts).cmp(&figures(others)).then_with(|| value.cmp(other))
     });
     Ok(asked.answer(lines.into_iter().map(row).collect(), incomplete))
@@ -56,17 +57,32 @@ fn row((value, counts): Counted<Counts>) -> GoalRow {
         currency: currency.map(String::from),
         ten_thousandths,
     };
-    let Counts { visitors, converted, conversions, .. } = counts;
-    let revenue = counts.revenue.into_iter().map(sum).collect();
+    let Counts { visitors, converted, met: Met { conversions, revenue }, .. } = counts;
+    let revenue = revenue.into_iter().map(sum).collect();
     GoalRow { value: value.map(String::from), visitors, converted, conversions, revenue }
 }
 
 struct Fold<'a> {
     goal: &'a FunnelStep,
-    cell: Cell,
-    is_of_visit: bool,
+    by: By,
     span: Span,
+    rows: u64,
     tally: Tally,
+}
+
+/// Whose value the subject is.
+#[derive(Debug)]
+enum By {
+    Event(Cell),
+    /// That of the visit. What counts of the visit that is being read is held until its value is known.
+    Visit(VisitValue, Option<Met>),
+}
+
+/// How a goal was met.
+#[derive(Debug, Default)]
+struct Met {
+    conversions: u64,
+    revenue: BTreeMap<Option<Box<str>>, i128>,
 }
 
 /// What was counted so far, in bounded memory.
@@ -74,7 +90,7 @@ struct Fold<'a> {
 struct Tally {
     values: HashMap<Option<Box<str>>, Counts>,
     bytes: usize,
-    rows: u64,
+    /// The number of the visitor that is being read, from 1.
     visitor: u64,
 }
 
@@ -85,31 +101,57 @@ struct Counts {
     converted_visitor: u64,
     visitors: u64,
     converted: u64,
-    conversions: u64,
-    revenue: BTreeMap<Option<Box<str>>, i128>,
+    met: Met,
 }
 
 impl VisitSink for Fold<'_> {
-    fn take(&mut self, visit: &Visit<'_>) -> Result<(), QueryError> {
-        self.tally.rows += visit.rows.len() as u64;
-        self.tally.visitor += u64::from(visit.is_new_visitor);
-        let is_begun_inside = self.span.contains(visit.session.start_us());
-        for (held, _) in visit.rows.iter().zip(visit.kept).filter(|(_, is_kept)| **is_kept) {
-            let row = held.row();
-            let act = row.act();
-            let is_counted = if self.is_of_visit { is_begun_inside } else { self.span.contains(act.at_us) };
-            if is_counted {
-                let value = self.cell.value(row, visit.rows.iter().map(HeldRow::row));
-                self.tally.count(value.as_deref(), self.goal.matches(row, act.kind).then_some(row))?;
+    fn begin(&mut self, is_new_visitor: bool) {
+        self.tally.visitor += u64::from(is_new_visitor);
+    }
+
+    fn push(&mut self, row: Row<'_>, act: Act, is_kept: bool, session: &Session) -> Result<(), QueryError> {
+        self.rows += 1;
+        let met = || if self.goal.matches(row, act.kind) { Met::once(row) } else { Met::default() };
+        match &mut self.by {
+            By::Event(cell) if is_kept && self.span.contains(act.at_us) => {
+                self.tally.count(cell.of_event(row).as_deref(), met())
+            }
+            By::Event(_) => Ok(()),
+            By::Visit(value, counted) => {
+                value.note(row, act.kind);
+                if is_kept && self.span.contains(session.start_us()) {
+                    counted.get_or_insert_default().add(met());
+                }
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    fn end(&mut self, _: &Session) -> Result<(), QueryError> {
+        let By::Visit(value, counted) = &mut self.by else { return Ok(()) };
+        let value = value.end();
+        counted.take().map_or(Ok(()), |met| self.tally.count(value.as_deref(), met))
+    }
+}
+
+impl Met {
+    /// By this event.
+    fn once(row: Row<'_>) -> Self {
+        let earned = row.amount().map(|amount| (row.text(1).map(Box::from), amount));
+        Self { conversions: 1, revenue: earned.into_iter().collect() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.conversions += other.conversions;
+        for (currency, sum) in other.revenue {
+            *self.revenue.entry(currency).or_default() += sum;
+        }
     }
 }
 
 impl Tally {
-    /// Counts an event of the current visitor, which may have met the goal.
-    fn count(&mut self, value: Option<&str>, met: Option<Row<'_>>) -> Result<(), QueryError> {
+    /// Counts the visitor that is being read under a value, with what it met there.
+    fn count(&mut self, value: Option<&str>, met: Met) -> Result<(), QueryError> {
         let value: Option<Box<str>> = value.map(Box::from);
         if !self.values.contains_key(&value) {
             self.spend(VALUE_BYTES + value.as_deref().map_or(0, str::len))?;
@@ -118,14 +160,13 @@ impl Tally {
         let counts = self.values.entry(value).or_default();
         counts.visitors += u64::from(counts.visitor != visitor);
         counts.visitor = visitor;
-        let Some(row) = met else { return Ok(()) };
-        counts.converted += u64::from(counts.converted_visitor != visitor);
-        counts.converted_visitor = visitor;
-        counts.conversions += 1;
-        let Some(amount) = row.amount() else { return Ok(()) };
-        let currencies = counts.revenue.len();
-        *counts.revenue.entry(row.text(1).map(Box::from)).or_default() += amount;
-        let more = counts.revenue.len() - currencies;
+        if met.conversions > 0 {
+            counts.converted += u64::from(counts.converted_visitor != visitor);
+            counts.converted_visitor = visitor;
+        }
+        let currencies = counts.met.revenue.len();
+        counts.met.add(met);
+        let more = counts.met.revenue.len() - currencies;
         self.spend(more * CURRENCY_BYTES)
     }
 

@@ -1,39 +1,42 @@
 //! Figures by any combination of values: the report behind the Stats API of Plausible.
 //!
-//! One pass over whole visits, day by day. Visitors are told apart within their UTC day, so the sums over days are exact.
-//! Memory is that of the groups, bounded; it does not grow with the number of events.
+//! One pass, visit by visit. Visitors are told apart within their UTC day, so the sums over days are exact. What a visit has
+//! counted is held by the values of its events until those of the visit are known. Memory is that of the groups, bounded,
+//! with each text once; it grows neither with the number of events nor with the length of a visit.
 
 use std::collections::HashMap;
 
 use super::Asked;
-use crate::query::filter::Cell;
-use crate::query::question::{Answer, Figures, Group, Key, QueryError, Span};
-use crate::query::rows::{HeldRow, Kind, Row};
-use crate::query::sessions::Session;
+use crate::query::filter::{Cell, VisitValue};
+use crate::query::question::{Answer, Figures, Group, Groups, Key, QueryError, Span};
+use crate::query::rows::{Kind, Row};
+use crate::query::sessions::{Act, Session};
 use crate::query::stream::Texts;
-use crate::query::visits::{Visit, VisitSink, Visits};
+use crate::query::visits::{VisitSink, Visits};
 
 /// The most memory of the groups of one answer.
 const BYTES_MAX: usize = 16 << 20;
-/// What a text or a group costs beside its length, from above.
-const ENTRY_BYTES: usize = 160;
+/// What a text costs beside its length, from above: its place in a map that grows, its allocation, its place in the answer.
+const TEXT_BYTES: usize = 160;
+/// What a group costs beside its ids, from above, in the same way.
+const GROUP_BYTES: usize = 360;
+/// After a visit of more groups than this, the memory that it took is given back.
+const MARKS_KEPT_MAX: usize = 1024;
 
 /// The place of a value among those of its key; 0 is a missing one.
 type ValueId = u32;
 
 /// Answers with every group that has an event or a visit, in the order of time and else in none.
-pub(in crate::query) fn report(asked: &Asked<'_>, keys: &[Key]) -> Result<Answer<Vec<Group>>, QueryError> {
+pub(in crate::query) fn report(asked: &Asked<'_>, keys: &[Key]) -> Result<Answer<Groups>, QueryError> {
     let mut columns: Vec<&'static str> = asked.program.columns().to_vec();
     let first = columns.len();
     let mut plans = Vec::with_capacity(keys.len());
     for (number, key) in keys.iter().enumerate() {
-        plans.push(match key {
-            Key::Time(interval) => Plan::Time(asked.calendar().buckets(asked.question.span, *interval)?),
-            Key::Value(subject) => Plan::Value(Cell::of(subject.clone(), first + number), Values::default()),
-        });
+        plans.push(Plan::of(asked, key, first + number)?);
         columns.push(if let Key::Value(subject) = key { subject.column() } else { "event_name" });
     }
-    let mut fold = Fold { span: asked.question.span, plans, ..Fold::default() };
+    let ids = vec![0; keys.len()];
+    let mut fold = Fold { span: asked.question.span, plans, ids, ..Fold::default() };
     let incomplete = asked.each_date(|date| {
         let rows = fold.rows;
         let damage = asked
@@ -41,20 +44,27 @@ pub(in crate::query) fn report(asked: &Asked<'_>, keys: &[Key]) -> Result<Answer
             .day(&asked.snapshot.day(date)?, &mut Visits::new(&mut fold))?;
         Ok((fold.rows - rows, damage))
     })?;
-    Ok(asked.answer(fold.into_groups(asked, keys)?, incomplete))
+    Ok(asked.answer(fold.into_groups(), incomplete))
 }
 
-/// How one key gets its values.
+/// How one key gets its values, and the texts of those that it had.
 #[derive(Debug)]
-enum Plan {
-    /// The starts of the buckets.
-    Time(Vec<i64>),
-    Value(Cell, Values),
+struct Plan {
+    source: Source,
+    names: Names,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The starts of the buckets and the ids of their labels. Two hours that a clock change gives one label are one group.
+    Time(Vec<(i64, ValueId)>),
+    Event(Cell),
+    Visit(VisitValue),
 }
 
 /// The texts of one key by their place.
 #[derive(Debug, Default)]
-struct Values(HashMap<Box<str>, ValueId>);
+struct Names(HashMap<Box<str>, ValueId>);
 
 #[derive(Debug, Default)]
 struct Fold {
@@ -64,124 +74,171 @@ struct Fold {
     bytes: usize,
     rows: u64,
     visitor: u64,
-    visit: u64,
+    /// What the visit that is being read has counted, by the ids of time and events; those of the visit are 0.
+    marks: HashMap<Box<[ValueId]>, Mark>,
+    /// The ids of the event that is being counted.
+    ids: Vec<ValueId>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counter {
     figures: Figures,
-    /// The visitor and the visit counted last; 0 before the first.
+    /// The visitor counted last; 0 before the first.
     visitor: u64,
-    visit: u64,
+}
+
+/// What one visit has counted in one group.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    has_event: bool,
+    pageviews: u64,
+    events: u64,
+    /// The visit itself counts here.
+    has_visit: bool,
 }
 
 impl VisitSink for Fold {
-    fn take(&mut self, visit: &Visit<'_>) -> Result<(), QueryError> {
-        self.rows += visit.rows.len() as u64;
-        self.visitor += u64::from(visit.is_new_visitor);
-        self.visit += 1;
-        let is_visit_counted = self.span.contains(visit.session.start_us());
-        for (held, is_kept) in visit.rows.iter().zip(visit.kept) {
-            let row = held.row();
-            if *is_kept && self.span.contains(row.act().at_us) {
-                self.count_event(row, visit)?;
-            }
-            if *is_kept && is_visit_counted {
-                self.count_visit(row, visit)?;
+    fn begin(&mut self, is_new_visitor: bool) {
+        self.visitor += u64::from(is_new_visitor);
+    }
+
+    fn push(&mut self, row: Row<'_>, act: Act, is_kept: bool, session: &Session) -> Result<(), QueryError> {
+        self.rows += 1;
+        for (plan, id) in self.plans.iter_mut().zip(&mut self.ids) {
+            match &mut plan.source {
+                Source::Event(cell) if is_kept => {
+                    *id = plan.names.id_of(cell.of_event(row).as_deref(), &mut self.bytes)?;
+                }
+                Source::Visit(value) => value.note(row, act.kind),
+                Source::Event(_) | Source::Time(_) => {}
             }
         }
+        if is_kept && self.span.contains(act.at_us) {
+            let mark = self.mark(act.at_us)?;
+            mark.has_event = true;
+            mark.pageviews += u64::from(act.kind == Kind::Pageview);
+            mark.events += u64::from(act.kind == Kind::Custom);
+        }
+        if is_kept && self.span.contains(session.start_us()) {
+            self.mark(session.start_us())?.has_visit = true;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, session: &Session) -> Result<(), QueryError> {
+        let Self { plans, marks, groups, bytes, ids, visitor, .. } = self;
+        for (plan, id) in plans.iter_mut().zip(&mut *ids) {
+            if let Source::Visit(value) = &mut plan.source {
+                let value = value.end();
+                *id = if marks.is_empty() { 0 } else { plan.names.id_of(value.as_deref(), bytes)? };
+            }
+        }
+        for (mut key, mark) in marks.drain() {
+            for ((plan, id), key) in plans.iter().zip(&*ids).zip(&mut *key) {
+                if let Source::Visit(_) = plan.source {
+                    *key = *id;
+                }
+            }
+            if !groups.contains_key(&key) {
+                spend(bytes, GROUP_BYTES + size_of_val(&*key))?;
+            }
+            groups.entry(key).or_default().add(&mark, session, *visitor);
+        }
+        marks.shrink_to(MARKS_KEPT_MAX);
         Ok(())
     }
 }
 
 impl Fold {
-    fn count_event(&mut self, row: Row<'_>, visit: &Visit<'_>) -> Result<(), QueryError> {
-        let (act, visitor) = (row.act(), self.visitor);
-        let counter = self.counter(row, visit.rows, act.at_us)?;
-        counter.figures.visitors += u64::from(counter.visitor != visitor);
-        counter.visitor = visitor;
-        counter.figures.pageviews += u64::from(act.kind == Kind::Pageview);
-        counter.figures.events += u64::from(act.kind == Kind::Custom);
-        Ok(())
-    }
-
-    fn count_visit(&mut self, row: Row<'_>, visit: &Visit<'_>) -> Result<(), QueryError> {
-        let number = self.visit;
-        let counter = self.counter(row, visit.rows, visit.session.start_us())?;
-        if counter.visit != number {
-            counter.visit = number;
-            counter.figures.add_visit(visit.session);
-        }
-        Ok(())
-    }
-
-    /// The counter of the group that an event is in.
-    fn counter(&mut self, row: Row<'_>, visit: &[HeldRow], at_us: i64) -> Result<&mut Counter, QueryError> {
-        let mut ids = Vec::with_capacity(self.plans.len());
-        for plan in &mut self.plans {
-            ids.push(match plan {
-                Plan::Time(starts) => narrow(starts.partition_point(|start_us| *start_us <= at_us))?,
-                Plan::Value(cell, values) => match cell.value(row, visit.iter().map(HeldRow::row)) {
-                    Some(text) => values.id(&text, &mut self.bytes)?,
-                    None => 0,
-                },
-            });
-        }
-        if !self.groups.contains_key(&*ids) {
-            self.bytes += ENTRY_BYTES + size_of_val(&*ids);
-            if self.bytes > BYTES_MAX {
-                return Err(QueryError::OutOfMemory);
+    /// What the visit has counted under the ids of its newest event and the bucket of `at_us`.
+    fn mark(&mut self, at_us: i64) -> Result<&mut Mark, QueryError> {
+        for (plan, id) in self.plans.iter().zip(&mut self.ids) {
+            match &plan.source {
+                Source::Time(starts) => {
+                    let begun = starts.partition_point(|(start_us, _)| *start_us <= at_us);
+                    *id = begun.checked_sub(1).and_then(|bucket| starts.get(bucket)).map_or(0, |(_, id)| *id);
+                }
+                Source::Visit(_) => *id = 0,
+                Source::Event(_) => {}
             }
         }
-        Ok(self.groups.entry(ids.into()).or_default())
+        if !self.marks.contains_key(&*self.ids) {
+            let needed = (self.marks.len() + 1) * (GROUP_BYTES + size_of_val(&*self.ids));
+            spend(&mut self.bytes.clone(), needed)?;
+            self.marks.insert(self.ids.as_slice().into(), Mark::default());
+        }
+        self.marks.get_mut(&*self.ids).ok_or_else(|| QueryError::internal("a mark that was made is gone"))
     }
 
-    fn into_groups(self, asked: &Asked<'_>, keys: &[Key]) -> Result<Vec<Group>, QueryError> {
-        let names: Vec<Vec<Option<String>>> =
-            self.plans.into_iter().zip(keys).map(|(plan, key)| plan.names(asked, key)).collect::<Result<_, _>>()?;
-        let mut groups: Vec<_> = self.groups.into_iter().collect();
-        groups.sort_unstable_by(|(ids, _), (others, _)| ids.cmp(others));
-        let group = |(ids, counter): (Box<[ValueId]>, Counter)| {
-            let name = |(id, names): (&ValueId, &Vec<Option<String>>)| names.get(*id as usize).cloned().flatten();
-            Group { values: ids.iter().zip(&names).map(name).collect(), figures: counter.figures }
-        };
-        Ok(groups.into_iter().map(group).collect())
+    fn into_groups(self) -> Groups {
+        let names = self.plans.into_iter().map(|plan| plan.names.into_texts()).collect();
+        let group = |(values, counter): (_, Counter)| Group { values, figures: counter.figures };
+        let mut groups: Vec<Group> = self.groups.into_iter().map(group).collect();
+        groups.sort_unstable_by(|group, other| group.values.cmp(&other.values));
+        Groups { names, groups }
     }
 }
 
 impl Plan {
-    /// The names of a key's values by their place.
-    fn names(self, asked: &Asked<'_>, key: &Key) -> Result<Vec<Option<String>>, QueryError> {
-        let mut names = vec![None];
-        match (self, key) {
-            (Self::Time(starts), Key::Time(interval)) => {
-                for start_us in starts {
-                    names.push(Some(asked.calendar().label(start_us, *interval)?));
-                }
+    /// The plan of a key whose value is in the column at this place.
+    fn of(asked: &Asked<'_>, key: &Key, column: usize) -> Result<Self, QueryError> {
+        let mut names = Names::default();
+        let source = match key {
+            Key::Time(interval) => {
+                let starts = asked.calendar().buckets(asked.question.span, *interval)?;
+                let mut labelled = |start_us| {
+                    let label = asked.calendar().label(start_us, *interval)?;
+                    // Buckets are bounded by their number.
+                    Ok((start_us, names.id_of(Some(&label), &mut 0)?))
+                };
+                Source::Time(starts.into_iter().map(&mut labelled).collect::<Result<_, QueryError>>()?)
             }
-            (Self::Time(_), Key::Value(_)) => return Err(QueryError::internal("a key is not what was planned")),
-            (Self::Value(_, Values(ids)), _) => {
-                names.resize(ids.len() + 1, None);
-                for (text, id) in ids {
-                    if let Some(name) = names.get_mut(id as usize) {
-                        *name = Some(text.into());
-                    }
-                }
+            Key::Value(subject) => {
+                let cell = Cell::of(subject.clone(), column);
+                if subject.is_of_visit() { Source::Visit(VisitValue::new(cell)) } else { Source::Event(cell) }
             }
-        }
-        Ok(names)
+        };
+        Ok(Self { source, names })
     }
 }
 
-impl Values {
-    fn id(&mut self, text: &str, bytes: &mut usize) -> Result<ValueId, QueryError> {
+impl Names {
+    /// The id of a text, which may be new.
+    fn id_of(&mut self, text: Option<&str>, bytes: &mut usize) -> Result<ValueId, QueryError> {
+        let Some(text) = text else { return Ok(0) };
         if let Some(id) = self.0.get(text) {
             return Ok(*id);
         }
-        *bytes += ENTRY_BYTES + text.len();
-        let id = narrow(self.0.len() + 1)?;
+        spend(bytes, TEXT_BYTES + text.len())?;
+        let id = (self.0.len() + 1).try_into().map_err(QueryError::internal)?;
         self.0.insert(text.into(), id);
         Ok(id)
+    }
+
+    fn into_texts(self) -> Vec<Option<Box<str>>> {
+        let mut texts = vec![None; self.0.len() + 1];
+        for (text, id) in self.0 {
+            if let Some(place) = texts.get_mut(id as usize) {
+                *place = Some(text);
+            }
+        }
+        texts
+    }
+}
+
+impl Counter {
+    /// Adds what a visit of visitor number `visitor` has counted.
+    fn add(&mut self, mark: &Mark, session: &Session, visitor: u64) {
+        let figures = &mut self.figures;
+        if mark.has_event {
+            figures.visitors += u64::from(self.visitor != visitor);
+            self.visitor = visitor;
+            figures.pageviews += mark.pageviews;
+            figures.events += mark.events;
+        }
+        if mark.has_visit {
+            figures.add_visit(session);
+        }
     }
 }
 
@@ -197,6 +254,15 @@ impl Figures {
     }
 }
 
-fn narrow(number: usize) -> Result<ValueId, QueryError> {
-    number.try_into().map_err(QueryError::internal)
+fn spend(bytes: &mut usize, more: usize) -> Result<(), QueryError> {
+    *bytes += more;
+    if *bytes <= BYTES_MAX {
+        return Ok(());
+    }
+    let text = format!(
+        "the groups of this answer need more than {} MiB; ask for fewer dimensions, for less by a filter, or for a shorter \
+         range",
+        BYTES_MAX >> 20
+    );
+    Err(QueryError::TooLarge(text))
 }

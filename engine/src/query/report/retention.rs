@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use mallard_event::Date;
 
@@ -19,12 +20,10 @@ use crate::query::rows::Row;
 use crate::query::walk::{DayFold, Place};
 
 const TEXTS: [&str; 1] = ["user_hash"];
-/// The most memory that the set of users may take.
-const BYTES_MAX: usize = 24 << 20;
+/// The most users whose first event is known, and the most of one day: about 24 MiB each.
+const USERS_MAX: usize = 300_000;
 /// At least the longest week there is, which a clock change makes longer than seven days.
 const WEEK_US: i64 = 8 * 86_400 * 1_000_000;
-/// What a user costs beside the text of its hash, from above.
-const USER_BYTES: usize = 80;
 /// Weeks are the bits of a number.
 const WEEKS_MAX: usize = u64::BITS as usize;
 
@@ -41,7 +40,9 @@ pub(in crate::query) fn report(
     }
     if is_identified {
         let mut users = Users::new(asked, now_us)?;
-        let incomplete = users.read(asked, weeks)?;
+        let end_us = users.end_us(weeks);
+        let mut incomplete = users.read(asked, end_us)?;
+        incomplete.extend(asked.snapshot.lost(Span { start_us: i64::MIN, end_us }, asked.question.as_of));
         if !users.known.is_empty() {
             return Ok(asked.answer(users.cohorts(asked, weeks)?, incomplete));
         }
@@ -63,9 +64,11 @@ struct Users {
     /// How many of them have begun.
     begun: usize,
     span: Span,
-    known: HashMap<Box<str>, User>,
-    bytes: usize,
+    known: HashMap<UserId, User>,
 }
+
+/// The first 128 bits of a user's hash.
+type UserId = u128;
 
 /// What is known of a user.
 #[derive(Clone, Copy, Debug)]
@@ -82,25 +85,29 @@ impl Users {
         let until_next_week = Span { end_us: now_us.saturating_add(WEEK_US), ..span };
         let starts = asked.calendar().buckets(until_next_week, Interval::Week)?;
         let begun = starts.partition_point(|start_us| *start_us <= now_us);
-        Ok(Self { starts, begun, span, known: HashMap::new(), bytes: 0 })
+        Ok(Self { starts, begun, span, known: HashMap::new() })
     }
 
-    fn read(&mut self, asked: &Asked<'_>, weeks: usize) -> Result<Vec<String>, QueryError> {
+    /// Where the last week ends that is followed: every day before it is read.
+    fn end_us(&self, weeks: usize) -> i64 {
         let cohorts = self.starts.partition_point(|start_us| *start_us < self.span.end_us);
-        let end_us = self.starts.get(cohorts.saturating_sub(1) + weeks).copied().unwrap_or(i64::MAX);
+        self.starts.get(cohorts.saturating_sub(1) + weeks).copied().unwrap_or(i64::MAX)
+    }
+
+    fn read(&mut self, asked: &Asked<'_>, end_us: i64) -> Result<Vec<String>, QueryError> {
         let mut days = asked.snapshot.days_with_data(Date::MIN..=Date::MAX);
         days.retain(|date| date.start().micros() < end_us);
         asked.fold_these_days(days, &TEXTS, |_| UsersOfDay::default(), |day| self.add(day))
     }
 
-    fn add(&mut self, day: HashMap<Box<str>, Span>) -> Result<(), QueryError> {
-        for (hash, seen) in day {
+    fn add(&mut self, day: HashMap<UserId, Span>) -> Result<(), QueryError> {
+        for (id, seen) in day {
             let weeks = [self.week(seen.start_us), self.week(seen.end_us)];
-            let (span, bytes) = (self.span, hash.len() + USER_BYTES);
-            let user = match self.known.entry(hash) {
+            let (span, count) = (self.span, self.known.len());
+            let user = match self.known.entry(id) {
                 Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(_) if count == USERS_MAX => return Err(too_many()),
                 Entry::Vacant(unknown) => {
-                    self.bytes += bytes;
                     let [first, _] = weeks;
                     unknown.insert(User { cohort: first.filter(|_| span.contains(seen.start_us)), active: 0 })
                 }
@@ -110,7 +117,7 @@ impl Users {
                 user.active |= week.checked_sub(cohort).and_then(|later| 1_u64.checked_shl(bits(later))).unwrap_or(0);
             }
         }
-        if self.bytes > BYTES_MAX { Err(QueryError::OutOfMemory) } else { Ok(()) }
+        Ok(())
     }
 
     /// The number of the week that holds `at_us`; `None` if it lies before the first or has not begun.
@@ -142,32 +149,80 @@ impl Users {
     }
 }
 
+fn too_many() -> QueryError {
+    let text = format!(
+        "retention remembers at most {USERS_MAX} users, from the first day of the site on; ask for an earlier range or for \
+         fewer users by a filter"
+    );
+    QueryError::TooLarge(text)
+}
+
+/// The id of a user by its hash, whose first 32 digits are 128 random bits. A text that is no hash is made one.
+fn id_of(hash: &str) -> UserId {
+    let digits = hash.get(..32).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    digits.and_then(|digits| UserId::from_str_radix(digits, 16).ok()).unwrap_or_else(|| {
+        [0_u64, 1].into_iter().fold(0, |id, half| {
+            let mut hasher = DefaultHasher::new();
+            (half, hash).hash(&mut hasher);
+            id << 64 | UserId::from(hasher.finish())
+        })
+    })
+}
+
 fn bits(weeks: usize) -> u32 {
     u32::try_from(weeks).unwrap_or(u32::MAX)
 }
 
 /// The users of one day, each with its first and its last event, both included.
 #[derive(Debug, Default)]
-struct UsersOfDay {
-    seen: HashMap<Box<str>, Span>,
-    bytes: usize,
-}
+struct UsersOfDay(HashMap<UserId, Span>);
 
 impl DayFold for UsersOfDay {
-    type Partial = HashMap<Box<str>, Span>;
+    type Partial = HashMap<UserId, Span>;
 
     fn push(&mut self, row: Row<'_>, place: Place) -> Result<(), QueryError> {
         let (Some(hash), at_us) = (row.text(0), place.act.at_us) else { return Ok(()) };
-        if let Some(seen) = self.seen.get_mut(hash) {
-            *seen = Span { start_us: seen.start_us.min(at_us), end_us: seen.end_us.max(at_us) };
-            return Ok(());
+        let count = self.0.len();
+        match self.0.entry(id_of(hash)) {
+            Entry::Occupied(mut known) => {
+                let seen = known.get_mut();
+                *seen = Span { start_us: seen.start_us.min(at_us), end_us: seen.end_us.max(at_us) };
+            }
+            Entry::Vacant(_) if count == USERS_MAX => return Err(too_many()),
+            Entry::Vacant(unknown) => {
+                unknown.insert(Span { start_us: at_us, end_us: at_us });
+            }
         }
-        self.bytes += hash.len() + USER_BYTES;
-        self.seen.insert(hash.into(), Span { start_us: at_us, end_us: at_us });
-        if self.bytes > BYTES_MAX { Err(QueryError::OutOfMemory) } else { Ok(()) }
+        Ok(())
     }
 
     fn finish(self) -> Result<Self::Partial, QueryError> {
-        Ok(self.seen)
+        Ok(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_users_are_remembered_as_is_said_and_one_more_is_an_error_that_says_so() {
+        let span = Span { start_us: 0, end_us: WEEK_US };
+        let mut users = Users { starts: vec![0], begun: 1, span, known: HashMap::new() };
+        let seen = Span { start_us: 1, end_us: 1 };
+        users.add((0..USERS_MAX as u128).map(|id| (id, seen)).collect()).unwrap();
+        users.add(HashMap::from([(7, seen)])).unwrap();
+        let refused = users.add(HashMap::from([(u128::MAX, seen)])).unwrap_err();
+        assert!(refused.to_string().starts_with("retention remembers at most 300000 users"), "{refused}");
+        assert!(size_of::<(UserId, User)>() <= 48, "a bound on users is one on memory");
+    }
+
+    #[test]
+    fn hashes_that_differ_are_different_users_whatever_they_are_made_of() {
+        let hash = |number: u8| format!("{number:02x}").repeat(32);
+        assert_ne!(id_of(&hash(1)), id_of(&hash(2)));
+        assert_eq!(id_of(&hash(255)), u128::MAX);
+        assert_ne!(id_of("anna"), id_of("bert"));
+        assert_ne!(id_of(&format!("+{}", &hash(1)[1..])), id_of(&hash(1)));
     }
 }

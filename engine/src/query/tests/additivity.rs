@@ -137,8 +137,9 @@ fn goals(fixture: &Fixture, days: &Days, question: &Question, sums: &mut Sums) {
 fn groups(fixture: &Fixture, days: &Days, question: &Question, sums: &mut Sums) {
     let keys = [Key::Value(Subject::Visit(Dimension::Browsers)), Key::Value(Subject::Dimension(Dimension::Pages))];
     let groups = query::groups(&fixture.duck, days, question, &keys, &fixture.deadline()).unwrap().value;
-    for group in groups {
-        let (value, figures) = (format!("{:?}", group.values), group.figures);
+    for group in &groups.groups {
+        let values: Vec<Option<&str>> = groups.values(group).collect();
+        let (value, figures) = (format!("{values:?}"), group.figures);
         let of_events = [("visitors", figures.visitors), ("views", figures.pageviews), ("events", figures.events)];
         let of_visits = [("visits", figures.visits), ("bounces", figures.bounces), ("timed", figures.timed_visits)];
         let sizes = [("visit views", figures.visit_pageviews), ("length", figures.duration_us)];

@@ -14,7 +14,7 @@ const HOUR_US: i64 = 3_600_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
 
 /// Days of January 1970, from 0.
-fn question(days: std::ops::Range<i64>) -> Question {
+pub(super) fn question(days: std::ops::Range<i64>) -> Question {
     let span = Span { start_us: days.start * DAY_US, end_us: days.end * DAY_US };
     Question::new(SiteId::parse("site").unwrap(), span, TimeZone::UTC)
 }
@@ -32,7 +32,7 @@ fn views(days: &[i64]) -> Vec<Stored> {
     (1..).zip(days).map(view).collect()
 }
 
-fn pageview(timestamp: Timestamp) -> Event {
+pub(super) fn pageview(timestamp: Timestamp) -> Event {
     let (site, visitor) = (SiteId::parse("site").unwrap(), VisitorId::parse("visitor").unwrap());
     let (name, id) = (EventName::parse("pageview").unwrap(), EventId::parse("id").unwrap());
     Event::new(site, visitor, timestamp, name, "/", id)

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::record_batch::RecordBatch;
+use mallard_compactor::Erasure;
 use mallard_event::columns::{RowBuilder, schema};
 use mallard_event::{Date, SiteId, Stored};
 use mallard_wal::disk::{Env, real};
@@ -14,7 +16,7 @@ use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
 use crate::Layout;
-use crate::query::{Deadline, Duck, QueryConfig, QueryError, Snapshot, Source, SourceFile};
+use crate::query::{Deadline, Duck, QueryConfig, QueryError, Snapshot, Source, SourceFile, Span};
 
 /// A data directory with a DuckDB over it.
 pub(super) struct Fixture {
@@ -53,13 +55,16 @@ impl Fixture {
         let day = |(date, places): (Date, BTreeMap<usize, Vec<&Stored>>)| {
             (date, Day { version, ..Day::new(folder.path(), date, &places) })
         };
-        Days { days: days.into_iter().map(day).collect(), as_of: rows.len() as u64, _folder: folder }
+        let (days, as_of) = (days.into_iter().map(day).collect(), rows.len() as u64);
+        Days { days, gap_us: None, as_of, _folder: folder }
     }
 }
 
 /// What a snapshot is made of; every part may be changed by a test.
 pub(super) struct Days {
     pub(super) days: BTreeMap<Date, Day>,
+    /// When the log has lost events.
+    pub(super) gap_us: Option<i64>,
     as_of: u64,
     _folder: TempDir,
 }
@@ -68,6 +73,7 @@ pub(super) struct Days {
 pub(super) struct Day {
     pub(super) files: Vec<SourceFile>,
     pub(super) tail: Vec<RecordBatch>,
+    pub(super) erasures: Vec<Arc<Erasure>>,
     pub(super) damaged: Vec<String>,
     pub(super) version: u64,
 }
@@ -96,8 +102,12 @@ impl Snapshot for Days {
     }
 
     fn day(&self, date: Date) -> Result<Source, QueryError> {
-        let day = &self.days[&date];
-        Ok(Source { files: day.files.clone(), tail: day.tail.clone(), damaged: day.damaged.clone() })
+        let Day { files, tail, erasures, damaged, .. } = &self.days[&date];
+        Ok(Source { files: files.clone(), erasures: erasures.clone(), tail: tail.clone(), damaged: damaged.clone() })
+    }
+
+    fn lost(&self, span: Span, _: Option<u64>) -> Vec<String> {
+        self.gap_us.filter(|at_us| span.contains(*at_us)).map(|at_us| format!("lost at {at_us}")).into_iter().collect()
     }
 
     fn day_version(&self, date: Date) -> u64 {

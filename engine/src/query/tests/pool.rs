@@ -46,6 +46,18 @@ fn more_queries_than_may_run_at_a_time_wait_for_their_turn_until_their_deadline(
 }
 
 #[test]
+fn the_derived_database_is_refreshed_while_as_many_queries_run_as_may() {
+    let fixture = Fixture::with(&QueryConfig { concurrent_max: 2, ..QueryConfig::default() });
+    let deadline = fixture.deadline();
+    let leases = [(); 2].map(|()| fixture.duck.pool.lease(&deadline).unwrap());
+    fixture.duck.refresh_views(&fixture.dir.path().join("mallard.duckdb"), &[], true).unwrap();
+    let soon = Deadline::after(&fixture.env.clock, 1_000);
+    assert_eq!(run_until(&fixture.duck.pool, "SELECT 1", &soon), Err(QueryError::TimedOut), "it takes no query's turn");
+    drop(leases);
+    assert_eq!(run(&fixture, "SELECT 1"), Ok(1));
+}
+
+#[test]
 fn closing_ends_running_queries_and_refuses_new_ones() {
     let fixture = Fixture::new();
     let (started, is_started) = mpsc::channel();

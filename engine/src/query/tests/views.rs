@@ -13,7 +13,7 @@ fn database(fixture: &Fixture) -> PathBuf {
 }
 
 fn refresh(fixture: &Fixture, files: &[PathBuf]) {
-    fixture.duck.refresh_views(&database(fixture), files).unwrap();
+    fixture.duck.refresh_views(&database(fixture), files, true).unwrap();
 }
 
 /// Number of events and of columns that a client sees.
@@ -31,6 +31,17 @@ fn a_client_sees_the_events_of_exactly_the_files_named() {
     assert_eq!(seen_by_a_client(&database(&fixture)), (3, 33));
     refresh(&fixture, &files[..1]);
     assert_eq!(seen_by_a_client(&database(&fixture)), (1, 33));
+}
+
+#[test]
+fn of_files_that_are_alike_only_one_footer_is_read_for_the_view() {
+    let fixture = Fixture::new();
+    let (_snapshot, files) = views_in_files(&fixture, 3);
+    let made = |is_alike| fixture.duck.refresh_views(&database(&fixture), &files, is_alike);
+    assert_eq!((made(true), made(false)), (Ok(()), Ok(())));
+    fs::remove_file(&files[2]).unwrap();
+    assert_eq!(made(true), Ok(()));
+    assert!(made(false).is_err(), "every footer is read");
 }
 
 #[test]

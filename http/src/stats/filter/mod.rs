@@ -24,8 +24,8 @@ const GOAL: &str = "event:goal";
 /// What is saved for a site and may be named by a filter.
 #[derive(Clone, Copy)]
 pub struct Saved<'a> {
-    /// The filter of a segment, by its id.
-    pub segment: &'a dyn Fn(u64) -> Option<Filter>,
+    /// The filter of a segment, by its id; an error if it cannot be understood any more.
+    pub segment: &'a dyn Fn(u64) -> Option<Result<Filter, ApiError>>,
     /// The goals by their names.
     pub goals: &'a dyn Fn() -> Vec<(String, FunnelStep)>,
 }
@@ -78,7 +78,8 @@ fn any_segment(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiE
     }
     let find = |id: &String| {
         let found = id.parse().ok().and_then(saved.segment);
-        found.ok_or_else(|| ApiError::bad_request(format!("{at}[2]: there is no segment {id}")))
+        let found = found.ok_or_else(|| ApiError::bad_request(format!("{at}[2]: there is no segment {id}")))?;
+        found.map_err(|error| ApiError::bad_request(format!("{at}[2]: segment {id}: {error}")))
     };
     Ok(Filter::Any(values.iter().map(find).collect::<Result<_, _>>()?))
 }
@@ -100,7 +101,7 @@ fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiErro
         };
         let before = met.len();
         for (name, step) in &goals {
-            if is_meant(name)? {
+            if is_meant(name)? || theirs(step).is_some_and(|name| is_meant(&name).unwrap_or(false)) {
                 met.push(
                     step.filter().map_err(|error| ApiError::bad_request(format!("{at}[2]: goal '{name}': {error}")))?,
                 );
@@ -111,6 +112,14 @@ fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiErro
         }
     }
     Ok(Filter::Any(met))
+}
+
+/// What Plausible calls a goal about a page, whatever its name is here.
+fn theirs(goal: &FunnelStep) -> Option<String> {
+    match goal {
+        FunnelStep::Views(page) => Some(format!("Visit {page}")),
+        _ => None,
+    }
 }
 
 /// A comparison of a dimension, with values as its vocabulary calls them.
@@ -158,7 +167,7 @@ mod tests {
             let page = |pattern: &str| FunnelStep::Views(pattern.into());
             vec![("Sign-up".into(), FunnelStep::Event("signup".into())), ("Docs".into(), page("/docs/*.html"))]
         };
-        let segment = |id| (id == 7).then(|| is(Subject::EventName, &["x"]));
+        let segment = |id| (id == 7).then(|| Ok(is(Subject::EventName, &["x"])));
         super::from_text(text, Saved { segment: &segment, goals: &goals })
     }
 
@@ -170,6 +179,7 @@ mod tests {
         assert_eq!(from_text("event:goal==Sign-up").unwrap(), of(vec![signup.clone()]));
         let path = Term::like(Subject::Dimension(Dimension::Pages), ["/docs/*.html"]).unwrap();
         let docs = Filter::All(vec![is(Subject::EventName, &["pageview"]), Filter::Term(path)]);
+        assert_eq!(from_text(r#"[["is","event:goal",["Visit /docs/*.html"]]]"#).unwrap(), of(vec![docs.clone()]));
         let both = from_text(r#"[["contains","event:goal",["SIGN","doc"],{"case_sensitive":false}]]"#).unwrap();
         assert_eq!(both, of(vec![signup, docs]));
         for (text, message) in [
@@ -226,6 +236,7 @@ mod tests {
         for found in [
             r#"[["is","sources",["(direct)"]]]"#,
             r#"[["is","visit:source",["Direct / None"]]]"#,
+            r#"[["is","visit:referrer",["Direct / None"]]]"#,
             r#"[["is_not","visit:utm_medium",["(not set)"]]]"#,
             r#"[["is","event:props:plan",["(none)"]]]"#,
             r#"[["is_not","visit:country",[""]]]"#,

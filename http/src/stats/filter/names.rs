@@ -72,7 +72,10 @@ impl Named {
         let visit = PLAUSIBLE.iter().find(|(known, _)| *known == name).map(|(_, dimension)| Subject::Visit(*dimension));
         let ours = || Dimension::from_name(name).map(Subject::Dimension);
         let subject = event.or(visit).or_else(ours).ok_or_else(|| format!("unknown dimension '{name}'"))?;
-        let missing = if name == "visit:source" { "Direct / None" } else { "(not set)" };
+        let missing = match name {
+            "visit:source" | "visit:referrer" => "Direct / None",
+            _ => "(not set)",
+        };
         let renamed: &[_] = match name {
             "visit:os" => &SYSTEMS,
             "visit:browser" => &BROWSERS,
@@ -94,7 +97,9 @@ impl Named {
     /// Whether `value` stands for a missing one, as we or Plausible show it.
     pub fn is_missing(&self, value: &str) -> bool {
         match &self.subject {
-            Subject::Visit(Dimension::Sources) => ["", "(direct)", "Direct / None", "(Direct / None)"].contains(&value),
+            Subject::Visit(Dimension::Sources | Dimension::Referrers) => {
+                ["", "(direct)", "Direct / None", "(Direct / None)", "(not set)", "(unknown)"].contains(&value)
+            }
             Subject::Visit(_) => ["", "(not set)", "(none)", "(unknown)"].contains(&value),
             Subject::Dimension(dimension) => value == dimension.null_label(),
             Subject::EventName => false,
@@ -160,6 +165,7 @@ mod tests {
     fn values_are_shown_as_plausible_shows_them() {
         let shown = |name: &str, value: Option<&str>| Named::find(name).unwrap().shown(value.map(Into::into));
         assert_eq!(shown("visit:source", None), "Direct / None");
+        assert_eq!(shown("visit:referrer", None), "Direct / None");
         assert_eq!(shown("visit:utm_medium", None), "(not set)");
         assert_eq!(shown("event:props:plan", None), "(none)");
         assert_eq!(shown("visit:device", Some("mobile")), "Mobile");
