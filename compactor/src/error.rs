@@ -200,6 +200,17 @@ impl Error {
         }
     }
 
+    /// Says which new Parquet file could not be written; for `map_err`. What the disk refuses is the disk's answer here, too.
+    pub(crate) fn parquet_write(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+        move |error| match error {
+            ParquetError::External(source) => match source.downcast::<io::Error>() {
+                Ok(source) => at("write", path)(*source),
+                Err(source) => Self::parquet(path)(ParquetError::External(source)),
+            },
+            source => Self::parquet(path)(source),
+        }
+    }
+
     /// Says which Parquet file failed; for `map_err`.
     pub(crate) fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self {
         move |source| Self::Parquet { path: path.to_owned(), source }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mallard_wal::disk;
+
 /// Opening, maintaining or closing a store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -66,14 +68,24 @@ impl Error {
         matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()))
     }
 
-    /// Whether the volume was full.
+    /// Whether the volume was full, or a quota was used up.
     pub fn is_lack_of_space(&self) -> bool {
-        let source = match self {
-            Self::Io { source, .. } | Self::Compactor(mallard_compactor::Error::Io { source, .. }) => source,
-            Self::Wal(error) => return error.is_lack_of_space(),
-            _ => return false,
-        };
-        source.kind() == io::ErrorKind::StorageFull
+        self.io().is_some_and(disk::is_lack_of_space)
+    }
+
+    /// Whether the operating system refused before anything could reach a device, so that it may be tried again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.io().is_some_and(disk::is_refusal)
+    }
+
+    /// The operating system's answer, if that is what it is about.
+    fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Io { source, .. }
+            | Self::Compactor(mallard_compactor::Error::Io { source, .. })
+            | Self::Wal(mallard_wal::Error::Io { source, .. }) => Some(source),
+            _ => None,
+        }
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Failure {
     /// A write or sync failed while the server ran. A restart recovers everything that was acknowledged.
     #[error("{0}")]
     Poisoned(Error),
+    /// There is no room on the volume of the data directory. A start finds everything once there is some.
+    #[error("no space is left on the volume of the data directory: {0}; make room")]
+    NoSpace(Error),
     /// A document under `control/` cannot be read, or not be written.
     #[error("{0}")]
     Documents(String),
@@ -76,7 +79,7 @@ impl Failure {
             Self::Configuration(_) => 64,
             Self::Bind { .. } => 69,
             Self::Internal(_) => 70,
-            Self::Poisoned(_) => 71,
+            Self::Poisoned(_) | Self::NoSpace(_) => 71,
             Self::DataDirectory(_) => 73,
             Self::Store(_) | Self::Documents(_) | Self::Unsound { .. } | Self::Unrepaired | Self::Incomplete(_) => 74,
             Self::Locked(_) => 75,
@@ -109,6 +112,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             _ if error.is_poisoned() => Self::Poisoned(error),
+            _ if error.is_lack_of_space() => Self::NoSpace(error),
             Error::Locked { .. } => Self::Locked(error),
             Error::Rows(_) | Error::Busy => Self::Internal(error.to_string()),
             Error::Io { ref source, .. } if is_about_access(source) => Self::DataDirectory(error),
@@ -136,6 +140,7 @@ mod tests {
         assert_eq!(code(Error::Locked { path: "data/LOCK".into() }), 75);
         assert_eq!(code(io(io::ErrorKind::PermissionDenied)), 73);
         assert_eq!(code(io(io::ErrorKind::Other)), 74);
+        assert_eq!((code(io(io::ErrorKind::StorageFull)), code(io(io::ErrorKind::QuotaExceeded))), (71, 71));
         assert_eq!(code(Error::Poisoned("fdatasync".into())), 71);
         assert_eq!(code(Error::Rows("a column is missing".into())), 70);
         assert_eq!(Failure::Configuration("x".into()).to_string(), "Configuration error: x");

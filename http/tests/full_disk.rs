@@ -114,7 +114,7 @@ fn check_full(server: &Server, session: &Session<'_>, accepted: u64) -> bool {
 #[test]
 fn a_full_disk_refuses_events_loses_none_and_resumes_by_itself() {
     let Some(volume) = Volume::mount() else {
-        println!("skipped: this user may not mount a tmpfs");
+        support::skip::skip("this user may not mount a tmpfs");
         return;
     };
     let data_dir = volume.path().join("data");
@@ -153,6 +153,60 @@ fn a_full_disk_refuses_events_loses_none_and_resumes_by_itself() {
     );
 }
 
+/// A kill on a volume that is full to the last byte.
+#[test]
+fn a_server_starts_on_a_full_volume_with_the_room_of_the_ballast_and_says_so_when_there_is_none() {
+    let Some(volume) = Volume::mount() else {
+        support::skip::skip("this user may not mount a tmpfs");
+        return;
+    };
+    let data_dir = volume.path().join("data");
+    let reserve = [("MALLARD_DISK_RESERVE_MB", "16")];
+    let server = Server::with_password(&data_dir, &reserve);
+    let mut sent = 0;
+    for _ in 0..50 {
+        sent += 1;
+        let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{sent}") });
+        assert_eq!(server.post_event(&event).status, 202);
+    }
+    let ballast = data_dir.join("ballast");
+    while fs::metadata(&ballast).map_or(0, |file| file.len()) < 4 << 20 {}
+    volume.fill(0);
+    assert_eq!(free(&volume), 0);
+    server.kill();
+
+    let server = Server::with_password(&data_dir, &reserve);
+    let session = server.log_in();
+    assert_eq!(session.pageviews(SITE), 50, "questions are answered");
+    assert!(!ballast.exists(), "it was given up");
+    assert_eq!(server.get("/health/ready").status, 200);
+    let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/") });
+    assert_eq!(server.post_event(&event).status, 507);
+    drop(session);
+    server.kill();
+
+    // Whoever has filled the volume takes this, too.
+    let rest = vec![1; free(&volume) as usize];
+    fs::write(volume.path().join("rest"), rest).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mallard-metrics"))
+        .env_clear()
+        .envs([("MALLARD_HOST", "127.0.0.1"), ("MALLARD_PORT", "0"), ("MALLARD_ADMIN_PASSWORD", "correct horse")])
+        .env("MALLARD_DATA_DIR", &data_dir)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(71), "a supervisor tries it again: {said}");
+    assert!(said.contains("no space is left on the volume of the data directory"), "{said}");
+
+    volume.empty();
+    let server = Server::with_password(&data_dir, &reserve);
+    let session = server.log_in();
+    assert_eq!(session.pageviews(SITE), 50);
+    sent = 0;
+    let accepted = send_until(&server, &mut sent, 202, 507);
+    assert_eq!(session.pageviews(SITE), 50 + accepted);
+}
+
 /// Bytes free on the volume.
 fn free(volume: &Volume) -> u64 {
     let volume = rustix::fs::statvfs(volume.path()).unwrap();
@@ -162,7 +216,7 @@ fn free(volume: &Volume) -> u64 {
 #[test]
 fn on_a_full_disk_an_erasure_still_works_and_makes_room() {
     let Some(volume) = Volume::mount() else {
-        println!("skipped: this user may not mount a tmpfs");
+        support::skip::skip("this user may not mount a tmpfs");
         return;
     };
     let data_dir = volume.path().join("data");

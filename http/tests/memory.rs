@@ -72,7 +72,7 @@ impl Drop for Group {
 #[test]
 fn in_200_mib_the_server_takes_events_and_answers_questions_and_is_not_killed() {
     let Some(group) = Group::make() else {
-        println!("skipped: this user may not make a memory cgroup");
+        support::skip::skip("this user may not make a memory cgroup");
         return;
     };
     let data_dir = tempfile::tempdir().unwrap();

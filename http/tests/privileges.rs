@@ -30,7 +30,7 @@ const SERVICE: u32 = 65_532;
 fn is_root() -> bool {
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     if !is_root {
-        println!("skipped: needs root");
+        support::skip::skip("needs root");
     }
     is_root
 }

@@ -261,7 +261,7 @@ fn the_first_process_of_a_container_waits_for_a_repair_instead_of_ending() {
     let is_able =
         Command::new(UNSHARE).args(["--pid", "--fork", "true"]).output().is_ok_and(|one| one.status.success());
     if !is_able {
-        println!("skipped: this user may not make a process the first of its own numbers");
+        support::skip::skip("this user may not make a process the first of its own numbers");
         return;
     }
     let data_dir = killed();

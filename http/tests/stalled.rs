@@ -72,7 +72,7 @@ fn event(id: &str) -> Value {
 #[test]
 fn an_event_whose_outcome_was_unknown_is_found_by_its_retry_and_counted_once() {
     let Some(volume) = Volume::mount() else {
-        println!("skipped: this user may not mount a file system");
+        support::skip::skip("this user may not mount a file system");
         return;
     };
     let data_dir = volume.path().join("data");
@@ -81,7 +81,7 @@ fn an_event_whose_outcome_was_unknown_is_found_by_its_retry_and_counted_once() {
     let session = server.log_in();
     assert_eq!(server.post_event(&event("first")).lsn(), Some(1));
     if !volume.freeze("-f") {
-        println!("skipped: the file system cannot be frozen");
+        support::skip::skip("the file system cannot be frozen");
         return;
     }
     let waiting = server.post_event(&event("second"));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::Lsn;
+use crate::disk::is_lack_of_space;
 use crate::segment::{Corruption, HeaderError};
 
 /// An operation of the log failed.
@@ -98,7 +99,7 @@ impl Error {
     /// Whether there was no room on the disk.
     pub fn is_lack_of_space(&self) -> bool {
         match self {
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Io { source, .. } => is_lack_of_space(source),
             Self::NoSegment { .. } => true,
             _ => false,
         }

@@ -169,6 +169,11 @@ impl ManifestLog {
         &self.manifest
     }
 
+    /// Whether a write or sync of a file with a name has failed, so that nothing may be written any more.
+    pub const fn is_poisoned(&self) -> bool {
+        self.is_poisoned
+    }
+
     /// Makes `edit` durable and returns the state with it. This is the commit point: before it returns, the edit may or
     /// may not survive a crash; after it, it does.
     ///
@@ -251,7 +256,11 @@ impl Place<'_> {
         let (tmp, target) = (folder.join(format!("{name}{UNFINISHED}")), folder.join(name));
         durable::remove(disk, &tmp).map_err(at("remove", &tmp))?;
         let file = disk.create(&tmp).map_err(at("create", &tmp))?;
-        let writer = self.write_checkpoint(file, manifest).map_err(at("write", &tmp))?;
+        let written = self.write_checkpoint(file, manifest).inspect_err(|_| {
+            // Gives the space back; if that fails too, the next attempt does it.
+            disk.remove_file(&tmp).ok();
+        });
+        let writer = written.map_err(at("write", &tmp))?;
         Ok(Prepared { writer, tmp, target })
     }
 

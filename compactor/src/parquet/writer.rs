@@ -74,25 +74,25 @@ impl<'a> Draft<'a> {
         let properties = properties(&target.identity, context.store_id, context.limits);
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(sink, columns::schema(), options);
-        let writer = writer.map_err(Error::parquet(&target.tmp))?;
+        let writer = writer.map_err(Error::parquet_write(&target.tmp))?;
         Ok(Self { target, writer })
     }
 
     /// Adds rows, which follow the ones before in the order of the file.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.writer.write(batch).map_err(Error::parquet(&self.target.tmp))
+        self.writer.write(batch).map_err(Error::parquet_write(&self.target.tmp))
     }
 
     /// Ends the file and gives it its name, durably.
     pub(crate) fn publish(mut self) -> Result<FileEntry, Error> {
-        let metadata = self.writer.finish().map_err(Error::parquet(&self.target.tmp))?;
+        let metadata = self.writer.finish().map_err(Error::parquet_write(&self.target.tmp))?;
         self.target.publish(&metadata, self.writer.inner())
     }
 
     /// The same file, before its first row, to be written column by column.
     pub(crate) fn by_column(self) -> Result<ColumnDraft<'a>, Error> {
         let Self { target, writer } = self;
-        let (writer, factory) = writer.into_serialized_writer().map_err(Error::parquet(&target.tmp))?;
+        let (writer, factory) = writer.into_serialized_writer().map_err(Error::parquet_write(&target.tmp))?;
         Ok(ColumnDraft { target, writer, factory })
     }
 }
@@ -106,8 +106,8 @@ impl ColumnDraft<'_> {
         let tmp = &self.target.tmp;
         let schema = columns::schema();
         let index = self.writer.flushed_row_groups().len();
-        let writers = self.factory.create_column_writers(index).map_err(Error::parquet(tmp))?;
-        let mut group = self.writer.next_row_group().map_err(Error::parquet(tmp))?;
+        let writers = self.factory.create_column_writers(index).map_err(Error::parquet_write(tmp))?;
+        let mut group = self.writer.next_row_group().map_err(Error::parquet_write(tmp))?;
         for ((field, description), mut writer) in schema.fields().iter().zip(&columns::COLUMNS).zip(writers) {
             let values = column(description.name)?;
             let append = || -> Result<(), ParquetError> {
@@ -116,15 +116,15 @@ impl ColumnDraft<'_> {
                 }
                 writer.close()?.append_to_row_group(&mut group)
             };
-            append().map_err(Error::parquet(tmp))?;
+            append().map_err(Error::parquet_write(tmp))?;
         }
-        group.close().map_err(Error::parquet(tmp))?;
+        group.close().map_err(Error::parquet_write(tmp))?;
         Ok(())
     }
 
     /// Ends the file and gives it its name, durably.
     pub(crate) fn publish(mut self) -> Result<FileEntry, Error> {
-        let metadata = self.writer.finish().map_err(Error::parquet(&self.target.tmp))?;
+        let metadata = self.writer.finish().map_err(Error::parquet_write(&self.target.tmp))?;
         self.target.publish(&metadata, self.writer.inner())
     }
 }

@@ -162,9 +162,9 @@ impl Store {
     ) -> Result<Option<Step>, Error> {
         let erasure = &erasing.erasure;
         if !maintenance.erasure.is_in_ledger {
-            // A failed sync may not be tried again; a full disk fails before any sync.
+            // A failed sync may not be tried again; a refusal comes before any sync.
             let added = ledger::add(&self.env, &self.layout, erasure);
-            added.inspect_err(|error| self.stop_unless_full(error))?;
+            added.inspect_err(|error| self.stop_unless_refused(error))?;
             maintenance.erasure.is_in_ledger = true;
         }
         if let Some(step) = self.empty_log(maintenance, erasure, published)? {
@@ -277,19 +277,19 @@ impl Store {
                 Ok(Snapshot::Rewritten)
             }
             Err(Error::Locked { .. }) => Ok(Snapshot::Busy),
-            Err(error) => Err(error).inspect_err(|error| self.stop_unless_full(error)),
+            Err(error) => Err(error).inspect_err(|error| self.stop_unless_refused(error)),
         }
     }
 
     /// IMPORTANT: what has failed to be written or synced may not be tried again in this life of the process, as in
-    /// [`Store::stop_if_final`]. Reading may.
-    pub(super) fn stop_unless_full(&self, error: &Error) {
+    /// [`Store::stop_if_final`]. Reading may, and what was refused before it reached a device.
+    pub(super) fn stop_unless_refused(&self, error: &Error) {
         if let Error::Compactor(error) = error {
             self.stop_if_final(error);
         }
         let is_final = matches!(error, Error::Io { source, .. } if source.raw_os_error().is_some())
             || matches!(error, Error::Poisoned(_) | Error::Wal(_));
-        if is_final && !error.is_lack_of_space() {
+        if is_final && !error.is_refusal() {
             self.shared.poison(&error.to_string());
         }
     }

@@ -60,8 +60,8 @@ impl Store {
             let path = path(&self.layout);
             let written =
                 durable::replace(self.env.disk.as_ref(), &self.new_path(), &path, &encode(&entries, expires_us));
-            // A failed sync may not be tried again; a full disk fails before any sync.
-            written.at(&path).inspect_err(|error| self.stop_unless_full(error))?;
+            // A failed sync may not be tried again; a refusal comes before any sync.
+            written.at(&path).inspect_err(|error| self.stop_unless_refused(error))?;
             progress.expires_us = Some(expires_us);
         }
         progress.covered = unfinished;
@@ -77,7 +77,7 @@ impl Store {
         });
         if expires_us <= self.calendar.steady_date_us() {
             let removed = durable::remove(self.env.disk.as_ref(), &path).at(&path);
-            removed.inspect_err(|error| self.stop_unless_full(error))?;
+            removed.inspect_err(|error| self.stop_unless_refused(error))?;
             maintenance.erased_ids.expires_us = Some(NEVER_US);
         }
         Ok(())

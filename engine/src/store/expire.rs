@@ -66,7 +66,7 @@ impl Store {
             }
             // Somebody takes one: at the next step.
             Err(Error::Locked { .. }) => Ok(None),
-            Err(error) => Err(error).inspect_err(|error| self.stop_unless_full(error)),
+            Err(error) => Err(error).inspect_err(|error| self.stop_unless_refused(error)),
         }
     }
 }

@@ -6,12 +6,12 @@
 //! IMPORTANT: the order inside [`Store::commit`] is the product. Manifest first (the only commit point), then the swap
 //! of the state, then the caller's derived views, and only then may anything be unlinked.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mallard_compactor::{Context, Edit, Job, Limits, Manifest, ManifestLog};
+use mallard_wal::disk::is_refusal;
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Lsn, SealedSegment};
 
@@ -124,8 +124,8 @@ impl Store {
     /// and before any file is unlinked, with the manifest that is now live.
     ///
     /// # Errors
-    /// A failed write or sync of a job or of the manifest poisons the store. Any other failure leaves everything as it was
-    /// and may be retried.
+    /// A failed write or sync of a job or of the manifest poisons the store, unless nothing has reached a device. Any other
+    /// failure leaves everything as it was and may be retried.
     pub fn maintain(&self, published: &dyn Fn(&Manifest)) -> Result<Step, Error> {
         let mut maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         let step = self.step(&mut maintenance, published);
@@ -319,11 +319,12 @@ impl Store {
 
     /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
     /// reports a failed sync once and forgets it; the second attempt would succeed over folders and bytes that never
-    /// reached the disk, and the manifest would name them. A full disk is different: it fails the write, before any sync.
+    /// reached the disk, and the manifest would name them. A refusal (a full disk, a quota, no permission, too many open
+    /// files) is different: nothing has reached a device.
     pub(super) fn stop_if_final(&self, error: &mallard_compactor::Error) {
         if let mallard_compactor::Error::Io { source, action, .. } = error
             && !matches!(*action, "open" | "read" | "list")
-            && source.kind() != ErrorKind::StorageFull
+            && !is_refusal(source)
             && !is_seeded(Bug::RetryJob)
         {
             self.shared.poison(&error.to_string());
@@ -347,8 +348,12 @@ impl Store {
         }
         let high_water = self.shared.state().high_water;
         let edit = Edit { high_water: logged(&self.log, high_water), ..edit };
-        let next =
-            maintenance.manifest_log.commit(&edit).inspect_err(|error| self.shared.poison(&error.to_string()))?;
+        let committed = maintenance.manifest_log.commit(&edit);
+        let next = committed.inspect_err(|error| match maintenance.manifest_log.is_poisoned() {
+            true => self.shared.poison(&error.to_string()),
+            // No new file could be begun, or the edit was refused: nothing has changed.
+            false => self.stop_if_final(error),
+        })?;
         self.shared.publish(next, |state| {
             state.begin(edit.begun.iter().cloned().map(Arc::new));
             change(state);

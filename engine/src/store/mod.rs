@@ -89,7 +89,7 @@ pub struct Store {
     failures: Failures,
     /// The newest LSN that the opening found.
     opened_at: Lsn,
-    _lock: Box<dyn Lock>,
+    _lock: Arc<dyn Lock>,
 }
 
 impl Store {

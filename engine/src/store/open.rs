@@ -9,6 +9,9 @@
 //! 5 a new active segment: events can be accepted
 //! 6 a new manifest file: it says that there is a log, and how far it goes
 //! ```
+//! Where 4 to 6 find no room on the volume, the ballast is given up and they begin again, once: a volume that is full keeps a
+//! store from events and not from its questions.
+//!
 //! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
 //! steps of maintenance, so that a cold start costs the backlog and not the history.
 
@@ -45,11 +48,34 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has it open; [`Error::Refused`], [`Error::Wal`] or [`Error::Compactor`] if
-    /// it holds something that must not be guessed at; [`Error::Io`] if the operating system refuses.
+    /// it holds something that must not be guessed at; [`Error::Io`] if the operating system refuses;
+    /// [`Error::is_lack_of_space`] if the volume is full and there is no ballast to give up.
     pub fn open(config: Config, env: Env, drive: Drive, progress: Arc<Progress>) -> Result<Self, Error> {
         let layout = Layout::new(&config.data_dir);
         layout.create(env.disk.as_ref())?;
-        let lock = lock(&env, &layout)?;
+        let lock: Arc<dyn Lock> = Arc::from(lock(&env, &layout)?);
+        let open = || Self::open_locked(config.clone(), env.clone(), drive, Arc::clone(&progress), Arc::clone(&lock));
+        match open() {
+            Err(error) if error.is_lack_of_space() => {
+                if !Space::new(&env, &layout, config.disk_reserve_bytes).drop_ballast() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "no space is left on the volume: the ballast was given up");
+                open()
+            }
+            opened => opened,
+        }
+    }
+
+    /// Nothing of an attempt that has failed is in the way of the next.
+    fn open_locked(
+        config: Config,
+        env: Env,
+        drive: Drive,
+        progress: Arc<Progress>,
+        lock: Arc<dyn Lock>,
+    ) -> Result<Self, Error> {
+        let layout = Layout::new(&config.data_dir);
         repair::refuse_unfinished(&env, &layout)?;
         adopt::adopt(&env, &layout)?;
         let identity = Identity::load_or_create(&env, &layout)?;

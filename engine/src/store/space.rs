@@ -3,7 +3,7 @@
 //! ```text
 //! free space   above the reserve      events are accepted
 //!              below the reserve      events are refused; queries, compaction, retention go on with what is left
-//!              none at all            maintenance fails, gives the ballast up and tries again
+//!              none at all            maintenance, or the open, fails, gives the ballast up and tries again
 //! ```
 //! The reserve is for maintenance, which needs room to make room: a compaction writes Parquet files before it unlinks
 //! segments. The ballast is for the day on which another program has taken the reserve.

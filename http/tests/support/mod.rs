@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod large;
 pub(crate) mod load;
 pub(crate) mod mmdb;
+pub(crate) mod skip;
 pub(crate) mod volume;
 
 use std::io::{BufRead, BufReader};

@@ -119,6 +119,19 @@ pub fn is_about_the_file(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
+/// Whether there was no room: none on the volume, or none left of a quota.
+pub fn is_lack_of_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether the operating system refused before anything could reach a device: no room, no permission, too many open files.
+/// Then no sync has failed, and the same may be tried again.
+pub fn is_refusal(error: &io::Error) -> bool {
+    let too_many = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    is_lack_of_space(error) || is_denied || too_many.contains(&error.raw_os_error())
+}
+
 /// Fills `buffer` from `offset`, failing with [`io::ErrorKind::UnexpectedEof`] at the end of the file.
 pub fn read_exact_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     let mut done = 0;

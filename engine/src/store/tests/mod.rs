@@ -2,6 +2,7 @@
 
 mod backlog;
 mod clock;
+mod full;
 mod generations;
 pub(super) mod losses;
 mod quarantine;
