@@ -317,7 +317,7 @@ impl World {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(first)) => oracle.acknowledge(first, std::mem::take(numbers)),
                 Poll::Ready(Err(ReceiptError::NoSpace(_) | ReceiptError::NotWritten(_))) => {
-                    oracle.refuse(std::mem::take(numbers))
+                    oracle.refuse(std::mem::take(numbers));
                 }
                 Poll::Ready(Err(ReceiptError::OutcomeUnknown)) => assert!(self.may_fail, "an outcome is unknown"),
             }
