@@ -73,6 +73,12 @@ pub enum Error {
         /// Its own number.
         number: u64,
     },
+    /// The disk has lost edits that were committed to it.
+    #[error("manifest {} has lost edits that were committed to it", path.display())]
+    ManifestBehind {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no manifest, and yet there are files that only a manifest could have named.
     #[error("{} has files under events/ and no manifest: run `mallard-metrics repair`", root.display())]
     ManifestMissing {

@@ -52,6 +52,6 @@ pub use manifest::{
     ManifestRecovery, Partition, ReplayError, SiteTotals, Taken, Totals,
 };
 pub use orphans::{Orphans, parquet_files as parquet_paths, remove_orphans, sync_partitions, unlink};
-pub use parquet::{IdRow, Loose, Order, arrivals, check_file, newest_arrival, read_file, read_ids};
-pub use plan::{erasure_files, plan, plan_erasure};
+pub use parquet::{IdRow, Loose, Order, arrivals, check_file, forget_cached, newest_arrival, read_file, read_ids};
+pub use plan::{erasure_files, plan, plan_erasure, plan_without};
 pub use rebuild::{Aside, LsnSet, Rebuild, RebuildPlan, place_of};

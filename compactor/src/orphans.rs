@@ -1,7 +1,7 @@
 //! Files that no manifest names: what a crash leaves behind, and what a commit has just replaced.
 //!
 //! A listing of folders serves to delete, and for nothing else. It follows no symbolic link, and it touches `*.parquet`
-//! two folders below `events/` and the files in `tmp/`. Folders that become empty go too. Not to be used beside a job.
+//! two folders below `events/`. Folders that become empty go too. Not to be used beside a job.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,29 +16,67 @@ use crate::layout;
 use crate::manifest::{Edit, Manifest};
 
 /// What [`remove_orphans`] found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Orphans {
     /// Paths, relative to the data directory, of the files it removed.
     pub removed: Vec<String>,
     /// Live files that are not there in their full length. If there is any, nothing below `events/` was removed: what
     /// looks like an orphan may be what is left of the data.
     pub missing: Vec<String>,
+    /// Why folders could not be looked at. Nothing was removed from them, and nothing is known to be missing.
+    pub unread: Vec<Error>,
 }
 
-/// Empties `tmp/` and removes the Parquet files that `manifest` does not name. For the opening of a store.
+/// Removes the Parquet files that `manifest` does not name, from the folders that can be listed. For the opening of a store.
 pub fn remove_orphans(env: &Env, root: &Path, manifest: &Manifest) -> Result<Orphans, Error> {
     let disk = env.disk.as_ref();
-    let mut removed = files_in(disk, root, layout::TMP)?;
-    let found = parquet_files(disk, root)?;
-    let is_missing = |path: &str, bytes: u64| found.get(path) != Some(&bytes);
+    let mut walk = Walk::default();
+    for site in walk.folders(disk, root, layout::EVENTS) {
+        for date in walk.folders(disk, root, &site) {
+            walk.files(disk, root, &date);
+        }
+    }
+    let Walk { found, unread } = walk;
+    let is_unread = |path: &str| unread.iter().any(|(folder, _)| is_below(path, folder));
+    let is_missing = |path: &str, bytes: u64| found.get(path) != Some(&bytes) && !is_unread(path);
     let live = manifest.files().filter(|entry| !manifest.is_damaged(&entry.path));
     let live = live.filter(|entry| is_missing(&entry.path, entry.bytes));
     let missing: Vec<String> = live.map(|entry| entry.path.to_string()).collect();
+    let mut removed = Vec::new();
     if missing.is_empty() {
         removed.extend(found.into_keys().filter(|path| !manifest.contains(path)));
     }
     remove_all(disk, root, &removed)?;
-    Ok(Orphans { removed, missing })
+    Ok(Orphans { removed, missing, unread: unread.into_iter().map(|(_, error)| error).collect() })
+}
+
+/// What the folders below `events/` hold, as far as they can be listed.
+#[derive(Default)]
+struct Walk {
+    /// Parquet files, with their lengths.
+    found: BTreeMap<String, u64>,
+    /// Folders, and why they cannot.
+    unread: Vec<(String, Error)>,
+}
+
+impl Walk {
+    fn folders(&mut self, disk: &dyn Disk, root: &Path, folder: &str) -> Vec<String> {
+        folders_in(disk, root, folder).unwrap_or_else(|error| self.skip(folder, error))
+    }
+
+    fn files(&mut self, disk: &dyn Disk, root: &Path, folder: &str) {
+        let files = parquet_in(disk, root, folder).unwrap_or_else(|error| self.skip(folder, error));
+        self.found.extend(files);
+    }
+
+    fn skip<T>(&mut self, folder: &str, error: Error) -> Vec<T> {
+        self.unread.push((folder.to_owned(), error));
+        Vec::new()
+    }
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Removes the files that a committed edit has taken out of the manifest, and the folders that they leave empty.
@@ -71,17 +109,16 @@ pub fn parquet_files(disk: &dyn Disk, root: &Path) -> Result<BTreeMap<String, u6
     let mut files = BTreeMap::new();
     for site in folders_in(disk, root, layout::EVENTS)? {
         for date in folders_in(disk, root, &site)? {
-            let entries = list(disk, root, &date)?.into_iter();
-            let parquet = entries.filter(|entry| !entry.is_dir && entry.name.ends_with(layout::PARQUET));
-            files.extend(parquet.map(|entry| (format!("{date}/{}", entry.name), entry.bytes)));
+            files.extend(parquet_in(disk, root, &date)?);
         }
     }
     Ok(files)
 }
 
-fn files_in(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<String>, Error> {
-    let entries = list(disk, root, folder)?.into_iter().filter(|entry| !entry.is_dir);
-    Ok(entries.map(|entry| format!("{folder}/{}", entry.name)).collect())
+fn parquet_in(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<(String, u64)>, Error> {
+    let entries = list(disk, root, folder)?.into_iter();
+    let parquet = entries.filter(|entry| !entry.is_dir && entry.name.ends_with(layout::PARQUET));
+    Ok(parquet.map(|entry| (format!("{folder}/{}", entry.name), entry.bytes)).collect())
 }
 
 fn folders_in(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<String>, Error> {
@@ -102,7 +139,8 @@ fn list(disk: &dyn Disk, root: &Path, folder: &str) -> Result<Vec<Entry>, Error>
 fn remove_all(disk: &dyn Disk, root: &Path, paths: &[String]) -> Result<(), Error> {
     for path in paths {
         let path = root.join(path);
-        absent_is_fine(disk.remove_file(&path)).map_err(at("remove", &path))?;
+        // What is not unlinked has not become undone: it may be tried again, unlike the sync that follows.
+        absent_is_fine(disk.remove_file(&path)).map_err(at("unlink", &path))?;
     }
     let mut folders: BTreeSet<&str> = paths.iter().filter_map(|path| parent(path)).collect();
     while !folders.is_empty() {
@@ -119,7 +157,7 @@ fn settle(disk: &dyn Disk, root: &Path, folder: &str) -> Result<(), Error> {
     let path = root.join(folder);
     let is_removable = parent(folder).is_some() && list(disk, root, folder)?.is_empty();
     if is_removable {
-        absent_is_fine(disk.remove_dir(&path)).map_err(at("remove", &path))
+        absent_is_fine(disk.remove_dir(&path)).map_err(at("unlink", &path))
     } else {
         sync(disk, root, folder)
     }

@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use mallard_event::{Date, Timestamp, columns};
+use mallard_event::{Date, SiteId, Timestamp, columns};
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::segment::SealedSegment;
 
@@ -29,10 +29,21 @@ use crate::parquet::Order;
 ///
 /// `segments` are the sealed segments in LSN order, `now_us` is microseconds since 1970.
 pub fn plan(manifest: &Manifest, segments: &[SealedSegment], now_us: i64, limits: &Limits) -> Option<Job> {
+    plan_without(manifest, segments, now_us, limits, &|_, _| false)
+}
+
+/// [`plan`], without merges of the partitions that `rests` says.
+pub fn plan_without(
+    manifest: &Manifest,
+    segments: &[SealedSegment],
+    now_us: i64,
+    limits: &Limits,
+    rests: &dyn Fn(&SiteId, Date) -> bool,
+) -> Option<Job> {
     let now = Timestamp::saturating_from_micros(now_us);
     compact(manifest, segments, limits)
         .or_else(|| expire(manifest, now, limits))
-        .or_else(|| merge(manifest, now, limits))
+        .or_else(|| merge(manifest, now, limits, rests))
 }
 
 /// NOTE: a segment at or below the checkpoint was compacted before a crash that came before it was trimmed.
@@ -86,8 +97,9 @@ pub fn plan_erasure(
     Some((Job::Erase { files, order }, last))
 }
 
-fn merge(manifest: &Manifest, now: Timestamp, limits: &Limits) -> Option<Job> {
-    let merges = manifest.partitions().filter_map(|partition| Merge::of(manifest, partition, now, limits));
+fn merge(manifest: &Manifest, now: Timestamp, limits: &Limits, rests: &dyn Fn(&SiteId, Date) -> bool) -> Option<Job> {
+    let partitions = manifest.partitions().filter(|partition| !rests(partition.site, partition.date));
+    let merges = partitions.filter_map(|partition| Merge::of(manifest, partition, now, limits));
     // The first of the largest, so that the choice does not depend on how ties are broken.
     let largest = merges.reduce(|best, next| if next.inputs.len() > best.inputs.len() { next } else { best })?;
     largest.into_job()

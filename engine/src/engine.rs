@@ -149,7 +149,7 @@ impl Engine {
     pub fn erase(&self, request: &ErasureRequest) -> Result<Erased, EraseError> {
         let (id, receipt) = self.store.begin_erasure(request).map_err(|_| EraseError::NotRecorded)?;
         receipt.wait().map_err(|error| match error {
-            ReceiptError::NoSpace(_) => EraseError::NotRecorded,
+            ReceiptError::NoSpace(_) | ReceiptError::NotWritten(_) => EraseError::NotRecorded,
             ReceiptError::OutcomeUnknown => EraseError::OutcomeUnknown,
         })?;
         let deadline =
@@ -190,8 +190,7 @@ impl Engine {
                 self.store.hold_ballast();
                 return Ok(Step::Idle { next_in_us: next_in_us.min(self.store.scrub()) });
             }
-            Ok(_) => {}
-            Err(_) => self.progress.compaction_failed(),
+            _ => {}
         }
         step
     }
@@ -258,6 +257,11 @@ impl Engine {
     /// Why nothing more may be written, if so: the process should end with an error, so that its supervisor restarts it.
     pub fn poisoned(&self) -> Option<String> {
         self.store.poisoned()
+    }
+
+    /// Nothing more may be written: the process has to end.
+    pub(crate) fn poison(&self, cause: &str) {
+        self.store.poison(cause);
     }
 
     /// Takes a document of `control/` away that its owner cannot read, so that the server can go on without it: into

@@ -39,6 +39,9 @@ pub enum Error {
     /// Stored rows are not what the schema says: a fault of this program.
     #[error("stored rows cannot be read: {0}")]
     Rows(String),
+    /// A fault of this program ended a piece of maintenance; nothing of it was committed.
+    #[error("a fault of this program: {0}")]
+    Panicked(String),
     /// Somebody still reads what has to go, or takes a snapshot of it: it is tried again.
     #[error("files that have to go are still being read or copied")]
     Busy,
@@ -121,6 +124,9 @@ pub enum ReceiptError {
     /// There is no room for another log segment. The event is not stored; the log goes on when there is room.
     #[error("not stored: {0}")]
     NoSpace(String),
+    /// No log segment could be made, for another reason. The event is not stored; the log goes on when one can be.
+    #[error("not stored: {0}")]
+    NotWritten(String),
 }
 
 /// Adds the path to an I/O error.

@@ -94,7 +94,7 @@ impl Layout {
         self.root.join("control")
     }
 
-    /// The work area of maintenance, emptied at its first step.
+    /// The work area of maintenance, emptied on open.
     pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }

@@ -2,13 +2,17 @@
 //!
 //! It rests when nothing is due, is woken by commits that cross a threshold, and after a failure waits longer each
 //! time, so that a full disk is neither hammered nor forgotten. It stops between two steps, never inside one.
+//!
+//! A panic in a piece of work is a failure of that work (`store/failures.rs`). One anywhere else in a step says nothing about
+//! what it has left behind: the store is poisoned, and the process ends, instead of a thread that is gone and a log that
+//! grows.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::error::Error;
 use crate::store::Step;
 
 const RETRY_MIN: Duration = Duration::from_secs(1);
@@ -23,15 +27,16 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// Starts the thread. `report` hears of every step and every failure, on that thread.
-    pub fn start(
-        engine: &Arc<Engine>,
-        report: impl Fn(Result<Step, &Error>) + Send + 'static,
-    ) -> std::io::Result<Self> {
+    /// Starts the thread. `report` hears of every step that was done, on that thread.
+    pub fn start(engine: &Arc<Engine>, report: impl Fn(Step) + Send + 'static) -> std::io::Result<Self> {
         let stop = Arc::new(Stop::default());
         let body = {
             let (engine, stop) = (Arc::clone(engine), Arc::clone(&stop));
-            move || run(&engine, &stop, &report)
+            move || {
+                if catch_unwind(AssertUnwindSafe(|| run(&engine, &stop, &report))).is_err() {
+                    engine.poison("maintenance has failed by a fault of this program");
+                }
+            }
         };
         let thread = Builder::new().name("maintenance".into()).spawn(body)?;
         Ok(Self { engine: Arc::clone(engine), stop, thread: Some(thread) })
@@ -46,7 +51,7 @@ impl Maintenance {
         self.stop.ask();
         self.engine.wake();
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been reported by the panic hook; stopping goes on.
+            // It ends by itself, whatever happens in it.
             drop(thread.join());
         }
     }
@@ -81,12 +86,10 @@ impl Stop {
     }
 }
 
-fn run(engine: &Engine, stop: &Stop, report: &impl Fn(Result<Step, &Error>)) {
+fn run(engine: &Engine, stop: &Stop, report: &impl Fn(Step)) {
     let mut retry = RETRY_MIN;
     while !stop.is_asked() {
-        let outcome = engine.maintain();
-        report(outcome.as_ref().copied());
-        match outcome {
+        match engine.maintain().inspect(|step| report(*step)) {
             Ok(Step::Idle { next_in_us }) => engine.wait_for_work(Duration::from_micros(next_in_us.unsigned_abs())),
             Ok(_) => retry = RETRY_MIN,
             // NOTE: not `wait_for_work`, which every commit of a busy server would end at once.

@@ -35,6 +35,7 @@ impl Future for Receipt {
 fn outcome(answer: Result<Lsn, LogError>) -> Result<u64, ReceiptError> {
     answer.map(Lsn::get).map_err(|error| match error {
         LogError::OutcomeUnknown => ReceiptError::OutcomeUnknown,
-        LogError::NotWritten { cause } => ReceiptError::NoSpace(cause.to_string()),
+        LogError::NotWritten(cause) if cause.is_lack_of_space => ReceiptError::NoSpace(cause.to_string()),
+        LogError::NotWritten(cause) => ReceiptError::NotWritten(cause.to_string()),
     })
 }

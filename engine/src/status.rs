@@ -11,6 +11,8 @@ pub enum Ingest {
     Accepting,
     /// No: less space is free than is kept back for maintenance. Resumes by itself.
     DiskReserve,
+    /// Not beyond what is left of the active segment: no next one can be made, and not for want of room. Resumes by itself.
+    NoSegment,
     /// No: a write or sync failed, and the process must be restarted.
     Poisoned,
 }
@@ -105,6 +107,7 @@ pub struct Progress {
     sync_us: AtomicU64,
     compactions: AtomicU64,
     compaction_failures: AtomicU64,
+    maintenance_failures: AtomicU64,
     events_compacted: AtomicU64,
     erasures: AtomicU64,
     erasure_failures: AtomicU64,
@@ -121,6 +124,8 @@ pub struct Totals {
     pub compactions: u64,
     /// Compactions that failed.
     pub compaction_failures: u64,
+    /// Failures of other maintenance.
+    pub maintenance_failures: u64,
     /// Events that compaction has put into files.
     pub events_compacted: u64,
     /// Erasures that were finished for those who asked.
@@ -147,6 +152,10 @@ impl Progress {
         self.compaction_failures.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn maintenance_failed(&self) {
+        self.maintenance_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn erasure_finished(&self) {
         self.erasures.fetch_add(1, Ordering::Relaxed);
     }
@@ -163,6 +172,7 @@ impl Progress {
             sync_us: read(&self.sync_us),
             compactions: read(&self.compactions),
             compaction_failures: read(&self.compaction_failures),
+            maintenance_failures: read(&self.maintenance_failures),
             events_compacted: read(&self.events_compacted),
             erasures: read(&self.erasures),
             erasure_failures: read(&self.erasure_failures),

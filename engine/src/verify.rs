@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest, ManifestLog, read_file};
+use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest, ManifestLog, forget_cached, read_file};
 use mallard_wal::disk::Env;
 use mallard_wal::{Examination, Lsn};
 
@@ -228,8 +228,9 @@ impl Verifier<'_> {
         total: u64,
     ) -> Result<(), Error> {
         let mut rows = FileRows::default();
-        let outcome =
-            read_file(self.env, self.layout.root(), file, &mut |batch| positions.take(file, &batch, &mut rows));
+        let outcome = forget_cached(self.env, self.layout.root(), file).and_then(|()| {
+            read_file(self.env, self.layout.root(), file, &mut |batch| positions.take(file, &batch, &mut rows))
+        });
         let wrong = match outcome {
             Ok(()) => rows.wrong(file),
             Err(error) => Some(error.to_string()),

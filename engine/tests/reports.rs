@@ -111,7 +111,7 @@ fn every_report_after_an_erasure_equals_the_reference_of_what_is_left() {
 fn every_report_given_while_maintenance_runs_equals_the_reference() {
     let mut lab = Lab::new(SEEDS, 40);
     let (report, steps) = mpsc::channel();
-    let maintenance = Maintenance::start(lab.engine(), move |step| report.send(step.unwrap()).unwrap()).unwrap();
+    let maintenance = Maintenance::start(lab.engine(), move |step| report.send(step).unwrap()).unwrap();
     while lab.coming.len() > 0 {
         lab.append(30);
         lab.check_briefly("beside maintenance");

@@ -250,7 +250,7 @@ impl History {
         for (receipt, items) in self.waiting.drain(..) {
             match receipt.wait() {
                 Ok(first) => self.oracle.acknowledged.extend((first.get()..).zip(items)),
-                Err(LogError::NotWritten { .. }) => self.oracle.refused.extend(items),
+                Err(LogError::NotWritten(_)) => self.oracle.refused.extend(items),
                 Err(LogError::OutcomeUnknown) => assert!(result.is_err(), "only a poisoned log does not know"),
             }
         }
@@ -261,7 +261,7 @@ impl History {
         for (receipt, items) in self.waiting.drain(..) {
             match receipt.wait() {
                 Ok(first) => self.oracle.acknowledged.extend((first.get()..).zip(items)),
-                Err(LogError::NotWritten { .. }) => self.oracle.refused.extend(items),
+                Err(LogError::NotWritten(_)) => self.oracle.refused.extend(items),
                 Err(LogError::OutcomeUnknown) => panic!("a log that was closed well knows"),
             }
         }

@@ -114,7 +114,7 @@ impl From<Error> for Failure {
             _ if error.is_poisoned() => Self::Poisoned(error),
             _ if error.is_lack_of_space() => Self::NoSpace(error),
             Error::Locked { .. } => Self::Locked(error),
-            Error::Rows(_) | Error::Busy => Self::Internal(error.to_string()),
+            Error::Rows(_) | Error::Busy | Error::Panicked(_) => Self::Internal(error.to_string()),
             Error::Io { ref source, .. } if is_about_access(source) => Self::DataDirectory(error),
             Error::Refused { .. } | Error::Io { .. } | Error::Wal(_) | Error::Compactor(_) | Error::Poisoned(_) => {
                 Self::Store(error)

@@ -76,6 +76,7 @@ fn ingest(app: &App, ingest: Ingest) -> &'static str {
         Ingest::Poisoned => "poisoned",
         _ if app.stop.is_stopping() => "stopping",
         Ingest::DiskReserve => "disk_reserve",
+        Ingest::NoSegment => "no_segment",
         Ingest::Accepting => "accepting",
     }
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::Lsn;
-use crate::disk::is_lack_of_space;
 use crate::segment::{Corruption, HeaderError};
 
 /// An operation of the log failed.
@@ -78,12 +77,6 @@ pub enum Error {
         /// Its first LSN.
         first: Lsn,
     },
-    /// The next segment could not be prepared; nothing was written, and the log goes on when there is room.
-    #[error("no next segment: {cause}")]
-    NoSegment {
-        /// Why.
-        cause: String,
-    },
     /// A write or sync failed before; the process must be restarted.
     #[error("the log is poisoned ({cause}): restart to recover")]
     Poisoned {
@@ -96,15 +89,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether there was no room on the disk.
-    pub fn is_lack_of_space(&self) -> bool {
-        match self {
-            Self::Io { source, .. } => is_lack_of_space(source),
-            Self::NoSegment { .. } => true,
-            _ => false,
-        }
-    }
-
     /// For `map_err`: an I/O error with what was tried on what.
     pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { operation, path: path.to_owned(), source }

@@ -123,7 +123,7 @@ impl<'a> Examination<'a> {
     /// The bytes of a segment; `None` if it was trimmed since the folder was listed.
     fn read(&self, found: &Found) -> Result<Option<Vec<u8>>, Error> {
         let is_newest = self.segments.as_slice().is_empty();
-        let mut read = disk::read(self.disk, &found.path);
+        let mut read = disk::read_from_device(self.disk, &found.path);
         for _ in 1..READS_MAX {
             let is_settled = match &read {
                 Ok(bytes) => !is_newest || scan(bytes, self.store_id).is_ok_and(|scan| is_whole(scan.end)),
@@ -133,7 +133,7 @@ impl<'a> Examination<'a> {
             if is_settled {
                 break;
             }
-            read = disk::read(self.disk, &found.path);
+            read = disk::read_from_device(self.disk, &found.path);
         }
         match read {
             Ok(bytes) => Ok(Some(bytes)),

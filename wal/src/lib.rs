@@ -52,7 +52,9 @@ mod store;
 pub use copy::{Copied, copy};
 pub use error::Error;
 pub use examine::{Examination, Examined, Fault};
-pub use log::{Committed, Config, Drive, Log, LogError, Observer, OnCorruption, Receipt, Refused, Status, lock_dir};
+pub use log::{
+    Committed, Config, Drive, Log, LogError, NoSegment, Observer, OnCorruption, Receipt, Refused, Status, lock_dir,
+};
 pub use lsn::Lsn;
 pub use names::segment as segment_path;
 pub use record::{Draft, Kind, Record, RecordError, RecordTooLarge};

@@ -152,7 +152,7 @@ impl Oracle {
         for (receipt, items) in waiting {
             match receipt.wait() {
                 Ok(first) => self.acknowledged.extend((first.get()..).zip(items)),
-                Err(LogError::NotWritten { .. }) => self.refused.extend(items),
+                Err(LogError::NotWritten(_)) => self.refused.extend(items),
                 Err(LogError::OutcomeUnknown) => assert!(result.is_err(), "only a poisoned log does not know"),
             }
         }

@@ -174,6 +174,29 @@ impl ManifestLog {
         self.is_poisoned
     }
 
+    /// Reads the file that edits go to from the device and compares it with the state.
+    ///
+    /// # Errors
+    /// That of an open which would be refused, or that the device has lost edits.
+    pub fn check(&self) -> Result<(), Error> {
+        let (disk, folder) = (self.env.disk.as_ref(), self.root.join(layout::MANIFEST));
+        let path = folder.join(layout::manifest_name(self.number));
+        let forgotten = disk.open(&path).and_then(|file| file.forget_cache());
+        forgotten.map_err(at("read", &path))?;
+        let (_, found) = read(disk, &folder, self.number, self.store_id)?;
+        let is_same = (found.checkpoint(), found.totals()) == (self.manifest.checkpoint(), self.manifest.totals());
+        if is_same { Ok(()) } else { Err(Error::ManifestBehind { path }) }
+    }
+
+    /// Begins a new file with the state, in place of one that is damaged. Fails as [`ManifestLog::commit`] does.
+    pub fn renew(&mut self) -> Result<(), Error> {
+        if self.is_poisoned {
+            return Err(Error::Poisoned);
+        }
+        let manifest = Arc::clone(&self.manifest);
+        self.roll(&manifest)
+    }
+
     /// Makes `edit` durable and returns the state with it. This is the commit point: before it returns, the edit may or
     /// may not survive a crash; after it, it does.
     ///

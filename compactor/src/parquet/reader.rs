@@ -108,11 +108,12 @@ impl Iterator for Batches<'_> {
     }
 }
 
-/// Reads a live file for its length and checksum alone, in the memory of a chunk, and lets go of what the operating system
-/// has cached of it.
+/// Reads a live file for its length and checksum alone, in the memory of a chunk, from the device: what the operating system
+/// has cached of it is dropped before, which would show what the device has lost, and again after.
 pub fn check_file(env: &Env, root: &Path, entry: &FileEntry) -> Result<(), Error> {
     let path = root.join(&*entry.path);
     let file = env.disk.open(&path).map_err(at("open", &path))?;
+    file.forget_cache().map_err(at("read", &path))?;
     let (mut crc, mut bytes) = (crc32fast::Hasher::new(), 0);
     let mut chunk = vec![0; CHECK_CHUNK_BYTES];
     loop {
@@ -130,6 +131,13 @@ pub fn check_file(env: &Env, root: &Path, entry: &FileEntry) -> Result<(), Error
 }
 
 const CHECK_CHUNK_BYTES: usize = 256 << 10;
+
+/// Drops what the operating system has cached of a live file, so that whoever reads it next asks the device.
+pub fn forget_cached(env: &Env, root: &Path, entry: &FileEntry) -> Result<(), Error> {
+    let path = root.join(&*entry.path);
+    let file = env.disk.open(&path).map_err(at("open", &path))?;
+    file.forget_cache().map_err(at("read", &path))
+}
 
 /// Reads a live file, row by row group, after verifying its length and checksum.
 ///

@@ -160,7 +160,7 @@ impl Taker<'_> {
 }
 
 /// Removes a folder with all that is in it; one that is not there is fine.
-pub(super) fn remove_tree(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
+pub(crate) fn remove_tree(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
     let entries = match disk.list(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         listed => listed.at(folder)?,

@@ -20,6 +20,7 @@ mod snapshot;
 
 pub use archive::{Archive, backup};
 pub use image::Image;
+pub(crate) use image::remove_tree;
 pub use restore::{Restore, Restored};
 pub(crate) use rewrite::Rewriting;
 pub use snapshot::{Snapshot, Snapshots};

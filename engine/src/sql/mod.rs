@@ -4,10 +4,11 @@
 //! moment.rs            manifest + log -> the files of one moment, held open; the events above them, in memory
 //! query/console.rs     a DuckDB of its own over these, locked down: one statement that reads
 //! ```
-//! Nothing is asked of the server and nothing of the store is changed: no lock, no file, no second name. What is held is
-//! held by this process, and is gone with it. Why so: `docs/decisions/0011-sql.md`.
+//! Nothing is asked of the server and nothing of the store is changed: no lock, no file, no second name, but a folder under
+//! `tmp/` for what does not fit into memory. What is held is held by this process, and is gone with it. Why so: `docs/decisions/0011-sql.md`.
 
 mod moment;
+mod spill;
 
 use std::path::Path;
 
@@ -17,6 +18,8 @@ use mallard_wal::disk::Env;
 use crate::layout::Layout;
 use crate::query::{Console, Deadline, QueryConfig, SqlCancel, SqlError, SqlPart};
 use moment::Moment;
+use spill::Spill;
+pub(crate) use spill::is_spilling;
 
 /// Something that is lost or damaged, and so in no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Missing {
 pub struct Sql {
     console: Console,
     moment: Moment,
+    /// NOTE: after the console, which removes what it has spilled.
+    _spill: Spill,
 }
 
 impl Sql {
@@ -50,9 +55,10 @@ impl Sql {
         let deadline = Deadline::after(&env.clock, config.timeout_us);
         let layout = Layout::new(data_dir);
         let mut moment = Moment::find(env, &layout, site, &|| cancel.check(&deadline))?;
-        let spill_dir = layout.tmp().join(format!("sql-{}", rustix::process::getpid().as_raw_nonzero()));
-        let console = Console::open(config, &spill_dir, moment.take_files(), moment.has_adopted, deadline, cancel)?;
-        Ok(Self { console, moment })
+        let spill = Spill::new(env, &layout);
+        let files = moment.take_files();
+        let console = Console::open(config, spill.folder(), files, moment.has_adopted, deadline, cancel)?;
+        Ok(Self { console, moment, _spill: spill })
     }
 
     /// What no answer has.

@@ -111,7 +111,12 @@ impl Store {
             }
         }
         // NOTE: also when nothing was removed: an earlier life may have been killed before it came here.
-        self.env.disk.sync_dir(&quarantine).at(&quarantine)
+        self.sync_folder(&quarantine)
+    }
+
+    /// IMPORTANT: a failed sync may not be tried again. The next one would say "done" over names that a power cut can bring back.
+    pub(super) fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
+        self.env.disk.sync_dir(folder).at(folder).inspect_err(|error| self.stop_unless_refused(error))
     }
 
     /// The original's database: nobody here can say whose rows an unclean stop has left in it.
@@ -127,7 +132,7 @@ impl Store {
                 }
             }
         }
-        disk.sync_dir(self.layout.root()).at(self.layout.root())
+        self.sync_folder(self.layout.root())
     }
 
     /// Segments that a repair has set aside.
@@ -155,7 +160,8 @@ impl Store {
 
     fn forget(&self, paths: impl IntoIterator<Item = PathBuf>, message: &'static str) -> Result<(), Error> {
         for path in paths {
-            durable::remove(self.env.disk.as_ref(), &path).at(&path)?;
+            let removed = durable::remove(self.env.disk.as_ref(), &path).at(&path);
+            removed.inspect_err(|error| self.stop_unless_refused(error))?;
             tracing::warn!(file = %path.display(), "{message}");
         }
         Ok(())

@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use mallard_compactor::{Condition, Edit, FileEntry, Manifest, SCHEMA_ADOPTED, check_file, read_file};
+use mallard_compactor::{Condition, Edit, FileEntry, Manifest, SCHEMA_ADOPTED, check_file, forget_cached, read_file};
 
 use super::Store;
 use super::maintain::{Maintenance, Step};
@@ -105,7 +105,10 @@ impl Store {
 
     /// Files that were damaged and are what was published again.
     pub(super) fn restored(&self, manifest: &Manifest) -> Vec<(String, Condition)> {
-        let is_sound = |file: &FileEntry| read_file(&self.env, self.layout.root(), file, &mut |_| {}).is_ok();
+        let root = self.layout.root();
+        let is_sound = |file: &FileEntry| {
+            forget_cached(&self.env, root, file).and_then(|()| read_file(&self.env, root, file, &mut |_| {})).is_ok()
+        };
         let restored = manifest.damaged().filter(|(file, _)| is_sound(file));
         restored.map(|(file, _)| (file.path.to_string(), Condition::Sound)).collect()
     }

@@ -143,11 +143,17 @@ impl Store {
         if now_us < maintenance.erasure.retry_us {
             return Ok(None);
         }
-        let step = match self.advance(maintenance, &erasing, published) {
-            // It waits for somebody: neither a failure nor a success.
-            Ok(None) => return Ok(None),
-            step => self.failures.note(Work::Erasure, step),
-        };
+        // Where it waits for somebody there is neither a failure nor a success.
+        let mut waits = false;
+        let step = self.failures.attempt(&Work::Erasure, || {
+            let step = self.advance(maintenance, &erasing, published)?;
+            waits = step.is_none();
+            step.ok_or(Error::Busy)
+        });
+        if waits {
+            return Ok(None);
+        }
+        let step = step.map(Some);
         if step.as_ref().is_err_and(|error| !error.is_damage()) {
             maintenance.erasure.retry_us = now_us.saturating_add(RETRY_US);
         }
@@ -176,7 +182,7 @@ impl Store {
             return Ok(Some(step));
         }
         let unlinked = self.unlink_retired(maintenance)?;
-        let trimmed = self.log.trim(self.manifest().checkpoint())?;
+        let trimmed = self.trim_log(self.manifest().checkpoint())?;
         if unlinked + trimmed > 0 {
             return Ok(Some(Step::Trimmed { files: unlinked + trimmed }));
         }
@@ -287,8 +293,12 @@ impl Store {
         if let Error::Compactor(error) = error {
             self.stop_if_final(error);
         }
-        let is_final = matches!(error, Error::Io { source, .. } if source.raw_os_error().is_some())
-            || matches!(error, Error::Poisoned(_) | Error::Wal(_));
+        let is_final = match error {
+            Error::Io { source, .. } => source.raw_os_error().is_some(),
+            Error::Wal(mallard_wal::Error::Io { operation, .. }) => !matches!(*operation, "remove" | "read"),
+            Error::Poisoned(_) | Error::Wal(mallard_wal::Error::Poisoned { .. }) => true,
+            _ => false,
+        };
         if is_final && !error.is_refusal() {
             self.shared.poison(&error.to_string());
         }

@@ -1,29 +1,38 @@
 //! [`Failures`]: which work of maintenance goes on failing, and why.
 //!
 //! ```text
-//! fails once        is tried again by the next step
+//! fails once        is tried again by the next step; counted, and in the log
 //! PERSISTENT times  health is degraded and says why; it rests for REST_US between attempts, and other work goes on
 //! succeeds          forgotten, as it is when there is nothing of the kind to do any more
 //! ```
 //! Without the rest, a compaction that cannot succeed would keep retention, merges and the scrub from their turn, since the
-//! most urgent work comes first. Erasures keep their own time.
+//! most urgent work comes first. Erasures keep their own time. Merges are remembered by site and day.
+//!
+//! A panic is a failure of the work in which it happened. That is sound, because what a step makes is nothing before it is
+//! committed, and the locks of the store guard single assignments; a panic in the commit itself poisons the store
+//! ([`Store::commit`](super::Store)), and the process ends.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mallard_compactor::Job;
-use mallard_event::Timestamp;
+use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::disk::Clock;
 
 use crate::error::Error;
+use crate::status::Progress;
 
 /// Attempts in a row that have failed: with the pauses of the maintenance thread some seconds.
 const PERSISTENT: u32 = 3;
 const REST_US: i64 = 30 * 1_000_000;
+/// Of a kind that is remembered by site and day, how many are named.
+const NAMED_MAX: usize = 10;
 
 /// A kind of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Work {
     Cleaning,
     SettingAside,
@@ -31,17 +40,20 @@ pub(super) enum Work {
     Trimming,
     Sealing,
     Compaction,
-    Merging,
+    Merging { site: SiteId, date: Date },
     Retention,
     SnapshotRetention,
+    ErasedIds,
+    Planning,
+    Manifest,
 }
 
 impl Work {
     /// The kind of a job of the plan.
-    pub(super) const fn of(job: &Job) -> Self {
+    pub(super) fn of(job: &Job) -> Self {
         match job {
             Job::Compact { .. } => Self::Compaction,
-            Job::Merge { .. } => Self::Merging,
+            Job::Merge { site, date, .. } => Self::Merging { site: site.clone(), date: *date },
             Job::Expire { .. } => Self::Retention,
             Job::Erase { .. } => Self::Erasure,
         }
@@ -57,9 +69,12 @@ impl fmt::Display for Work {
             Self::Trimming => "the removal of replaced files",
             Self::Sealing => "the seal of a segment",
             Self::Compaction => "compaction",
-            Self::Merging => "a merge",
+            Self::Merging { site, date } => return write!(f, "a merge of site {site}, day {date}"),
             Self::Retention => "retention",
             Self::SnapshotRetention => "retention in snapshots",
+            Self::ErasedIds => "the removal of what was kept of erased events",
+            Self::Planning => "the plan of maintenance",
+            Self::Manifest => "the check of the manifest",
         })
     }
 }
@@ -68,6 +83,7 @@ impl fmt::Display for Work {
 #[derive(Debug)]
 pub(super) struct Failures {
     clock: Arc<dyn Clock>,
+    progress: Arc<Progress>,
     failing: Mutex<BTreeMap<Work, Failing>>,
 }
 
@@ -88,40 +104,75 @@ impl Failing {
 }
 
 impl Failures {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, failing: Mutex::default() }
+    pub(super) fn new(clock: Arc<dyn Clock>, progress: Arc<Progress>) -> Self {
+        Self { clock, progress, failing: Mutex::default() }
+    }
+
+    /// Does a piece of work, and notes what came of it. A panic is an error of that work.
+    pub(super) fn attempt<T>(&self, work: &Work, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let outcome = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| Err(Error::Panicked(said(&*panic))));
+        self.note(work, outcome)
+    }
+
+    /// [`Failures::attempt`], unless this work goes on failing and has to rest: then nothing is to be done.
+    pub(super) fn attempt_unless_resting<T: Default>(
+        &self,
+        work: &Work,
+        act: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.rest_us(work).is_some() { Ok(T::default()) } else { self.attempt(work, act) }
     }
 
     /// Notes what came of an attempt, and hands it on.
-    pub(super) fn note<T>(&self, work: Work, outcome: Result<T, Error>) -> Result<T, Error> {
-        let mut failing = self.failing();
+    fn note<T>(&self, work: &Work, outcome: Result<T, Error>) -> Result<T, Error> {
         match &outcome {
-            Ok(_) => drop(failing.remove(&work)),
+            Ok(_) => drop(self.failing().remove(work)),
             // A store that is poisoned says so itself, and what has to wait for somebody does not fail.
             Err(Error::Poisoned(_) | Error::Busy | Error::Locked { .. }) => {}
-            Err(error) => {
-                let since = Timestamp::saturating_from_micros(self.clock.now_us());
-                let entry =
-                    failing.entry(work).or_insert(Failing { times: 0, since, last_us: 0, cause: String::new() });
-                entry.times = entry.times.saturating_add(1);
-                entry.last_us = self.clock.steady_us();
-                entry.cause = error.to_string();
-            }
+            Err(error) => self.failed(work, error),
         }
         outcome
     }
 
-    /// Microseconds until work that goes on failing is to be tried again; `None` if it may be now.
-    pub(super) fn rest_us(&self, work: Work) -> Option<i64> {
-        let failing = self.failing();
-        let failing = failing.get(&work).filter(|failing| failing.is_persistent())?;
-        let left_us = failing.last_us.saturating_add(REST_US).saturating_sub(self.clock.steady_us());
-        Some(left_us).filter(|left_us| *left_us > 0)
+    fn failed(&self, work: &Work, error: &Error) {
+        match work {
+            Work::Compaction | Work::Sealing => {
+                self.progress.compaction_failed();
+                tracing::error!(%error, "Periodic flush failed");
+            }
+            _ => {
+                self.progress.maintenance_failed();
+                tracing::error!(%work, %error, "Maintenance failed");
+            }
+        }
+        let since = Timestamp::saturating_from_micros(self.clock.now_us());
+        let mut failing = self.failing();
+        let new = Failing { times: 0, since, last_us: 0, cause: String::new() };
+        let entry = failing.entry(work.clone()).or_insert(new);
+        entry.times = entry.times.saturating_add(1);
+        entry.last_us = self.clock.steady_us();
+        entry.cause = error.to_string();
     }
 
-    /// There is nothing of this kind to do.
-    pub(super) fn forget(&self, work: Work) {
-        self.failing().remove(&work);
+    /// Microseconds until work that goes on failing is to be tried again; `None` if it may be now.
+    pub(super) fn rest_us(&self, work: &Work) -> Option<i64> {
+        self.failing().get(work).and_then(|failing| self.left_us(failing))
+    }
+
+    fn left_us(&self, failing: &Failing) -> Option<i64> {
+        let left_us = failing.last_us.saturating_add(REST_US).saturating_sub(self.clock.steady_us());
+        Some(left_us).filter(|left_us| failing.is_persistent() && *left_us > 0)
+    }
+
+    /// Microseconds until the first of what rests is to be tried again; `None` if nothing does.
+    pub(super) fn first_rest_us(&self) -> Option<i64> {
+        self.failing().values().filter_map(|failing| self.left_us(failing)).min()
+    }
+
+    /// No job is due: what was planned before, failed and does not rest does not have to be done any more.
+    pub(super) fn forget_jobs(&self) {
+        let is_job = |work: &Work| matches!(work, Work::Compaction | Work::Merging { .. } | Work::Retention);
+        self.failing().retain(|work, failing| !is_job(work) || self.left_us(failing).is_some());
     }
 
     /// What goes on failing, in words.
@@ -131,10 +182,20 @@ impl Failures {
         let words = |(work, Failing { times, since, cause, .. }): (&Work, &Failing)| {
             format!("failing: {work}, {times} times in a row since {since}: {cause}")
         };
-        persistent.map(words).collect()
+        let (merges, others): (Vec<_>, Vec<_>) = persistent.partition(|(work, _)| matches!(work, Work::Merging { .. }));
+        let more = merges.len().saturating_sub(NAMED_MAX);
+        let more = (more > 0).then(|| format!("failing: merges of {more} more days"));
+        let merges = merges.into_iter().take(NAMED_MAX).map(words);
+        others.into_iter().map(words).chain(merges).chain(more).collect()
     }
 
     fn failing(&self) -> MutexGuard<'_, BTreeMap<Work, Failing>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".to_owned())
 }

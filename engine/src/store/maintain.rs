@@ -10,17 +10,19 @@ use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mallard_compactor::{Context, Edit, Job, Limits, Manifest, ManifestLog};
-use mallard_wal::disk::is_refusal;
+use mallard_compactor::{Context, Edit, Error as CompactorError, Job, Limits, Manifest, ManifestLog};
+use mallard_event::SiteId;
+use mallard_wal::disk::{is_about_the_file, is_refusal};
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Lsn, SealedSegment};
 
 use super::Store;
 use super::failures::Work;
 use super::open::logged;
-use super::state::State;
+use super::state::{Shared, State};
 use super::{damage, erase, erased_ids, expire};
 use crate::error::Error;
+use crate::repair::add_notes;
 
 /// How long maintenance rests when nothing is due: commits wake it earlier.
 const REST_US: i64 = 60 * 1_000_000;
@@ -88,6 +90,20 @@ pub(super) struct Maintenance {
     pub(super) erased_ids: erased_ids::Progress,
 }
 
+/// There while a commit is under way.
+///
+/// NOTE: a panic before or after it leaves nothing that counts, and is a failure of that work. One in between may leave a
+/// manifest that says one thing and a state that says another: nothing more may be built on that, and the next open knows.
+struct Committing<'a>(&'a Shared);
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison("a commit of the manifest has failed by a fault of this program");
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Retired {
     /// The last version that named the files. Every older version had an entry before this one.
@@ -149,19 +165,23 @@ impl Store {
         if let Some(cause) = self.poisoned() {
             return Err(Error::Poisoned(cause));
         }
-        if !maintenance.orphans_checked {
-            let cleaned = self.clean(maintenance, published);
-            return self.failures.note(Work::Cleaning, cleaned);
+        // IMPORTANT: not while views may read what was replaced in this life, which looks like a leftover.
+        if !maintenance.orphans_checked && !maintenance.has_readers() {
+            let cleaned =
+                self.failures.attempt_unless_resting(&Work::Cleaning, || self.clean(maintenance, published).map(Some));
+            if let Some(step) = cleaned? {
+                return Ok(step);
+            }
         }
-        let set_aside = self.set_aside(maintenance, published);
-        if let Some(step) = self.failures.note(Work::SettingAside, set_aside)? {
+        let set_aside =
+            self.failures.attempt_unless_resting(&Work::SettingAside, || self.set_aside(maintenance, published));
+        if let Some(step) = set_aside? {
             return Ok(step);
         }
         if let Some(step) = self.erase_step(maintenance, published)? {
             return Ok(step);
         }
-        let trimmed = self.trim(maintenance);
-        match self.failures.note(Work::Trimming, trimmed)? {
+        match self.failures.attempt_unless_resting(&Work::Trimming, || self.trim(maintenance))? {
             0 => {}
             files => return Ok(Step::Trimmed { files }),
         }
@@ -169,50 +189,53 @@ impl Store {
         // NOTE: what is sealed goes first. Sealing what has come meanwhile would make the more small segments, and files of
         // them, the further compaction is behind.
         if sealed.is_empty() && (self.seal_is_due() || self.tail_has_expired()) {
-            let sealed = self.log.seal().map_err(Error::from);
-            if self.failures.note(Work::Sealing, sealed)?.is_some() {
+            let sealed = self.failures.attempt_unless_resting(&Work::Sealing, || Ok(self.log.seal()?));
+            if sealed?.is_some() {
                 return Ok(Step::Sealed);
             }
         }
-        match self.next_job(&sealed) {
+        match self.failures.attempt(&Work::Planning, || Ok(self.next_job(&sealed)))? {
             (manifest, Some(job)) => {
-                let run = self.run(maintenance, &manifest, &job, published);
-                self.failures.note(Work::of(&job), run)
+                self.failures.attempt(&Work::of(&job), || self.run(maintenance, &manifest, &job, published))
             }
             (_, None) => self.finish(maintenance),
         }
     }
 
     /// What the plan says, without what goes on failing and has to rest.
-    fn next_job(&self, sealed: &[SealedSegment]) -> (Arc<Manifest>, Option<Job>) {
+    pub(super) fn next_job(&self, sealed: &[SealedSegment]) -> (Arc<Manifest>, Option<Job>) {
         let manifest = self.manifest();
         let now_us = self.env.clock.now_us();
-        let is_resting = |work| self.failures.rest_us(work).is_some();
-        let sealed = if is_resting(Work::Compaction) { &[] } else { sealed };
-        let retention_days = self.config.limits.retention_days.filter(|_| self.may_expire());
+        let is_resting = |work: &Work| self.failures.rest_us(work).is_some();
+        let sealed = if is_resting(&Work::Compaction) { &[] } else { sealed };
+        let may_expire = self.may_expire() && !is_resting(&Work::Retention);
+        let retention_days = self.config.limits.retention_days.filter(|_| may_expire);
         let limits = Limits { retention_days, ..self.config.limits.clone() };
-        let planned = mallard_compactor::plan(&manifest, sealed, now_us, &limits);
-        (manifest, planned.filter(|job| !is_resting(Work::of(job))))
+        let rests = |site: &SiteId, date| is_resting(&Work::Merging { site: site.clone(), date });
+        let planned = mallard_compactor::plan_without(&manifest, sealed, now_us, &limits, &rests);
+        (manifest, planned)
     }
 
     /// The last of the work, when no job is due.
     fn finish(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<Step, Error> {
-        if self.failures.rest_us(Work::SnapshotRetention).is_none() {
-            let expired = self.expire_snapshot(maintenance);
-            if let Some(step) = self.failures.note(Work::SnapshotRetention, expired)? {
-                return Ok(step);
-            }
+        let expired =
+            self.failures.attempt_unless_resting(&Work::SnapshotRetention, || self.expire_snapshot(maintenance));
+        if let Some(step) = expired? {
+            return Ok(step);
         }
-        self.forget_erased_ids(maintenance)?;
-        let jobs = [Work::Compaction, Work::Merging, Work::Retention];
-        let resting: Vec<(Work, Option<i64>)> = jobs.map(|work| (work, self.failures.rest_us(work))).into();
-        // What does not rest and was not planned does not have to be done any more.
-        resting.iter().filter(|(_, rest)| rest.is_none()).for_each(|(work, _)| self.failures.forget(*work));
-        let next_in_us = match resting.iter().filter_map(|(_, rest)| *rest).min() {
-            Some(left_us) if !self.is_erasing() => left_us,
-            _ => self.rest_us(),
-        };
-        Ok(Step::Idle { next_in_us })
+        self.failures.attempt_unless_resting(&Work::ErasedIds, || self.forget_erased_ids(maintenance))?;
+        self.failures.forget_jobs();
+        Ok(Step::Idle { next_in_us: self.next_in_us() })
+    }
+
+    /// How long there is nothing to do; what rests is tried again. NOTE: while compaction rests, events go on being due.
+    fn next_in_us(&self) -> i64 {
+        let flushes = [Work::Compaction, Work::Sealing].iter().all(|work| self.failures.rest_us(work).is_none());
+        match self.failures.first_rest_us() {
+            Some(left_us) if self.is_erasing() || flushes => left_us.min(self.rest_us()),
+            Some(left_us) => left_us,
+            None => self.rest_us(),
+        }
     }
 
     /// Unlinks what nothing needs any more; returns how many files.
@@ -222,7 +245,13 @@ impl Store {
             return Ok(unlinked);
         }
         let checkpoint = self.manifest().checkpoint();
-        Ok(self.log.trim(if is_seeded(Bug::CompactTwice) { Lsn::ZERO } else { checkpoint })?)
+        self.trim_log(if is_seeded(Bug::CompactTwice) { Lsn::ZERO } else { checkpoint })
+    }
+
+    /// Unlinks the segments at or below the checkpoint. IMPORTANT: where the sync of their folder has failed, the next one would
+    /// say "done", and a power cut could bring the names back.
+    pub(super) fn trim_log(&self, checkpoint: Lsn) -> Result<usize, Error> {
+        self.log.trim(checkpoint).map_err(Error::from).inspect_err(|error| self.stop_unless_refused(error))
     }
 
     /// Waits until there may be work for [`Store::maintain`], at most `limit`.
@@ -258,6 +287,10 @@ impl Store {
         let orphans = orphans.inspect_err(|error| self.stop_if_final(error))?;
         for path in &orphans.missing {
             self.suspect(Path::new(path), "it is missing or cut");
+        }
+        // What could be looked at is done; the rest is tried again.
+        if let Some(error) = orphans.unread.into_iter().next() {
+            return Err(error.into());
         }
         maintenance.orphans_checked = true;
         Ok(Step::Cleaned { files: orphans.removed.len() })
@@ -323,7 +356,7 @@ impl Store {
     /// files) is different: nothing has reached a device.
     pub(super) fn stop_if_final(&self, error: &mallard_compactor::Error) {
         if let mallard_compactor::Error::Io { source, action, .. } = error
-            && !matches!(*action, "open" | "read" | "list")
+            && !matches!(*action, "open" | "read" | "list" | "unlink")
             && !is_refusal(source)
             && !is_seeded(Bug::RetryJob)
         {
@@ -348,6 +381,7 @@ impl Store {
         }
         let high_water = self.shared.state().high_water;
         let edit = Edit { high_water: logged(&self.log, high_water), ..edit };
+        let committing = Committing(&self.shared);
         let committed = maintenance.manifest_log.commit(&edit);
         let next = committed.inspect_err(|error| match maintenance.manifest_log.is_poisoned() {
             true => self.shared.poison(&error.to_string()),
@@ -360,7 +394,30 @@ impl Store {
             edit.ended.iter().for_each(|id| state.end(*id));
         });
         maintenance.retired.push(Retired { last_reader: Arc::downgrade(manifest), edit });
+        drop(committing);
         Ok(())
+    }
+
+    /// Reads the manifest back from the device. Where it is damaged its state is written anew, from memory, while there is a
+    /// memory of it: a start would be refused.
+    pub(super) fn check_manifest(&self) -> Result<(), Error> {
+        let mut maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        let manifest_log = &mut maintenance.manifest_log;
+        // One failed read is no verdict.
+        let Err(error) = manifest_log.check().or_else(|_| manifest_log.check()) else { return Ok(()) };
+        if self.poisoned().is_some()
+            || matches!(&error, CompactorError::Io { source, .. } if !is_about_the_file(source))
+        {
+            return Err(error.into());
+        }
+        tracing::error!(%error, "the manifest is damaged: it is written anew");
+        manifest_log.renew().inspect_err(|error| match manifest_log.is_poisoned() {
+            true => self.shared.poison(&error.to_string()),
+            false => self.stop_if_final(error),
+        })?;
+        let note = format!("the manifest was damaged while the server ran, and was written anew from memory: {error}");
+        self.shared.state().damage.push(note.clone());
+        add_notes(&self.env, &self.layout, [note].into_iter()).inspect_err(|error| self.stop_unless_refused(error))
     }
 
     /// Unlinks what removed files no view can name any more.

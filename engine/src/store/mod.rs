@@ -26,6 +26,7 @@ mod expire;
 mod failures;
 mod gaps;
 mod history;
+mod leftovers;
 mod maintain;
 mod newcomers;
 mod open;
@@ -202,9 +203,13 @@ impl Store {
         let ingest = match poisoned {
             Some(_) => Ingest::Poisoned,
             None if self.space.is_short() => Ingest::DiskReserve,
-            None => Ingest::Accepting,
+            None => log.no_segment.as_ref().map_or(Ingest::Accepting, |lack| match lack.is_lack_of_space {
+                true => Ingest::DiskReserve,
+                false => Ingest::NoSegment,
+            }),
         };
-        let shortage = (ingest == Ingest::DiskReserve).then(|| self.space.shortage());
+        let shortage = self.space.is_short().then(|| self.space.shortage());
+        let no_segment = log.no_segment.as_ref().map(|lack| format!("the log cannot begin a segment: {lack}"));
         let dedup = self.dedup.window(self.calendar.steady_date_us());
         let failing = self.failures.reasons();
         let state = self.shared.state();
@@ -227,13 +232,18 @@ impl Store {
             quarantined: state.quarantined(),
             lost_lsns: state.lost_lsns(),
             failing: failing.len() as u64,
-            degraded_reasons: damage.into_iter().chain(failing).chain(shortage).collect(),
+            degraded_reasons: damage.into_iter().chain(failing).chain(shortage.or(no_segment)).collect(),
         }
     }
 
     /// Why nothing more may be written, if so.
     pub fn poisoned(&self) -> Option<String> {
         self.shared.poisoned()
+    }
+
+    /// Nothing more may be written: the process has to end.
+    pub(crate) fn poison(&self, cause: &str) {
+        self.shared.poison(cause);
     }
 
     /// The paths of this data directory.

@@ -1,7 +1,7 @@
 //! Opening a data directory: the order of DESIGN §6.
 //!
 //! ```text
-//! 1 folders, LOCK, STORE; a directory of the original program is adopted first
+//! 1 folders, LOCK, an empty tmp/, STORE; a directory of the original program is adopted first
 //! 2 manifest: the newest must verify
 //! 3 the window of ids: from the newest files, then from the log
 //! 4 log: replay everything above the checkpoint into the hot tail, without what an unfinished erasure takes; the last
@@ -12,7 +12,7 @@
 //! Where 4 to 6 find no room on the volume, the ballast is given up and they begin again, once: a volume that is full keeps a
 //! store from events and not from its questions.
 //!
-//! A clean stop and a crash take the same way. What can wait (orphans, `tmp/`, the derived DuckDB file) is left to the first
+//! A clean stop and a crash take the same way. What can wait (orphans, the derived DuckDB file) is left to the first
 //! steps of maintenance, so that a cold start costs the backlog and not the history.
 
 use std::io;
@@ -33,7 +33,7 @@ use super::maintain::Maintenance;
 use super::scrub::Scrub;
 use super::space::Space;
 use super::state::{Due, Shared, State};
-use super::{FLAG_CLIENTS_ID, history};
+use super::{FLAG_CLIENTS_ID, history, leftovers};
 use crate::adopt;
 use crate::config::Config;
 use crate::error::Error;
@@ -77,6 +77,7 @@ impl Store {
     ) -> Result<Self, Error> {
         let layout = Layout::new(&config.data_dir);
         repair::refuse_unfinished(&env, &layout)?;
+        let left = leftovers::empty_tmp(env.disk.as_ref(), &layout).err();
         adopt::adopt(&env, &layout)?;
         let identity = Identity::load_or_create(&env, &layout)?;
         let found = ManifestLog::recover(&env, layout.root(), identity.store_id)?;
@@ -88,7 +89,11 @@ impl Store {
         let (recovery, tail, erasures, heard) = replay(&env, &layout, &config, &identity, manifest, &dedup)?;
         let high_water = recovery.report().next_lsn.previous();
         let gaps = gaps_of(&recovery);
-        let damage = repair::read_notes(env.disk.as_ref(), &layout)?;
+        let mut damage = repair::read_notes(env.disk.as_ref(), &layout)?;
+        damage.extend(left.map(|error| {
+            tracing::error!(%error, "tmp/ could not be emptied");
+            format!("tmp/ could not be emptied, and may hold events: {error}")
+        }));
         let begun = manifest.erasures().to_vec();
         let lost_days = heard.lost_days(&env, &layout, &identity, manifest);
         let mut state = State::new(Arc::new(manifest.clone()), tail, high_water, damage, env.clock.steady_us());
@@ -98,6 +103,7 @@ impl Store {
             state.begin(begun.into_iter().chain(erasures));
         }
         let due = Due { events: config.flush_events, bytes: config.tail_bytes, age_us: config.flush_interval_us };
+        let failures = Failures::new(Arc::clone(&env.clock), Arc::clone(&progress));
         let shared = Arc::new(Shared::new(state, progress, Arc::clone(&env.clock), due));
         let log = recovery.start(Arc::clone(&shared) as _, drive)?;
         // IMPORTANT: not before there is a log. From here on a store without one has lost it.
@@ -111,7 +117,7 @@ impl Store {
         let scrub = Scrub::new(env.clock.steady_us());
         Ok(Self {
             calendar,
-            failures: Failures::new(Arc::clone(&env.clock)),
+            failures,
             opened_at: high_water,
             config,
             env,

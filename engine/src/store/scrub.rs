@@ -1,8 +1,8 @@
 //! The scrub: every live Parquet file is read once a week, so that damage is found while there are copies to repair it
-//! from, and not on the day on which somebody asks.
+//! from, and not on the day on which somebody asks. Each pass begins with the manifest, which is in memory, too.
 //!
 //! One file at a time, when maintenance has nothing else to do, at [`RATE_BYTES_PER_SEC`] on average. What is read is
-//! dropped from the page cache again. A process that lives for minutes begins somewhere else each time, so that every
+//! dropped from the page cache before and after. A process that lives for minutes begins somewhere else each time, so that every
 //! file has its turn.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mallard_compactor::check_file;
 
 use super::Store;
+use super::failures::Work;
 
 /// Bounds what the scrub takes from a small volume.
 const RATE_BYTES_PER_SEC: u64 = 1 << 20;
@@ -63,6 +64,10 @@ impl Store {
 
     /// Reads one file; returns its length.
     fn scrub_next(&self, pass: &mut Pass, now_us: i64) -> u64 {
+        if pass.left.is_none() {
+            // What comes of it is noted.
+            self.failures.attempt(&Work::Manifest, || self.check_manifest()).ok();
+        }
         let manifest = self.manifest();
         let count = usize::try_from(manifest.totals().files).unwrap_or(usize::MAX);
         if count == 0 {

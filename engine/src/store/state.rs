@@ -10,7 +10,7 @@ use mallard_compactor::{Condition, Erasure, FileEntry, LsnRange, Manifest, Taken
 use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::disk::Clock;
 use mallard_wal::seeded::{Bug, between, is_seeded};
-use mallard_wal::{Committed, Lsn, Observer, SealedSegment};
+use mallard_wal::{Committed, Lsn, NoSegment, Observer, SealedSegment};
 
 use super::gaps::LostDays;
 use crate::erasure::Erased;
@@ -172,6 +172,10 @@ impl Observer<Entry> for Shared {
 
     fn poisoned(&self, cause: &str) {
         self.poison(cause);
+    }
+
+    fn lacks_segment(&self, cause: &NoSegment) {
+        tracing::error!(%cause, "the log cannot begin a segment: events are refused until it can");
     }
 
     fn synced(&self, micros: u64, _records: usize) {

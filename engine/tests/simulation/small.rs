@@ -52,6 +52,8 @@ fn cut_off(workload: &[Act], cut: u64, mode: CrashMode) {
     world.try_open();
     play_until_dark(&mut world, workload);
     world.crash(&mut SimRng::new(cut), mode);
+    // And goes on: leftovers are removed, what was found is compacted and merged, and all of it is looked at again.
+    world.finish();
 }
 
 /// The cuts in the end of a workload; returns how many. Those in its beginning are the cuts of a shorter workload.

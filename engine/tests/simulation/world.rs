@@ -316,7 +316,9 @@ impl World {
             match Pin::new(receipt).poll(&mut context) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(first)) => oracle.acknowledge(first, std::mem::take(numbers)),
-                Poll::Ready(Err(ReceiptError::NoSpace(_))) => oracle.refuse(std::mem::take(numbers)),
+                Poll::Ready(Err(ReceiptError::NoSpace(_) | ReceiptError::NotWritten(_))) => {
+                    oracle.refuse(std::mem::take(numbers));
+                }
                 Poll::Ready(Err(ReceiptError::OutcomeUnknown)) => assert!(self.may_fail, "an outcome is unknown"),
             }
             false

@@ -147,6 +147,9 @@ async fn settle(app: &App, appended: Result<Receipt, AppendError>) -> Result<u64
     match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
         Ok(Ok(lsn)) => Ok(lsn),
         Ok(Err(ReceiptError::NoSpace(_))) => Err(ApiError::InsufficientStorage),
+        Ok(Err(ReceiptError::NotWritten(_))) => {
+            Err(ApiError::Unavailable("Events cannot be stored at the moment. Nothing was stored.".into()))
+        }
         Ok(Err(ReceiptError::OutcomeUnknown)) | Err(_) => Err(ApiError::OutcomeUnknown),
     }
 }

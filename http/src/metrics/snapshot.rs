@@ -69,10 +69,11 @@ impl Snapshot {
         gauges
     }
 
-    fn counters(&self) -> [Figure; 7] {
+    fn counters(&self) -> [Figure; 8] {
         [
             ("events_ingested", "Events accepted since the store was made", self.status.balance.accepted),
             ("flush_failures", "Failed compactions", self.totals.compaction_failures),
+            ("maintenance_failures", "Failures of other maintenance", self.totals.maintenance_failures),
             ("cache_hits", "Days of answers taken from the cache", self.cache.hits),
             ("cache_misses", "Days of answers that were computed", self.cache.misses),
             ("events_erased", "Events removed by erasures, since the store was made", self.status.balance.erased),

@@ -149,6 +149,13 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     read_whole(disk.open(path)?.as_ref())
 }
 
+/// The whole file at `path` as the device has it, not as the operating system remembers it.
+pub fn read_from_device(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path)?;
+    file.forget_cache()?;
+    read_whole(file.as_ref())
+}
+
 /// The whole content of an open file.
 fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;

@@ -18,8 +18,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::prepare::{Prepared, Preparer};
-use super::{Config, Drive, nonce};
-use crate::disk::{Env, durable};
+use super::{Config, Drive, NoSegment, nonce};
+use crate::disk::{self, Env, durable};
 use crate::segment::{SealedSegment, SegmentHeader, SegmentWriter};
 use crate::{Draft, Error, Lsn, Recovery, names};
 
@@ -27,7 +27,7 @@ use crate::{Draft, Error, Lsn, Recovery, names};
 #[derive(Debug)]
 pub(super) enum Failure {
     /// No next segment could be prepared: nothing was written, a later commit may succeed.
-    NoSegment(String),
+    NoSegment(NoSegment),
     /// A write, sync or rename failed: what the disk holds is unknown, and nothing may be written any more.
     Fatal(String),
 }
@@ -140,7 +140,10 @@ impl Active {
     }
 
     fn take_prepared(&mut self, bytes: u32) -> Result<Prepared, Failure> {
-        let no_segment = |error: io::Error| Failure::NoSegment(error.to_string());
+        let no_segment = |error: io::Error| {
+            let is_lack_of_space = disk::is_lack_of_space(&error);
+            Failure::NoSegment(NoSegment { cause: error.to_string().into(), is_lack_of_space })
+        };
         self.preparer.take(self.next_number, bytes).map_err(no_segment)
     }
 

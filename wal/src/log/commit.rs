@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::active::{Active, Failure};
 use super::observer::{Committed, Observer};
 use super::queue::{Batch, Work};
-use super::receipt::LogError;
+use super::receipt::{LogError, NoSegment};
 use super::shared::Shared;
 use crate::disk::Clock;
 use crate::seeded::{Bug, is_seeded};
@@ -47,7 +47,7 @@ impl<T> Committer<T> {
         Self { shared, observer, clock, active, batch: Batch::default(), mark_idle }
     }
 
-    /// Begins the first segment. A full disk is no reason not to start: appends fail until there is room.
+    /// Begins the first segment. Where none can be prepared that is no reason not to start: appends fail until one can.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         let result = self.active.begin();
         self.settle(result)
@@ -110,8 +110,10 @@ impl<T> Committer<T> {
         let started_us = self.clock.steady_us();
         match made_room.and_then(|_| self.active.commit(&self.batch.drafts)) {
             Ok(first) => self.acknowledge(first, started_us),
-            Err(Failure::NoSegment(cause)) => self.refuse(&cause),
-            Err(Failure::Fatal(cause)) if is_seeded(Bug::GoOnAfterFailure) => self.refuse(&cause),
+            Err(Failure::NoSegment(cause)) => self.refuse(cause),
+            Err(Failure::Fatal(cause)) if is_seeded(Bug::GoOnAfterFailure) => {
+                self.refuse(NoSegment { cause: cause.into(), is_lack_of_space: false });
+            }
             Err(Failure::Fatal(cause)) => self.poison(&cause),
         }
     }
@@ -133,13 +135,19 @@ impl<T> Committer<T> {
     }
 
     /// Nothing was written: tells the batch so and goes on.
-    fn refuse(&mut self, cause: &str) {
-        self.shared.lacks_segment(cause);
-        let cause: Arc<str> = cause.into();
+    fn refuse(&mut self, cause: NoSegment) {
+        self.lacks_segment(&cause);
         for (sender, _) in self.batch.senders.drain(..) {
-            sender.send(Err(LogError::NotWritten { cause: cause.clone() })).ok();
+            sender.send(Err(LogError::NotWritten(cause.clone()))).ok();
         }
         self.clear_batch();
+    }
+
+    /// Tells the observer once.
+    fn lacks_segment(&self, cause: &NoSegment) {
+        if self.shared.lacks_segment(cause) {
+            self.observer.lacks_segment(cause);
+        }
     }
 
     fn poison(&mut self, cause: &str) {
@@ -164,8 +172,10 @@ impl<T> Committer<T> {
     }
 
     fn mark(&mut self) {
-        if let Err(Failure::Fatal(cause) | Failure::NoSegment(cause)) = self.active.mark() {
-            self.poison(&cause);
+        match self.active.mark() {
+            Ok(()) => {}
+            Err(Failure::Fatal(cause)) => self.poison(&cause),
+            Err(Failure::NoSegment(_)) => unreachable!("a mark needs no segment"),
         }
     }
 
@@ -190,7 +200,7 @@ impl<T> Committer<T> {
         let value = match result {
             Ok(value) => value,
             Err(Failure::NoSegment(cause)) => {
-                self.shared.lacks_segment(&cause);
+                self.lacks_segment(&cause);
                 V::default()
             }
             Err(Failure::Fatal(cause)) => {

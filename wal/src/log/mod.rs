@@ -13,8 +13,8 @@
 //! - Appending never blocks: a full queue refuses.
 //! - The first failed write, sync or rename of the commit path is the last: every waiter gets "outcome unknown", every
 //!   append is refused, the process must restart. Nothing is retried.
-//! - A segment that cannot be *prepared* (a full disk) is not such a failure: nothing was written. The batch that needed
-//!   it gets [`LogError::NotWritten`], the log goes on and tries again with the next batch.
+//! - A segment that cannot be *prepared* (a full disk, most often) is not such a failure: no record was written, and what was
+//!   begun is thrown away. The batch that needed it gets [`LogError::NotWritten`], the log goes on and tries again with the next batch.
 //!
 //! The log does not look into a body, does not compact, does not decide when to seal but for a full segment, and does not
 //! read: records come back through [`recover`](crate::recover) and [`SealedSegment::load`].
@@ -38,7 +38,7 @@ use thiserror::Error as ThisError;
 
 pub use config::{Config, OnCorruption};
 pub use observer::{Committed, Observer};
-pub use receipt::{LogError, Receipt};
+pub use receipt::{LogError, NoSegment, Receipt};
 
 use self::active::Active;
 use self::commit::Committer;
@@ -93,7 +93,7 @@ pub struct Status {
     /// The first failure, if the log is poisoned.
     pub poisoned: Option<String>,
     /// Why appends fail for want of a segment, until one succeeds.
-    pub no_segment: Option<String>,
+    pub no_segment: Option<NoSegment>,
     /// Number of frames with records synced since the start.
     pub syncs: u64,
 }
@@ -127,7 +127,8 @@ enum Driver<T> {
 impl Recovery {
     /// Starts the log in a new segment behind everything that was recovered.
     ///
-    /// A disk too full for a segment is no error: appends fail until there is room. An error of the device is.
+    /// A segment that cannot be prepared is no error, whatever the cause: appends fail until one can be, and
+    /// [`Status::no_segment`] says why. A failed write, sync or rename of one that was is.
     pub fn start<T: Send + 'static>(self, observer: Arc<dyn Observer<T>>, drive: Drive) -> Result<Log<T>, Error> {
         let active = Active::new(&self, drive)?;
         let (clock, dir, mark_idle_ms) = (self.env.clock.clone(), self.dir.clone(), self.config.mark_idle_ms);

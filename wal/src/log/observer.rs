@@ -1,5 +1,6 @@
 //! How the log tells its owner what happened, without knowing who that is.
 
+use super::NoSegment;
 use crate::Lsn;
 use crate::segment::SealedSegment;
 
@@ -17,6 +18,12 @@ pub trait Observer<T>: Send + Sync {
 
     /// A write or sync failed. Called once; from now on every append is refused.
     fn poisoned(&self, cause: &str);
+
+    /// No next segment could be prepared: appends that need one fail until one can be. Called once, and again only after an
+    /// append has succeeded.
+    fn lacks_segment(&self, cause: &NoSegment) {
+        let _ = cause;
+    }
 
     /// A frame of `records` records was written and synced in `micros`.
     fn synced(&self, micros: u64, records: usize) {

@@ -17,12 +17,19 @@ pub enum LogError {
     /// after the next start. Whoever sent them may send them again under the same identity.
     #[error("the outcome of the append is unknown: send it again with the same id")]
     OutcomeUnknown,
-    /// No next segment could be prepared (the disk is full): nothing was written, the records are not in the log.
-    #[error("nothing was written: {cause}")]
-    NotWritten {
-        /// Why.
-        cause: Arc<str>,
-    },
+    /// No next segment could be prepared: nothing was written, the records are not in the log.
+    #[error("nothing was written: {0}")]
+    NotWritten(NoSegment),
+}
+
+/// Why no next segment could be prepared.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{cause}")]
+pub struct NoSegment {
+    /// The answer of the operating system.
+    pub cause: Arc<str>,
+    /// Whether the disk was full, or a quota used up; otherwise it failed in another way.
+    pub is_lack_of_space: bool,
 }
 
 pub(super) type Outcome = Result<Lsn, LogError>;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::queue::Queue;
-use super::{Leftover, Status};
+use super::{Leftover, NoSegment, Status};
 use crate::disk::Disk;
 use crate::seeded::{Bug, is_seeded};
 use crate::segment::{SealedSegment, SegmentWriter};
@@ -25,7 +25,7 @@ struct Figures {
     sealed: Vec<SealedSegment>,
     leftovers: Vec<Leftover>,
     active: Option<ActiveFigures>,
-    no_segment: Option<String>,
+    no_segment: Option<NoSegment>,
     syncs: u64,
 }
 
@@ -78,9 +78,9 @@ impl<T> Shared<T> {
         self.figures().sealed.push(segment);
     }
 
-    /// The next segment could not be prepared.
-    pub(super) fn lacks_segment(&self, cause: &str) {
-        self.figures().no_segment = Some(cause.to_owned());
+    /// The next segment could not be prepared; whether that is news.
+    pub(super) fn lacks_segment(&self, cause: &NoSegment) -> bool {
+        self.figures().no_segment.replace(cause.clone()).is_none()
     }
 
     pub(super) fn check_poison(&self) -> Result<(), Error> {

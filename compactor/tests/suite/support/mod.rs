@@ -114,6 +114,9 @@ impl Store {
     /// Opens the store again after a crash or a kill, as the engine does.
     pub(crate) fn reopen(&mut self) {
         self.log = ManifestLog::open(&self.env, Path::new(ROOT), STORE_ID).unwrap();
+        for left in self.files_below("tmp") {
+            self.env.disk.remove_file(&Path::new(ROOT).join(left)).unwrap();
+        }
         let orphans = remove_orphans(&self.env, Path::new(ROOT), self.log.manifest()).unwrap();
         assert_eq!(orphans.missing, Vec::<String>::new(), "a live file is gone\n{}", self.disk.trace().join("\n"));
         let there = |segment: &SealedSegment| self.env.disk.open(&segment.path).is_ok();

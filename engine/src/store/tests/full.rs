@@ -8,6 +8,8 @@ use mallard_wal::disk::{Disk as _, File};
 use rustix::io::Errno;
 
 use super::*;
+use crate::error::ReceiptError;
+use crate::status::Ingest;
 
 const CAPACITY_BYTES: u64 = 64 << 20;
 const REST_US: i64 = 30_000_000;
@@ -106,4 +108,33 @@ fn what_is_refused_before_it_reaches_a_device_is_tried_again_in_the_same_life() 
             assert_eq!(bench.rows("a"), [1, 2], "{errno:?} at {struck}");
         }
     }
+}
+
+#[test]
+fn a_log_that_cannot_begin_a_segment_says_why_and_goes_on_when_it_can() {
+    let mut bench = Bench::new(10_000);
+    // A folder has the name of the segment after the next.
+    let wal = bench.store().layout().wal();
+    let made =
+        bench.disk.list(&wal).unwrap().into_iter().find_map(|entry| entry.name.strip_suffix(".wal.new")?.parse().ok());
+    let number: u64 = made.unwrap();
+    let blocked = wal.join(format!("{:020}.wal.new", number + 1));
+    bench.disk.create_dir(&blocked).unwrap();
+    let refused = (0..100).find_map(|_| {
+        let receipt = bench.offer("a").unwrap();
+        bench.store().pump().unwrap();
+        receipt.wait().err()
+    });
+    assert!(matches!(refused, Some(ReceiptError::NotWritten(_))), "it is not for want of room: {refused:?}");
+    let status = bench.store().status();
+    assert_eq!(status.ingest, Ingest::NoSegment);
+    assert!(
+        status.degraded_reasons[0].starts_with("the log cannot begin a segment: "),
+        "{:?}",
+        status.degraded_reasons
+    );
+    bench.disk.remove_dir(&blocked).unwrap();
+    bench.send("a", 1);
+    let status = bench.store().status();
+    assert_eq!((status.ingest, status.degraded_reasons), (Ingest::Accepting, vec![]));
 }

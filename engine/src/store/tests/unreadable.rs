@@ -22,6 +22,44 @@ fn the_scrub_finds_a_sector_that_cannot_be_read() {
 }
 
 #[test]
+fn the_scrub_and_verify_ask_the_device_and_not_the_page_cache() {
+    let mut bench = Bench::new(1);
+    bench.files("a", 1);
+    let file = bench.live("a").remove(0);
+    bench.disk.rot(&Bench::path(&file), 10, 0xff).unwrap();
+    assert_eq!(bench.rows("a"), [1], "it is cached");
+    bench.clock.advance_us(bench.store().scrub());
+    bench.store().scrub();
+    bench.settle_well();
+    assert!(bench.reasons()[0].contains(&*file.path), "{:?}", bench.reasons());
+
+    let mut bench = Bench::new(1);
+    bench.files("a", 1);
+    bench.disk.rot(&Bench::path(&bench.live("a")[0]), 10, 0xff).unwrap();
+    let found = crate::verify::verify(std::path::Path::new(super::ROOT), &bench.env, &mut |_, _| {}).unwrap();
+    assert_eq!(found.faults.len(), 1, "{found:?}");
+}
+
+#[test]
+fn a_manifest_that_rots_is_written_anew_while_there_is_a_memory_of_it() {
+    let mut bench = Bench::new(1);
+    bench.files("a", 2);
+    let manifest = bench.store().layout().manifest();
+    let newest = bench.disk.list(&manifest).unwrap().pop().unwrap().name;
+    bench.disk.rot(&manifest.join(&newest), 5000, 0xff).unwrap();
+    bench.clock.advance_us(bench.store().scrub());
+    bench.store().scrub();
+    let reasons = bench.reasons();
+    assert!(reasons[0].starts_with("the manifest was damaged while the server ran"), "{reasons:?}");
+    bench.send("a", 1);
+    bench.settle_well();
+    bench.restart();
+    assert_eq!((bench.rows("a"), bench.reasons()), (vec![1, 2, 3], reasons), "until an operator acknowledges it");
+    bench.store().acknowledge_loss(&|_| {}).unwrap();
+    assert_eq!(bench.reasons(), Vec::<String>::new());
+}
+
+#[test]
 fn a_merge_goes_on_without_a_file_that_cannot_be_read() {
     let mut bench = Bench::with(|config| (config.flush_events, config.limits.merge_files_min) = (1, 3));
     bench.files("a", 2);
@@ -55,15 +93,22 @@ fn an_erasure_removes_a_file_that_cannot_be_read_and_comes_to_an_end() {
 /// A file that is left out is removed by an erasure as a whole, so one failed read must not be enough for that.
 #[test]
 fn one_failed_read_does_not_make_a_file_damaged() {
-    let mut bench = Bench::new(1);
-    bench.files("a", 1);
-    let calls = bench.disk.calls();
-    bench.clock.advance_us(bench.store().scrub());
-    bench.disk.fail_call_at(calls + 2, Fault::ErrorOnce(EIO));
-    bench.store().scrub();
-    assert!(bench.disk.struck().unwrap().starts_with("read"), "{:?}", bench.disk.struck());
-    bench.settle_well();
-    assert_eq!((bench.reasons(), bench.rows("a")), (vec![], vec![1]));
+    let mut struck = Vec::new();
+    for call in 1.. {
+        let mut bench = Bench::new(1);
+        bench.files("a", 1);
+        bench.clock.advance_us(bench.store().scrub());
+        bench.disk.fail_call_at(bench.disk.calls() + call, Fault::ErrorOnce(EIO));
+        bench.store().scrub();
+        if !bench.disk.is_sound() {
+            break;
+        }
+        struck.extend(bench.disk.struck());
+        bench.settle_well();
+        assert_eq!((bench.reasons(), bench.rows("a")), (vec![], vec![1]), "{struck:?}");
+    }
+    let reads = |folder: &str| struck.iter().filter(|call| call.starts_with(&format!("read /data/{folder}/"))).count();
+    assert!(reads("events") > 0 && reads("manifest") > 0, "{struck:?}");
 }
 
 /// Erases one visitor's events of today.

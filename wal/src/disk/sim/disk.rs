@@ -95,6 +95,12 @@ impl SimDisk {
         hold(&file).corrupt(offset, xor)
     }
 
+    /// [`SimDisk::corrupt`] of what the disk holds alone: the page cache still shows what it was, until it is forgotten.
+    pub fn rot(&self, path: &Path, offset: u64, xor: u8) -> io::Result<()> {
+        let file = hold(&self.machine).file(path)?;
+        hold(&file).rot(offset, xor)
+    }
+
     /// Cuts a file durably, as a careless tool does: no call notices.
     pub fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let file = hold(&self.machine).file(path)?;
@@ -105,6 +111,13 @@ impl SimDisk {
     pub fn break_sector(&self, path: &Path, offset: u64) -> io::Result<()> {
         let file = hold(&self.machine).file(path)?;
         hold(&file).break_sector(offset)
+    }
+
+    /// Makes listings of a folder fail with [`EIO`](super::EIO), or no more.
+    pub fn break_folder(&self, path: &Path, is_broken: bool) -> io::Result<()> {
+        let folder = hold(&self.machine).folder(path)?;
+        hold(&folder).is_broken = is_broken;
+        Ok(())
     }
 
     /// Sets the size of the volume. Files keep what they have.

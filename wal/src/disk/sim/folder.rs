@@ -66,6 +66,8 @@ pub(super) struct Folder {
     durable: Names,
     /// The changes since the last sync, oldest first.
     unsynced: Vec<Change>,
+    /// Whether the names cannot be listed.
+    pub(super) is_broken: bool,
 }
 
 impl Folder {

@@ -299,6 +299,18 @@ impl Inode {
         Ok(())
     }
 
+    /// Flips bits of one byte on the disk alone: what is cached of it still shows what it was.
+    pub(super) fn rot(&mut self, offset: u64, xor: u8) -> io::Result<()> {
+        let at = position(offset)?;
+        let (sector, within) = (at / SECTOR_BYTES, at % SECTOR_BYTES);
+        let start = sector * SECTOR_BYTES;
+        let end = self.bytes.len().min(start + SECTOR_BYTES);
+        let mut on_disk = self.bytes.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?.to_vec();
+        *on_disk.get_mut(within).ok_or(io::ErrorKind::UnexpectedEof)? ^= xor;
+        self.lost.insert(sector, Sector::of(&on_disk));
+        Ok(())
+    }
+
     /// Cuts the file behind the back of everybody: durably, and with all that was still unsynced.
     pub(super) fn cut(&mut self, bytes: u64) -> io::Result<()> {
         let length = position(bytes)?;

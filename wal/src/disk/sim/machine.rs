@@ -158,7 +158,9 @@ impl Machine {
     }
 
     pub(super) fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        Ok(hold(&*self.folder(path)?).entries())
+        let folder = self.folder(path)?;
+        let folder = hold(&folder);
+        if folder.is_broken { Err(Errno::IO.into()) } else { Ok(folder.entries()) }
     }
 
     /// Takes the lock on a file, creating it if it is not there.
