@@ -258,7 +258,7 @@ fn time_memory_rows_and_ctrl_c_end_a_question_and_leave_nothing_behind() {
     let roomy = console(root.path(), &QueryConfig { memory_mb: 64, ..QueryConfig::default() });
     let sorted = "select lpad(range::varchar, 200, 'x') as t from range(600000) order by hash(range)";
     assert!(!roomy.ask(sorted, 1, &mut |_| true).unwrap());
-    drop((sql, roomy));
+    drop((hasty, sql, roomy));
     let left: Vec<_> = fs::read_dir(root.path().join("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| !path.to_string_lossy().contains("sql")), "{left:?}");
 

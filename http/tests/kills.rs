@@ -102,7 +102,7 @@ fn a_restore_that_is_killed_leaves_no_half_store_and_the_next_one_succeeds() {
             let expected = "a restore into this directory was not finished; empty the directory and restore again";
             assert!(code == Some(74) && text.contains(expected), "{code:?} {text}");
             let (code, text) = run(&restore, &restored);
-            assert!(code == Some(73) && text.contains("it is not empty"), "{code:?} {text}");
+            assert!(code == Some(73) && text.contains("a restore into it did not finish"), "{code:?} {text}");
             fs::remove_dir_all(&restored).unwrap();
         }
         if is_begun || is_empty {

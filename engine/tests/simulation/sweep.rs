@@ -88,9 +88,10 @@ fn kind_of(struck: &str) -> String {
 }
 
 /// Whether nothing may go on after this sync has failed once: the next one would say "done" over what the disk does not hold.
-/// Not so where whatever was synced is thrown away and made anew, or belongs to a copy of the store.
+/// Not so where whatever was synced is thrown away and made anew, or belongs to a copy of the store; of the root it cannot be told,
+/// since the ballast and the folder of the snapshots are made in it, too.
 fn is_final(struck: &str) -> bool {
-    let is_made_anew = struck.ends_with(".wal.new") || struck == "sync_dir /data/tmp";
+    let is_made_anew = struck.ends_with(".wal.new") || matches!(struck, "sync_dir /data/tmp" | "sync_dir /data");
     let is_of_a_copy = struck.contains("/data/snapshots") || !struck.contains(" /data");
     struck.starts_with("sync_") && !is_made_anew && !is_of_a_copy
 }

@@ -49,14 +49,10 @@ impl Gate {
         tokio::task::spawn_blocking(request_id::carry(task)).await.map_err(ApiError::internal)
     }
 
-    /// Starts `query` on a blocking thread and does not wait for its end, until which its permit is held.
-    pub async fn start(&self, query: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
+    /// Starts `query` on a blocking thread and does not wait for its end; it holds its permit for as long as it needs it.
+    pub async fn start(&self, query: impl FnOnce(OwnedSemaphorePermit) + Send + 'static) -> Result<(), ApiError> {
         let permit = self.admit().await?;
-        let task = move || {
-            query();
-            drop(permit);
-        };
-        drop(tokio::task::spawn_blocking(request_id::carry(task)));
+        drop(tokio::task::spawn_blocking(request_id::carry(move || query(permit))));
         Ok(())
     }
 

@@ -32,11 +32,11 @@ pub(super) async fn get(
     let (as_of, incomplete) = (export.as_of(), export.incomplete().to_vec());
     let (pieces, body) = mpsc::channel(PIECES_WAITING_MAX);
     let (engine, clock, runtime) = (Arc::clone(&app.engine), Arc::clone(&app.clock), Handle::current());
-    let work = move || {
+    let work = move |permit| {
         let hinders = || engine.hinders_erasure(&export);
         let mut writer = Writer::new(pieces, &runtime, &*clock, &hinders, format);
         if write(&engine, &export, subject, &mut writer) {
-            writer.finish();
+            writer.finish(permit);
         }
     };
     app.exports.start(work).await.inspect_err(|_| app.metrics.query_refused("concurrency"))?;

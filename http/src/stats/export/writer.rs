@@ -10,8 +10,8 @@ use std::time::Duration;
 use mallard_engine::env::Clock;
 use mallard_event::Stored;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::mpsc::{OwnedPermit, Sender};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::{Format, cells};
@@ -76,10 +76,14 @@ impl<'a> Writer<'a> {
         self.text.len() < PIECE_BYTES || self.flush()
     }
 
-    /// Sends the rest and the end. A writer that is dropped instead leaves an answer that breaks off.
-    pub(super) fn finish(mut self) {
-        if self.flush() {
-            self.send(Piece::End);
+    /// Sends the rest and the end, and before that gives `permit` back: whoever has seen the end may ask for the next export.
+    /// A writer that is dropped instead leaves an answer that breaks off.
+    pub(super) fn finish<T>(mut self, permit: T) {
+        if self.flush()
+            && let Some(slot) = self.slot()
+        {
+            drop(permit);
+            slot.send(Piece::End);
         }
     }
 
@@ -88,25 +92,28 @@ impl<'a> Writer<'a> {
         text.is_empty() || self.send(Piece::Data(text.into()))
     }
 
-    fn send(&mut self, mut piece: Piece) -> bool {
+    fn send(&mut self, piece: Piece) -> bool {
+        self.slot().map(|slot| slot.send(piece)).is_some()
+    }
+
+    /// Room for a piece, when the client has made it; `None` when the export is to end here.
+    fn slot(&mut self) -> Option<OwnedPermit<Piece>> {
         while !self.hinders_for_long() {
-            match self.runtime.block_on(self.pieces.send_timeout(piece, LOOK)) {
-                Ok(()) => {
+            let pieces = self.pieces.clone();
+            match self.runtime.block_on(async { timeout(LOOK, pieces.reserve_owned()).await }) {
+                Ok(Ok(slot)) => {
                     self.waits_max += WAITS_PER_PIECE;
-                    return true;
+                    return Some(slot);
                 }
-                Err(SendTimeoutError::Closed(_)) => return false,
-                Err(SendTimeoutError::Timeout(_)) if self.waits == self.waits_max => {
+                Ok(Err(_closed)) => return None,
+                Err(_elapsed) if self.waits == self.waits_max => {
                     warn!("an export of events was ended: its client takes less than 32 KiB a second");
-                    return false;
+                    return None;
                 }
-                Err(SendTimeoutError::Timeout(untaken)) => {
-                    self.waits += 1;
-                    piece = untaken;
-                }
+                Err(_elapsed) => self.waits += 1,
             }
         }
-        false
+        None
     }
 
     fn hinders_for_long(&mut self) -> bool {
