@@ -40,7 +40,7 @@ interface Track {
 declare global {
   interface Window {
     mallard?: Track;
-    plausible?: unknown;
+    plausible?: Track;
   }
   interface Document {
     readonly prerendering?: boolean;
@@ -53,6 +53,8 @@ declare global {
 const UNSETTLED_MAX = 50;
 const RETRIES_MAX = 5;
 const RETRY_AFTER_S_MAX = 3600;
+/** The server refuses longer addresses; a page is worth more than the end of its query. */
+const ADDRESS_MAX = 2048;
 const CALLBACK_MS = 2000;
 
 /** Installs the tracker for the page that `script` stands in. */
@@ -114,8 +116,8 @@ export function install(script: HTMLScriptElement): void {
     const body = JSON.stringify({
       d: domain,
       n: name,
-      u: options.url || location.href,
-      r: first || undefined,
+      u: (options.url || location.href).slice(0, ADDRESS_MAX),
+      r: first?.slice(0, ADDRESS_MAX) || undefined,
       w: innerWidth,
       id: Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
         (byte + 256).toString(16).slice(1),
@@ -137,24 +139,34 @@ export function install(script: HTMLScriptElement): void {
   };
   const place = () => location.pathname + location.search + (byHash ? location.hash : '');
   const moved = () => {
-    if (place() !== counted) pageview();
+    // A page that nobody sees yet is counted when it is shown, wherever it is by then.
+    if (place() !== counted && !document.prerendering) pageview();
   };
 
-  const queued = window.mallard?.q ?? [];
+  // By this path the tracker stands in for Plausible's, whose tag brings a stub with a queue of its own. By the other
+  // one it leaves that name alone if it is taken: both trackers may stand in the page.
+  const standsIn = script.src.includes('/js/script.js');
+  const stubs = [window.mallard, standsIn ? window.plausible : undefined];
   track.loaded = true;
   window.mallard = track;
-  window.plausible ??= track;
-  for (const call of Array.from(queued)) track(...(Array.from(call) as Parameters<Track>));
+  if (standsIn || !window.plausible) window.plausible = track;
+  for (const stub of stubs)
+    for (const call of Array.from(stub?.q ?? [])) track(...(Array.from(call) as Parameters<Track>));
 
   // A page that is restored from the back/forward cache goes on with its timers, and may send twice: same ids.
   addEventListener('pagehide', () => unsettled.forEach((body) => navigator.sendBeacon(endpoint, body)));
 
   if ('manual' in dataset) return;
 
-  const { pushState } = history;
+  const { pushState, replaceState } = history;
   history.pushState = function (...change) {
     pushState.apply(this, change);
     moved();
+  };
+  history.replaceState = function (...change) {
+    replaceState.apply(this, change);
+    // The same page under another address: no pageview now, and none when something else moves.
+    counted = place();
   };
   addEventListener('popstate', moved);
   if (byHash) addEventListener('hashchange', moved);

@@ -21,6 +21,10 @@ export interface Reply {
 
 interface Setting {
   dataset?: Record<string, string>;
+  /** The path by which the page loads the tracker. */
+  path?: string;
+  /** Where the page is. */
+  at?: string;
   referrer?: string;
   storage?: Record<string, string>;
   navigator?: { doNotTrack?: string; globalPrivacyControl?: boolean };
@@ -41,6 +45,8 @@ export interface FakePage {
   replaceState: (url: string) => void;
   fire: (type: string, event?: { persisted?: boolean }) => void;
   go: (url: string) => void;
+  /** The prerendered page is shown. */
+  show: () => void;
 }
 
 const STORED: Reply = { status: 202, headers: { 'x-mallard-lsn': '7' } };
@@ -49,7 +55,7 @@ export function openPage(setting: Setting = {}): FakePage {
   const listeners = new Map<string, Listener[]>();
   const listen = (type: string, listener: Listener) =>
     listeners.set(type, [...(listeners.get(type) ?? []), listener]);
-  const location = new URL('https://site.example/start?a=1');
+  const location = new URL(setting.at ?? 'https://site.example/start?a=1');
   const go = (url: string) => {
     location.href = new URL(url, location.href).href;
   };
@@ -87,7 +93,8 @@ export function openPage(setting: Setting = {}): FakePage {
   vi.stubGlobal('window', globals);
 
   const dataset = setting.dataset ?? { domain: 'site.example' };
-  install({ dataset, src: 'https://stats.example/mallard.js' } as unknown as HTMLScriptElement);
+  const src = `https://stats.example${setting.path ?? '/mallard.js'}`;
+  install({ dataset, src } as unknown as HTMLScriptElement);
   return {
     sent,
     beacons,
@@ -97,5 +104,9 @@ export function openPage(setting: Setting = {}): FakePage {
     replaceState: (url) => history.replaceState(null, '', url),
     fire: (type, event = {}) => listeners.get(type)?.forEach((listener) => listener(event)),
     go,
+    show: () => {
+      page.document.prerendering = false;
+      listeners.get('prerenderingchange')?.forEach((listener) => listener({}));
+    },
   };
 }

@@ -62,10 +62,22 @@ describe('a pageview', () => {
     ]);
   });
 
-  test('does not follow replaceState', () => {
+  test('does not follow replaceState, nor what moves within the page that it renamed', () => {
     const page = openPage();
-    page.replaceState('/elsewhere');
-    expect(page.sent).toHaveLength(1);
+    page.replaceState('/start');
+    page.go('#pricing');
+    page.fire('popstate');
+    page.pushState('/start#contact');
+    expect(names(page)).toEqual(['pageview /start']);
+    page.pushState('/next');
+    expect(names(page)).toEqual(['pageview /start', 'pageview /next']);
+  });
+
+  test('with an address that is too long for the server is sent all the same', () => {
+    const at = `https://site.example/search?q=${'x'.repeat(4000)}`;
+    const page = openPage({ at, referrer: at });
+    expect(page.sent[0]?.payload.u).toBe(at.slice(0, 2048));
+    expect(page.sent[0]?.payload.r).toBe(at.slice(0, 2048));
   });
 
   test('follows the fragment with data-hash, and says so', () => {
@@ -81,9 +93,10 @@ describe('a pageview', () => {
 
   test('waits until a prerendered page is shown', () => {
     const page = openPage({ prerendering: true });
+    page.pushState('/second');
     expect(page.sent).toHaveLength(0);
-    page.fire('prerenderingchange');
-    expect(page.sent).toHaveLength(1);
+    page.show();
+    expect(names(page)).toEqual(['pageview /second']);
   });
 
   test('is sent again when the page comes back from the back/forward cache', () => {
@@ -133,7 +146,16 @@ describe('a custom event', () => {
   test('can go through the name plausible, unless that is taken', () => {
     const page = openPage();
     expect(page.globals['plausible']).toBe(page.globals['mallard']);
-    const other = () => {};
-    expect(openPage({ globals: { plausible: other } }).globals['plausible']).toBe(other);
+    const other = Object.assign(() => {}, { q: [['theirs']] });
+    const beside = openPage({ globals: { plausible: other } });
+    expect(beside.globals['plausible']).toBe(other);
+    expect(names(beside)).toEqual(['pageview /start']);
+  });
+
+  test('goes through the stub of a Plausible tag whose host was changed', () => {
+    const stub = Object.assign(() => {}, { q: [['early', { props: { a: 1 } }]] });
+    const page = openPage({ path: '/js/script.js', globals: { plausible: stub } });
+    (page.globals['plausible'] as FakePage['track'])('later');
+    expect(names(page)).toEqual(['early /start', 'pageview /start', 'later /start']);
   });
 });
