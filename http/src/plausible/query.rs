@@ -130,6 +130,9 @@ impl Query {
             let metric = metrics.iter().position(|known| known == name).map(Column::Metric);
             let dimension = dimensions.iter().position(|known| known == name).map(Column::Dimension);
             let column = metric.or(dimension).ok_or_else(|| format!("order_by: {name} is not part of the query"))?;
+            if self.order_by.iter().any(|(known, _)| *known == column) {
+                return Err(format!("order_by: {name} is named twice"));
+            }
             match direction.as_str() {
                 "asc" => self.order_by.push((column, false)),
                 "desc" => self.order_by.push((column, true)),
@@ -243,6 +246,10 @@ mod tests {
             (
                 json!({"metrics": ["visits"], "order_by": [["visitors", "asc"]]}),
                 "order_by: visitors is not part of the query",
+            ),
+            (
+                json!({"metrics": ["visits"], "order_by": [["visits", "asc"], ["visits", "desc"]]}),
+                "order_by: visits is named twice",
             ),
             (json!({"metrics": ["visits"], "include": {"comparisons": {}}}), "include: comparisons is not supported"),
             (

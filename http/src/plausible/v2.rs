@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use mallard_engine::{Answer, Figures, Filter, Group, Groups, Interval, Key, QueryError, Question, Reports, Span};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -177,11 +177,6 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
     let range = body.get("date_range").ok_or_else(|| ApiError::bad_request("date_range: is missing"))?;
     let mut exact = None;
     match range {
-        Value::String(period) if ["28d", "91d"].contains(&period.as_str()) => {
-            let (first, last) = last_days(app, &pairs, if period == "28d" { 28 } else { 91 })?;
-            pairs.push(("start_date".into(), first.into()));
-            pairs.push(("end_date".into(), last.into()));
-        }
         Value::String(period) if !["realtime", "custom"].contains(&period.as_str()) => {
             pairs.push(("period".into(), period.as_str().into()));
         }
@@ -212,17 +207,6 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
         params.filter = filter::from_json(filters, filter::Saved { segment: &segment, goals: &goals })?;
     }
     Ok(params)
-}
-
-/// Today and the days before, `count` in all.
-fn last_days(app: &App, pairs: &Pairs<'_>, count: i32) -> Result<(String, String), ApiError> {
-    let mut today = pairs.clone();
-    today.push(("period".into(), "day".into()));
-    let Range::Days { last, .. } = stats::params(app, &today)?.range else {
-        return Err(ApiError::internal("today is a day"));
-    };
-    let first = last.checked_sub((count - 1).days()).map_err(ApiError::internal)?;
-    Ok((first.to_string(), last.to_string()))
 }
 
 /// Two instants, the second of the last one included.
@@ -289,10 +273,10 @@ fn compare(group: &Group, other: &Group, query: &Query, names: &[Vec<String>], v
         }
         Column::Dimension(place) => dimensions(group, names).nth(place).cmp(&dimensions(other, names).nth(place)),
     };
-    let order = &query.order_by;
-    let ordered = order.iter().map(|(column, descends)| if *descends { by(*column).reverse() } else { by(*column) });
+    let order = query.order_by.iter();
+    let mut ordered = order.map(|(column, descends)| if *descends { by(*column).reverse() } else { by(*column) });
     let by_values = || dimensions(group, names).cmp(dimensions(other, names));
-    ordered.fold(Ordering::Equal, Ordering::then).then_with(by_values)
+    ordered.find(|order| order.is_ne()).unwrap_or_else(by_values)
 }
 
 /// The query as it was understood.

@@ -11,6 +11,7 @@ use hyper::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::cors::{self, Cors};
@@ -24,6 +25,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 /// Smaller bodies do not shrink by more than the headers that would announce it.
 const GZIP_BYTES_MIN: usize = 1 << 10;
+/// Larger bodies are compressed on a thread of their own: the one of the requests has other answers to give meanwhile.
+const GZIP_INLINE_BYTES_MAX: usize = 32 << 10;
 
 /// The dashboard loads nothing from anywhere else and runs no inline script.
 const HTML_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; \
@@ -53,8 +56,8 @@ impl Envelope {
     }
 
     /// Completes an answer.
-    pub(super) fn seal(self, response: Response, cors: Cors, dashboard: Option<&Origin>) -> Response {
-        let mut response = if self.accepts_gzip { compress(response) } else { response };
+    pub(super) async fn seal(self, response: Response, cors: Cors, dashboard: Option<&Origin>) -> Response {
+        let mut response = if self.accepts_gzip { compress(response).await } else { response };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -104,15 +107,21 @@ fn content_type(headers: &HeaderMap) -> &str {
 }
 
 /// Compresses a body that is text, whole, long enough and not compressed already.
-fn compress(mut response: Response) -> Response {
+async fn compress(mut response: Response) -> Response {
     let headers = response.headers();
     let is_text =
         matches!(content_type(headers), kind if kind.starts_with("text/") || kind.starts_with("application/json"));
-    let bytes = response.body().bytes();
+    let Body::Whole(bytes) = response.body() else { return response };
     if !is_text || headers.contains_key(CONTENT_ENCODING) || bytes.len() < GZIP_BYTES_MIN {
         return response;
     }
-    let Ok(compressed) = gzip(bytes) else { return response };
+    let compressed = if bytes.len() <= GZIP_INLINE_BYTES_MAX {
+        gzip(bytes)
+    } else {
+        let bytes = bytes.clone();
+        spawn_blocking(move || gzip(&bytes)).await.unwrap_or_else(|aborted| Err(aborted.into()))
+    };
+    let Ok(compressed) = compressed else { return response };
     *response.body_mut() = Body::Whole(compressed);
     response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     response.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -127,6 +136,7 @@ fn gzip(body: &[u8]) -> std::io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::net::Ipv4Addr;
 
     use hyper::StatusCode;
@@ -144,7 +154,8 @@ mod tests {
         for (name, value) in request {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        Envelope::of(&headers, peer, &config).seal(response, Cors::SameOrigin, None)
+        let sealing = Envelope::of(&headers, peer, &config).seal(response, Cors::SameOrigin, None);
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(sealing)
     }
 
     fn header<'a>(response: &'a Response, name: &str) -> &'a str {
@@ -192,6 +203,16 @@ mod tests {
                 .starts_with("default-src 'self'; script-src 'self'")
         );
         assert_eq!(header(&seal(&[], STRANGER, short()), "content-security-policy"), "");
+    }
+
+    #[test]
+    fn text_that_is_compressed_elsewhere_is_the_same_text() {
+        let text: Vec<u8> = (0..GZIP_INLINE_BYTES_MAX + 1).map(|place| b'a' + (place % 7) as u8).collect();
+        let response = seal(&[("accept-encoding", "gzip")], STRANGER, body(StatusCode::OK, JSON, text.clone()));
+        assert_eq!(header(&response, "content-encoding"), "gzip");
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(response.body().bytes()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, text);
     }
 
     #[test]

@@ -36,7 +36,7 @@ async fn answer(app: &App, request: HttpRequest<Incoming>, peer: IpAddr, envelop
     app.metrics.answered(label, response.status());
     let latency_ms = (app.clock.steady_us() - started_us) / 1000;
     debug!(target: "mallard_metrics::http", %method, uri = path, status = response.status().as_u16(), latency_ms);
-    envelope.seal(response, cors, app.config.dashboard_origin.as_ref())
+    envelope.seal(response, cors, app.config.dashboard_origin.as_ref()).await
 }
 
 async fn dispatch(

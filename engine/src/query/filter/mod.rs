@@ -31,12 +31,8 @@ pub(super) use matcher::is_like;
 pub(super) use program::Program;
 pub use term::{Subject, Term};
 
-/// The most terms of a filter, counted through all its levels.
-const TERMS_MAX: usize = 50;
 /// The most levels of `and`, `or`, `not` and `has_done` inside of each other.
 const DEPTH_MAX: usize = 8;
-/// The most values of one term.
-const VALUES_MAX: usize = 500;
 /// The most patterns of one term, and of all terms of a filter: each is a program of its own.
 const PATTERNS_MAX: usize = 10;
 const PATTERNS_TOTAL_MAX: usize = 20;
@@ -104,7 +100,17 @@ impl Default for Filter {
     }
 }
 
+/// In the texts of errors.
+const TERMS_MAX: usize = Filter::TERMS_MAX;
+/// The same.
+const VALUES_MAX: usize = Filter::VALUES_MAX;
+
 impl Filter {
+    /// The most terms of a filter, counted through all its levels.
+    pub const TERMS_MAX: usize = 50;
+    /// The most values of one term.
+    pub const VALUES_MAX: usize = 500;
+
     /// This filter, if it is within the bounds.
     ///
     /// # Errors

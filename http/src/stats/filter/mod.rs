@@ -49,8 +49,14 @@ pub fn from_json(filters: &serde_json::Value, saved: Saved<'_>) -> Result<Filter
     bind(&syntax::parse(filters).map_err(ApiError::bad_request)?, saved)
 }
 
+/// IMPORTANT: what is saved is looked up for each comparison, so their number is bounded before, and the terms of all
+/// together after it.
 fn bind(clause: &Clause, saved: Saved<'_>) -> Result<Filter, ApiError> {
     let refused = |error: FilterError| ApiError::bad_request(format!("filters: {error}"));
+    let comparisons = clause.comparisons();
+    if comparisons > Filter::TERMS_MAX {
+        return Err(refused(FilterError::TooManyTerms(comparisons)));
+    }
     filter(clause, saved)?.checked().map_err(refused)
 }
 
@@ -84,34 +90,38 @@ fn any_segment(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiE
     Ok(Filter::Any(values.iter().map(find).collect::<Result<_, _>>()?))
 }
 
-/// The events that meet any of the goals.
+/// The events that meet any of the goals, each goal once however many of the values mean it.
 fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiError> {
     let Comparison { at, operator, values, is_case_sensitive, .. } = comparison;
-    let cased = |text: &str| if *is_case_sensitive { text.to_owned() } else { text.to_lowercase() };
-    let goals = (saved.goals)();
-    let mut met = Vec::new();
-    for value in values {
-        let wanted = cased(value);
-        let is_meant = |name: &str| match operator {
-            Operator::Is => Ok(cased(name) == wanted),
-            Operator::Contains => Ok(cased(name).contains(&wanted)),
-            Operator::Like | Operator::Matches => {
-                Err(ApiError::bad_request(format!("{at}[0]: {GOAL} is compared by is and contains only")))
-            }
-        };
-        let before = met.len();
-        for (name, step) in &goals {
-            if is_meant(name)? || theirs(step).is_some_and(|name| is_meant(&name).unwrap_or(false)) {
-                met.push(
-                    step.filter().map_err(|error| ApiError::bad_request(format!("{at}[2]: goal '{name}': {error}")))?,
-                );
-            }
+    let refused = |message: String| ApiError::bad_request(format!("{at}{message}"));
+    let is_part = match operator {
+        Operator::Is => false,
+        Operator::Contains => true,
+        Operator::Like | Operator::Matches => {
+            return Err(refused(format!("[0]: {GOAL} is compared by is and contains only")));
         }
-        if met.len() == before && *operator != Operator::Contains {
-            return Err(ApiError::bad_request(format!("{at}[2]: there is no goal '{value}'")));
-        }
+    };
+    if values.len() > Filter::VALUES_MAX {
+        let error = FilterError::TooManyValues { max: Filter::VALUES_MAX, got: values.len() };
+        return Err(refused(format!("[2]: {error}")));
     }
-    Ok(Filter::Any(met))
+    let cased = |text: &str| if *is_case_sensitive { text.to_owned() } else { text.to_lowercase() };
+    let wanted: Vec<String> = values.iter().map(|value| cased(value)).collect();
+    let mut is_found = vec![is_part; wanted.len()];
+    let mut met = Vec::new();
+    for (name, step) in &(saved.goals)() {
+        let names: Vec<String> = [Some(name.clone()), theirs(step)].iter().flatten().map(|name| cased(name)).collect();
+        let is_meant = |wanted: &String| names.iter().any(|name| name == wanted || (is_part && name.contains(wanted)));
+        let meant: Vec<bool> = wanted.iter().map(is_meant).collect();
+        if meant.contains(&true) {
+            met.push(step.filter().map_err(|error| refused(format!("[2]: goal '{name}': {error}")))?);
+        }
+        is_found.iter_mut().zip(meant).for_each(|(found, meant)| *found |= meant);
+    }
+    match values.iter().zip(is_found).find(|(_, is_found)| !is_found) {
+        Some((value, _)) => Err(refused(format!("[2]: there is no goal '{value}'"))),
+        None => Ok(Filter::Any(met)),
+    }
 }
 
 /// What Plausible calls a goal about a page, whatever its name is here.
@@ -188,6 +198,28 @@ mod tests {
         ] {
             assert_eq!(from_text(text).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn a_goal_that_many_values_mean_is_looked_for_once() {
+        let many = |count: usize| format!(r#"[["contains","event:goal",[{}"sign"]]]"#, "\"\",".repeat(count - 1));
+        let all = from_text(r#"[["contains","event:goal",[""]]]"#).unwrap();
+        assert_eq!(from_text(&many(500)).unwrap(), all);
+        let refused = from_text(&many(501)).unwrap_err().to_string();
+        assert_eq!(refused, "filters[0][2]: at most 500 values are compared, got 501");
+    }
+
+    #[test]
+    fn what_is_saved_is_looked_up_for_no_more_comparisons_than_a_filter_has_terms() {
+        let looked_up = std::cell::Cell::new(0);
+        let segment = |_| {
+            looked_up.set(looked_up.get() + 1);
+            Some(Ok(Filter::default()))
+        };
+        let text = format!("[{}]", vec![r#"["is","segment",[1]]"#; 51].join(","));
+        let error = super::from_text(&text, Saved { segment: &segment, goals: &Vec::new }).unwrap_err();
+        assert_eq!(error.to_string(), "filters: a filter has at most 50 terms, got 51");
+        assert_eq!(looked_up.get(), 0);
     }
 
     #[test]

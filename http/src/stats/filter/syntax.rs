@@ -58,6 +58,17 @@ pub enum Operator {
     Matches,
 }
 
+impl Clause {
+    /// How many comparisons there are, through all levels.
+    pub fn comparisons(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::comparisons).sum(),
+            Self::Not(part) | Self::HasDone(part) => part.comparisons(),
+            Self::Compare(_) => 1,
+        }
+    }
+}
+
 /// A list of filters; an error names the place that is wrong.
 pub fn parse(filters: &Value) -> Result<Clause, String> {
     clauses(filters, "filters", 0).map(Clause::And)
