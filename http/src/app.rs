@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mallard_engine::Engine;
 use mallard_engine::env::Clock;
+use mallard_engine::{Engine, Receipt};
 use mallard_event::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -13,9 +13,8 @@ use crate::config::Config;
 use crate::enrich::Enricher;
 use crate::funnels::Funnels;
 use crate::goals::Goals;
-use crate::ingest::nudge::Nudge;
+use crate::ingest::acks::Acks;
 use crate::ingest::rates::Rates;
-use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::segments::Segments;
 use crate::server::stop::Stop;
@@ -29,10 +28,8 @@ pub struct App {
     pub config: Config,
     /// Where events go and answers come from.
     pub engine: Arc<Engine>,
-    /// By what events wait to be durable.
-    pub(crate) receipts: Relay,
-    /// By what the log hears of new events.
-    pub(crate) nudge: Nudge,
+    /// By what events wait to be durable, and the log hears of them.
+    pub(crate) acks: Acks<Receipt>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

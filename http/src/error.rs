@@ -45,6 +45,9 @@ pub enum ApiError {
     /// 408: the body did not arrive in time.
     #[error("Request body was not received in time")]
     BodyTimeout,
+    /// The head did not arrive in time.
+    #[error("Request headers were not received in time")]
+    HeadTimeout,
     /// 409.
     #[error("{0}")]
     Conflict(Cow<'static, str>),
@@ -141,7 +144,7 @@ impl ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound | Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTimeout | Self::HeadTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::BodyTooLarge { .. } | Self::TooLargeForLog => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
@@ -172,7 +175,7 @@ impl ApiError {
 
     /// Whether the rest of the request is still on the wire, so that the connection cannot carry another one.
     pub fn ends_connection(&self) -> bool {
-        matches!(self, Self::BodyTimeout | Self::BodyTooLarge { .. })
+        matches!(self, Self::BodyTimeout | Self::HeadTimeout | Self::BodyTooLarge { .. })
     }
 
     /// The answer: status, `{"error":..}` and the headers that belong to the situation.
@@ -229,6 +232,7 @@ mod tests {
             (ApiError::Absent(message()), 404, None),
             (ApiError::MethodNotAllowed("GET".into()), 405, None),
             (ApiError::BodyTimeout, 408, None),
+            (ApiError::HeadTimeout, 408, None),
             (ApiError::Conflict(message()), 409, None),
             (ApiError::BodyTooLarge { bytes_max: 1 }, 413, None),
             (ApiError::TooLargeForLog, 413, None),

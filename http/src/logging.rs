@@ -155,6 +155,7 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
+    use crate::request_id::RequestId;
 
     #[derive(Debug)]
     struct Noon;
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn json_has_the_request_id_at_the_top() {
         let text = lines(LogFormat::Json, || {
-            let request = request_id::scope(HeaderValue::from_static("r-1"), async {
+            let request = request_id::scope(RequestId::Given(HeaderValue::from_static("r-1")), async {
                 info!(target: "mallard_engine::store", count = 3, "Flushed events to Parquet");
             });
             tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(request);

@@ -32,10 +32,9 @@ use crate::erase::ERASURES_MAX;
 use crate::exit::Failure;
 use crate::funnels::Funnels;
 use crate::goals::Goals;
+use crate::ingest::acks::Acks;
 use crate::ingest::batch::BATCHES_MAX;
-use crate::ingest::nudge::Nudge;
 use crate::ingest::rates::Rates;
-use crate::ingest::relay::Relay;
 use crate::metrics::Metrics;
 use crate::segments::Segments;
 use crate::server::accept;
@@ -168,8 +167,8 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     tokio::spawn(end_if_poisoned(Arc::clone(&app)));
     tokio::spawn(destroy_salts(Arc::clone(&app)));
     tokio::spawn(backup::api::on_schedule(Arc::clone(&app)));
-    tokio::spawn(app.receipts.clone().run());
-    tokio::spawn(app.nudge.clone().run(Arc::clone(&app.engine)));
+    let engine = Arc::clone(&app.engine);
+    tokio::spawn(app.acks.clone().run(move || engine.nudge()));
 
     let timeout = Duration::from_secs(u64::from(app.config.shutdown_timeout_secs.max(1)));
     let drain = timeout.saturating_sub(timeout / CLOSE_SHARE);
@@ -231,8 +230,7 @@ fn app(config: Config, engine: Arc<Engine>, environment: &Env) -> Result<App, Fa
         batches: Semaphore::new(BATCHES_MAX),
         erasures: Arc::new(Semaphore::new(ERASURES_MAX)),
         engine,
-        receipts: Relay::default(),
-        nudge: Nudge::default(),
+        acks: Acks::default(),
         clock: Arc::clone(&environment.clock),
         stop: Stop::default(),
         config,

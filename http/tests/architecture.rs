@@ -38,8 +38,20 @@ fn manifest(folder: &str) -> toml::Table {
 fn edges(folder: &str) -> BTreeSet<String> {
     let manifest = manifest(folder);
     let sections = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let tables = sections.iter().filter_map(|section| manifest.get(*section)?.as_table());
-    tables.flat_map(toml::Table::keys).filter_map(|name| name.strip_prefix("mallard-")).map(str::to_owned).collect()
+    let targets = manifest.get("target").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::values);
+    let owners = targets.filter_map(toml::Value::as_table).chain([&manifest]);
+    let tables = owners.flat_map(|owner| sections.iter().filter_map(|section| owner.get(*section)?.as_table()));
+    tables
+        .flatten()
+        .map(|(name, value)| package(name, value))
+        .filter_map(|name| name.strip_prefix("mallard-"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The package behind the name of a dependency, which may be called otherwise.
+fn package<'a>(name: &'a str, dependency: &'a toml::Value) -> &'a str {
+    dependency.get("package").and_then(toml::Value::as_str).unwrap_or(name)
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use support::Server;
 use support::load::{Books, Load};
+use support::skip::say;
 
 /// Kills, unless `MALLARD_TEST_KILLS` says otherwise.
 const KILLS: u64 = 100;
@@ -50,7 +51,7 @@ fn every_acknowledged_event_survives_sigkill_exactly_once() {
         load.settle(&mut books);
     }
     let counts = books.check(data_dir.path());
-    println!("{} kills, {counts:?}, {compaction:?}", kills());
+    say(&format!("{} kills, {counts:?}, {compaction:?}", kills()));
     assert!(counts.acknowledged as u64 >= 10 * kills());
     assert!(compaction.lives >= kills() / 2, "compaction runs all the time: {compaction:?}");
     assert!(counts.compacted_lsn >= compaction.lsn, "what was compacted stays so: {compaction:?}");

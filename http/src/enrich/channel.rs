@@ -4,6 +4,9 @@
 //! Rules ask for the *site of origin*. A link that was tagged knows best, so that is the site that `utm_source` names
 //! (`google`, `facebook.com`), if it is a known one, and otherwise the referrer's.
 
+use smol_str::{SmolStrBuilder, StrExt as _};
+
+use super::referrer::Referral;
 use super::sites::{Kind, site_of};
 
 #[cfg(test)]
@@ -18,15 +21,15 @@ pub(crate) struct Arrival<'a> {
     pub(crate) is_tagged: bool,
     /// Whether the address carries the click id of an advertisement (`gclid`, `msclkid`).
     pub(crate) has_click_id: bool,
-    /// The host of a referrer that is not the site itself.
-    pub(crate) referrer_host: Option<&'a str>,
+    /// The referrer, if it is not the site itself.
+    pub(crate) referral: Option<&'a Referral>,
 }
 
 /// The channel of an arrival.
 pub(crate) fn channel(arrival: &Arrival<'_>) -> &'static str {
-    let medium = arrival.utm_medium.unwrap_or_default().trim().to_ascii_lowercase();
-    let source = arrival.utm_source.unwrap_or_default().trim().to_ascii_lowercase();
-    let origin = kind_of_tag(&source).or_else(|| site_of(arrival.referrer_host?).map(|site| site.kind));
+    let medium = arrival.utm_medium.unwrap_or_default().trim().to_ascii_lowercase_smolstr();
+    let source = arrival.utm_source.unwrap_or_default().trim().to_ascii_lowercase_smolstr();
+    let origin = kind_of_tag(&source).or_else(|| arrival.referral?.site.map(|site| site.kind));
     let is_mail = |word: &str| matches!(word, "email" | "newsletter");
     match (medium.as_str(), origin) {
         (medium, origin) if is_paid(medium) || arrival.has_click_id => paid(origin, arrival.has_click_id),
@@ -37,7 +40,7 @@ pub(crate) fn channel(arrival: &Arrival<'_>) -> &'static str {
         ("social", _) | (_, Some(Kind::Social)) => "Organic Social",
         (_, Some(Kind::Assistant)) => "AI Assistants",
         _ if arrival.is_tagged => "Campaign",
-        _ if arrival.referrer_host.is_some() => "Referral",
+        _ if arrival.referral.is_some() => "Referral",
         _ => "Direct",
     }
 }
@@ -60,6 +63,11 @@ fn kind_of_tag(source: &str) -> Option<Kind> {
     if source.is_empty() {
         return None;
     }
-    let site = if source.contains('.') { site_of(source) } else { site_of(&format!("{source}.com")) };
-    site.map(|site| site.kind)
+    if source.contains('.') {
+        return site_of(source).map(|site| site.kind);
+    }
+    let mut domain = SmolStrBuilder::new();
+    domain.push_str(source);
+    domain.push_str(".com");
+    site_of(&domain.finish()).map(|site| site.kind)
 }

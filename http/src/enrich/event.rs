@@ -7,7 +7,7 @@ use smol_str::{SmolStr, ToSmolStr as _};
 use super::Privacy;
 use super::channel::{Arrival, channel};
 use super::geo::Place;
-use super::referrer::{external_host, source_name, without_query};
+use super::referrer::{Referral, without_query};
 use super::user_agent::{Device, UserAgent};
 
 const HOUR_US: i64 = 3_600 * 1_000_000;
@@ -15,6 +15,7 @@ const HOUR_US: i64 = 3_600 * 1_000_000;
 /// What is known apart from the payload.
 pub(super) struct Found<'a> {
     pub(super) visitor: VisitorId,
+    pub(super) referral: Option<Referral>,
     pub(super) id: EventId,
     pub(super) place: Place,
     pub(super) user_agent: UserAgent<'a>,
@@ -26,8 +27,7 @@ pub(super) struct Found<'a> {
 
 /// Puts the event together, without what the operator does not want to be stored.
 pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Event {
-    let referrer_host = referrer_host(&payload);
-    let channel = channel(&arrival(&payload, referrer_host.as_deref()));
+    let channel = channel(&arrival(&payload, found.referral.as_ref()));
     let browser = found.user_agent.browser();
     let system = found.user_agent.system();
     let device = payload.screen_width.map(Device::of_width).or_else(|| found.user_agent.device());
@@ -42,7 +42,7 @@ pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Eve
         hostname: Some(payload.url.hostname.unwrap_or_else(|| payload.site.as_str().into())),
         site: payload.site,
         referrer: payload.referrer.map(|referrer| stored_referrer(referrer, privacy)),
-        referrer_source: referrer_host.map(source_name),
+        referrer_source: found.referral.map(Referral::into_source),
         utm_source: source,
         utm_medium: medium,
         utm_campaign: campaign,
@@ -66,21 +66,21 @@ pub(super) fn build(payload: Payload, found: Found<'_>, privacy: Privacy) -> Eve
     }
 }
 
-/// The host of the referrer, unless it is the site itself.
-pub(super) fn referrer_host(payload: &Payload) -> Option<SmolStr> {
+/// Where the visitor came from, unless that is the site itself.
+pub(crate) fn referral(payload: &Payload) -> Option<Referral> {
     let site = payload.site.as_str();
     let page = payload.url.hostname.as_deref().unwrap_or(site);
-    external_host(payload.referrer.as_deref()?, &[site, page])
+    Referral::of(payload.referrer.as_deref()?, &[site, page])
 }
 
-fn arrival<'a>(payload: &'a Payload, referrer_host: Option<&'a str>) -> Arrival<'a> {
+fn arrival<'a>(payload: &'a Payload, referral: Option<&'a Referral>) -> Arrival<'a> {
     let utm = &payload.url.utm;
     Arrival {
         utm_source: utm.source.as_deref(),
         utm_medium: utm.medium.as_deref(),
         is_tagged: *utm != Utm::default(),
         has_click_id: payload.url.has_click_id,
-        referrer_host,
+        referral,
     }
 }
 

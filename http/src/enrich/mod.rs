@@ -38,7 +38,9 @@ use mallard_event::{Date, Event, EventId, Invalid, SiteId, Timestamp, VisitorId}
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, spawn_blocking};
 
+pub(crate) use self::event::referral;
 use self::geo::Geo;
+pub(crate) use self::referrer::Referral;
 use self::salt::{DayKey, Salts};
 use self::user_agent::UserAgent;
 use crate::auth::documents::{DocumentError, Documents};
@@ -134,8 +136,8 @@ impl Enricher {
     }
 
     /// Whether an event is to be dropped because its referrer was made up to be seen in reports.
-    pub fn is_spam(&self, payload: &Payload) -> bool {
-        self.filter_bots && spam::is_spam(payload)
+    pub(crate) fn is_spam(&self, referral: Option<&Referral>) -> bool {
+        self.filter_bots && referral.is_some_and(spam::is_spam)
     }
 
     /// Whether places can be found.
@@ -144,9 +146,10 @@ impl Enricher {
     }
 
     /// The event, and the time of arrival to store with it: `now`, or as coarse as the operator wants times to be.
-    pub async fn event(
+    pub(crate) async fn event(
         &self,
         payload: Payload,
+        referral: Option<Referral>,
         client: &Client<'_>,
         now: Timestamp,
     ) -> Result<(Event, Timestamp), EnrichError> {
@@ -163,7 +166,11 @@ impl Enricher {
         };
         let user_hash = payload.user_id.as_deref().map(|user| self.user_hash(&payload.site, user));
         let place = self.geo.place(client.ip);
-        let event = event::build(payload, event::Found { visitor, id, place, user_agent, user_hash, at }, self.privacy);
+        let event = event::build(
+            payload,
+            event::Found { visitor, referral, id, place, user_agent, user_hash, at },
+            self.privacy,
+        );
         Ok((event, event::stored_time(now, self.privacy)))
     }
 

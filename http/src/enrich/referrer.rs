@@ -10,13 +10,40 @@ use mallard_event::payload::plain_parts;
 use smol_str::{SmolStr, StrExt as _};
 use url::Url;
 
-use super::sites::site_of;
+use super::sites::{Site, site_of};
 
 #[cfg(test)]
 mod tests;
 
+/// Where a visitor came from, if it is not the site itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Referral {
+    /// Its host as reports show it.
+    pub(crate) host: SmolStr,
+    /// The known site that the host belongs to.
+    pub(crate) site: Option<Site>,
+}
+
+impl Referral {
+    /// What `referrer` says, unless that is one of `own` hosts or no host at all.
+    pub(crate) fn of(referrer: &str, own: &[&str]) -> Option<Self> {
+        external_host(referrer, own).map(Self::from)
+    }
+
+    /// The name of the site, else the host.
+    pub(crate) fn into_source(self) -> SmolStr {
+        self.site.and_then(|site| site.name).map_or(self.host, SmolStr::new_static)
+    }
+}
+
+impl From<SmolStr> for Referral {
+    fn from(host: SmolStr) -> Self {
+        Self { site: site_of(&host), host }
+    }
+}
+
 /// The host of `referrer` as reports show it (lower-case, no port, no `www.`), unless it is one of `own` hosts.
-pub(crate) fn external_host(referrer: &str, own: &[&str]) -> Option<SmolStr> {
+fn external_host(referrer: &str, own: &[&str]) -> Option<SmolStr> {
     let host = host_of(referrer)?;
     let host = bare_host(&host);
     let is_own = own.iter().any(|own| bare_host(own).eq_ignore_ascii_case(host));
@@ -28,11 +55,6 @@ fn host_of(referrer: &str) -> Option<Cow<'_, str>> {
         Some((host, _)) => Some(host.into()),
         None => Some(Url::parse(referrer).ok()?.host_str()?.to_owned().into()),
     }
-}
-
-/// The name of the site at `host`, else the host itself.
-pub(crate) fn source_name(host: SmolStr) -> SmolStr {
-    site_of(&host).and_then(|site| site.name).map_or(host, SmolStr::new_static)
 }
 
 /// `referrer` without its query and fragment, which may name a person.

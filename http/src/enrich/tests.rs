@@ -26,7 +26,8 @@ fn enricher(documents: &Arc<Memory>, privacy: Privacy) -> Enricher {
 
 async fn event(enricher: &Enricher, payload: Payload, now: Timestamp) -> (Event, Timestamp) {
     let client = Client { ip: "203.0.113.5".parse().unwrap(), user_agent: CHROME };
-    enricher.event(payload, &client, now).await.unwrap()
+    let referral = referral(&payload);
+    enricher.event(payload, referral, &client, now).await.unwrap()
 }
 
 /// The event of `payload` at [`NOON`].
@@ -100,9 +101,9 @@ async fn a_salt_that_cannot_be_stored_is_an_error_and_not_an_event() {
     let enricher = enricher(&documents, Privacy::default());
     documents.set_full(true);
     let client = Client { ip: "203.0.113.5".parse().unwrap(), user_agent: CHROME };
-    assert!(matches!(enricher.event(pageview(), &client, at(NOON)).await, Err(EnrichError::Salt(_))));
+    assert!(matches!(enricher.event(pageview(), None, &client, at(NOON)).await, Err(EnrichError::Salt(_))));
     documents.set_full(false);
-    assert!(enricher.event(pageview(), &client, at(NOON)).await.is_ok());
+    assert!(enricher.event(pageview(), None, &client, at(NOON)).await.is_ok());
 }
 
 #[tokio::test]

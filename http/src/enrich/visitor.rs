@@ -9,6 +9,7 @@
 use std::net::IpAddr;
 
 use mallard_event::{Invalid, SiteId, VisitorId};
+use smol_str::{SmolStr, SmolStrBuilder, ToSmolStr as _};
 
 use super::salt::DayKey;
 use super::user_agent::UserAgent;
@@ -23,15 +24,31 @@ pub(super) fn visitor_id(
     address: IpAddr,
     user_agent: UserAgent<'_>,
 ) -> Result<VisitorId, Invalid> {
-    let address = address.to_canonical().to_string();
+    let address = text_of(address.to_canonical());
     let parts = [site.as_str(), "|", &address, "|", user_agent.as_str()];
     let mac = key.authenticate(parts.map(str::as_bytes));
     let (id, _) = mac.split_at(ID_BYTES);
     VisitorId::parse(&hex::encode(id))
 }
 
+/// The canonical text. That of IPv4 is put together here: it is made for every event, and a formatter takes several times as long.
+fn text_of(address: IpAddr) -> SmolStr {
+    let IpAddr::V4(address) = address else { return address.to_smolstr() };
+    let mut text = SmolStrBuilder::new();
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let zeros = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+        digits.iter().skip(zeros).for_each(|digit| text.push(char::from(b'0' + digit)));
+    }
+    text.finish()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::sync::Arc;
 
     use mallard_event::{Date, Timestamp};
@@ -84,5 +101,15 @@ mod tests {
         ];
         let distinct: std::collections::BTreeSet<&String> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn the_text_of_an_address_is_the_canonical_one() {
+        for octet in 0..=255_u8 {
+            let address = IpAddr::V4(Ipv4Addr::new(octet, 255 - octet, 0, octet / 2));
+            assert_eq!(text_of(address), address.to_string());
+        }
+        let address: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(text_of(address), "2001:db8::1");
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::{items, once, sender};
 use crate::app::App;
 use crate::auth::keys::Grant;
-use crate::enrich::Client;
+use crate::enrich::{self, Client};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::{self, Response};
@@ -145,7 +145,7 @@ impl Batch<'_> {
                 match self.claim_all(fates) {
                     Ok(claims) => return claims,
                     // IMPORTANT: without a claim in hand, or two batches could wait for one another.
-                    Err(first) => drop(self.app.receipts.wait(first).await),
+                    Err(first) => drop(first.await),
                 }
             }
         };
@@ -183,11 +183,12 @@ impl Batch<'_> {
         for fate in fates {
             let Fate::Candidate(payload) = fate else { continue };
             let mut payload = payload.as_ref().clone();
+            let referral = enrich::referral(&payload);
             let ip = sender::address(self.app, self.request, &payload, true);
             let user_agent = payload.user_agent.take().unwrap_or_default();
             let client = Client { ip, user_agent: &user_agent };
             let (event, received_at) =
-                self.app.enrich.event(payload, &client, self.now).await.map_err(ApiError::internal)?;
+                self.app.enrich.event(payload, referral, &client, self.now).await.map_err(ApiError::internal)?;
             *fate = Fate::Stored(event.event_id.clone(), units.len());
             units.push((event, received_at, claims.next().flatten()));
         }

@@ -12,22 +12,21 @@
 //!     -> rate limits 429                   rates.rs
 //!     -> slower, if compaction does not keep up
 //!     -> enrich -> engine.append 503
-//!     -> wait for the fsync -> 202 with the LSN
+//!     -> wait for the fsync -> 202 with the LSN  acks.rs
 //! batch.rs  POST of many: items.rs splits them, each takes the same steps, one append for all
 //! ```
 //! A key spares the check of the Origin and the rate limits.
 //! Dropping the request drops the wait, never the write: `append` hands the event to the commit thread at once.
 //! A refused event leaves no trace but a counter. The client's address ends in [`crate::enrich`].
 
+pub(crate) mod acks;
 pub(crate) mod batch;
 pub(crate) mod event;
 mod items;
-pub(crate) mod nudge;
 mod once;
 mod origin;
 pub(crate) mod pixel;
 pub(crate) mod rates;
-pub(crate) mod relay;
 mod sender;
 
 use std::time::Duration;
@@ -36,14 +35,13 @@ use hyper::header::{ORIGIN, USER_AGENT};
 use mallard_engine::{AppendError, Receipt, ReceiptError};
 use mallard_event::payload::{PayloadError, PayloadErrorKind, RawPayload};
 use mallard_event::{EventId, SiteId};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use self::once::Once;
 use crate::app::App;
-use crate::enrich::Client;
+use crate::enrich::{self, Client};
 use crate::error::ApiError;
 use crate::request::Request;
-use crate::server::limits::LIMITS;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -90,7 +88,8 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
     if app.enrich.is_bot(user_agent) {
         return Ok(dropped(app, BOT));
     }
-    if grant.is_none() && app.enrich.is_spam(&payload) {
+    let referral = enrich::referral(&payload);
+    if grant.is_none() && app.enrich.is_spam(referral.as_ref()) {
         return Ok(dropped(app, SPAM));
     }
     let claim = match (once::claim(app, &payload.site, payload.id.as_ref()).await?, &payload.id) {
@@ -109,7 +108,7 @@ async fn accept(app: &App, request: &Request, raw: RawPayload<'_>) -> Result<Out
     if app.stop.is_stopping() {
         return Err(ApiError::stopping());
     }
-    let enriched = app.enrich.event(payload, &Client { ip, user_agent }, now).await;
+    let enriched = app.enrich.event(payload, referral, &Client { ip, user_agent }, now).await;
     let (event, received_at) = enriched.map_err(ApiError::internal)?;
     let id = event.event_id.clone();
     let appended_us = app.clock.steady_us();
@@ -143,14 +142,13 @@ async fn settle(app: &App, appended: Result<Receipt, AppendError>) -> Result<u64
         AppendError::TooLarge => ApiError::TooLargeForLog,
         AppendError::TooManySites => too_many_sites(),
     })?;
-    app.nudge.ring();
-    match timeout(LIMITS.ack_timeout, app.receipts.wait(receipt)).await {
-        Ok(Ok(lsn)) => Ok(lsn),
-        Ok(Err(ReceiptError::NoSpace(_))) => Err(ApiError::InsufficientStorage),
-        Ok(Err(ReceiptError::NotWritten(_))) => {
+    match app.acks.settled(receipt).await {
+        Some(Ok(lsn)) => Ok(lsn),
+        Some(Err(ReceiptError::NoSpace(_))) => Err(ApiError::InsufficientStorage),
+        Some(Err(ReceiptError::NotWritten(_))) => {
             Err(ApiError::Unavailable("Events cannot be stored at the moment. Nothing was stored.".into()))
         }
-        Ok(Err(ReceiptError::OutcomeUnknown)) | Err(_) => Err(ApiError::OutcomeUnknown),
+        Some(Err(ReceiptError::OutcomeUnknown)) | None => Err(ApiError::OutcomeUnknown),
     }
 }
 

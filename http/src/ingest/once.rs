@@ -28,7 +28,7 @@ pub(super) async fn claim(app: &App, site: &SiteId, id: Option<&EventId>) -> Res
                 Claimed::Stored(lsn) => return Once::Stored(lsn),
                 Claimed::Waiting(first) => {
                     // Without an outcome the first one was not stored: then it is somebody else's turn.
-                    if let Some(lsn) = app.receipts.wait(first).await {
+                    if let Some(lsn) = first.await {
                         return Once::Stored(lsn);
                     }
                 }

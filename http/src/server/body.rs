@@ -27,7 +27,7 @@ async fn collect<B>(mut body: B, bytes_max: usize) -> Result<Bytes, ApiError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut collected = BytesMut::new();
+    let mut collected = Bytes::new();
     let mut received = announced(&body).filter(|bytes| *bytes > bytes_max + DISCARDED_BYTES_MAX).unwrap_or(0);
     while received <= bytes_max + DISCARDED_BYTES_MAX {
         let Some(frame) = Pin::new(&mut body).frame().await else { break };
@@ -35,10 +35,20 @@ where
         let Ok(data) = frame.into_data() else { continue };
         received += data.len();
         if received <= bytes_max {
-            collected.extend_from_slice(&data);
+            collected = joined(collected, data);
         }
     }
-    if received > bytes_max { Err(ApiError::BodyTooLarge { bytes_max }) } else { Ok(collected.freeze()) }
+    if received > bytes_max { Err(ApiError::BodyTooLarge { bytes_max }) } else { Ok(collected) }
+}
+
+/// `first` and `second`. A body that comes in one piece is not copied.
+fn joined(first: Bytes, second: Bytes) -> Bytes {
+    if first.is_empty() {
+        return second;
+    }
+    let mut both = first.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
+    both.extend_from_slice(&second);
+    both.freeze()
 }
 
 /// The length that the client announced, or the largest number if it does not fit this machine.

@@ -12,10 +12,10 @@ use hyper::header::{
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use tokio::task::spawn_blocking;
-use uuid::Uuid;
 
 use super::cors::{self, Cors};
 use crate::config::{Config, Origin};
+use crate::request_id::RequestId;
 use crate::response::{Body, Response};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,7 +35,7 @@ const HTML_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'sel
 /// What the request decides about its answer's headers.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    request_id: HeaderValue,
+    request_id: RequestId,
     accepts_gzip: bool,
     is_https: bool,
 }
@@ -44,14 +44,14 @@ impl Envelope {
     /// Reads the head of a request.
     pub(super) fn of(headers: &HeaderMap, peer: IpAddr, config: &Config) -> Self {
         Self {
-            request_id: headers.get(&X_REQUEST_ID).filter(|id| is_request_id(id)).cloned().unwrap_or_else(random_id),
+            request_id: given_id(headers).map_or_else(RequestId::random, RequestId::Given),
             accepts_gzip: accepts_gzip(headers),
             is_https: config.is_https() || is_forwarded_https(headers, peer, config),
         }
     }
 
     /// The id that the request came with, or a new one.
-    pub(super) fn request_id(&self) -> HeaderValue {
+    pub(super) fn request_id(&self) -> RequestId {
         self.request_id.clone()
     }
 
@@ -63,7 +63,7 @@ impl Envelope {
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
         headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static("geolocation=(), microphone=(), camera=()"));
-        headers.insert(X_REQUEST_ID, self.request_id);
+        headers.insert(X_REQUEST_ID, self.request_id.into_header());
         if self.is_https {
             headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
@@ -79,12 +79,8 @@ fn is_request_id(value: &HeaderValue) -> bool {
     (1..=REQUEST_ID_BYTES_MAX).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
-fn random_id() -> HeaderValue {
-    let mut buffer = Uuid::encode_buffer();
-    // It has to be unique, not unguessable, so it is spared the system call.
-    let id = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
-    let text = id.hyphenated().encode_lower(&mut buffer);
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
+fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(&X_REQUEST_ID).filter(|id| is_request_id(id)).cloned()
 }
 
 fn is_forwarded_https(headers: &HeaderMap, peer: IpAddr, config: &Config) -> bool {
@@ -140,6 +136,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use hyper::StatusCode;
+    use uuid::Uuid;
 
     use super::*;
     use crate::config::{Environment, load};

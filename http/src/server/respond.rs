@@ -17,7 +17,7 @@ use crate::response::{self, Response};
 use crate::routes::{self, Resolution};
 
 /// The label in metrics of answers that no handler gave.
-const NO_ROUTE: &str = "none";
+pub(super) const NO_ROUTE: &str = "none";
 
 /// Answers `request`, whatever happens.
 pub(super) async fn respond(app: &App, request: HttpRequest<Incoming>, peer: IpAddr) -> Response {

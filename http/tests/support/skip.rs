@@ -2,6 +2,11 @@
 
 use std::io::Write as _;
 
+/// Reports what a test has counted on the real standard error, for the same reason.
+pub(crate) fn say(counts: &str) {
+    writeln!(std::io::stderr(), "counted: {counts}").expect("standard error is there");
+}
+
 /// Says so on the real standard error, which the test harness does not swallow as it does with `println!`. Where
 /// `MALLARD_TEST_SKIPS=forbidden`, as `.ci/run` has it for root, it fails instead.
 pub(crate) fn skip(reason: &str) {

@@ -1,3 +1,5 @@
+use smol_str::SmolStr;
+
 use super::*;
 
 /// Referrer host, `utm_source`, `utm_medium`; empty is absent.
@@ -5,7 +7,8 @@ fn of(referrer: &str, source: &str, medium: &str) -> &'static str {
     let [referrer_host, utm_source, utm_medium] =
         [referrer, source, medium].map(|text| Some(text).filter(|text| !text.is_empty()));
     let is_tagged = utm_source.is_some() || utm_medium.is_some();
-    channel(&Arrival { utm_source, utm_medium, is_tagged, has_click_id: false, referrer_host })
+    let referral = referrer_host.map(|host| Referral::from(SmolStr::new(host)));
+    channel(&Arrival { utm_source, utm_medium, is_tagged, has_click_id: false, referral: referral.as_ref() })
 }
 
 #[test]
@@ -63,7 +66,9 @@ fn the_first_rule_that_matches_names_the_channel() {
 fn a_click_id_is_paid_search_whatever_else_is_said() {
     for (referrer_host, utm_medium) in [(None, None), (Some("facebook.com"), None), (Some("google.com"), Some("email"))]
     {
-        let arrival = Arrival { referrer_host, utm_medium, has_click_id: true, ..Arrival::default() };
+        let referral = referrer_host.map(|host| Referral::from(SmolStr::new(host)));
+        let referral = referral.as_ref();
+        let arrival = Arrival { referral, utm_medium, has_click_id: true, ..Arrival::default() };
         assert_eq!(channel(&arrival), "Paid Search");
     }
 }

@@ -1,8 +1,8 @@
 use super::*;
 
 fn source(referrer: &str) -> Option<String> {
-    let host = external_host(referrer, &["shop.example", "shop.example"])?;
-    Some(source_name(host).into())
+    let referral = Referral::of(referrer, &["shop.example", "shop.example"])?;
+    Some(referral.into_source().into())
 }
 
 #[test]
