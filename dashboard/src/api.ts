@@ -147,11 +147,12 @@ export interface Answer<T> {
 
 /**
  * - `unreachable`: no answer at all
+ * - `late`: no answer in time, from a server that may be well; asking everything again would make it slower still
  * - `starting`: the server is up, but cannot answer questions yet
  * - `unauthorised`: log in first
  * - `refused`: anything else; `message` is the server's own sentence
  */
-export type ErrorKind = 'unreachable' | 'starting' | 'unauthorised' | 'refused';
+export type ErrorKind = 'unreachable' | 'late' | 'starting' | 'unauthorised' | 'refused';
 
 export class ApiError extends Error {
   constructor(
@@ -262,7 +263,7 @@ async function stats<T>(
   signal: AbortSignal,
 ): Promise<Answer<T>> {
   const response = await patient(address(report, question, extra), { signal });
-  return { value: (await response.json()) as T, incomplete: response.headers.get('x-mallard-incomplete') };
+  return { value: await read<T>(response, signal), incomplete: response.headers.get('x-mallard-incomplete') };
 }
 
 async function compared<T>(
@@ -295,7 +296,7 @@ async function compared<T>(
 }
 
 async function json<T>(path: string, init: RequestInit = {}): Promise<T> {
-  return (await (await patient(path, init)).json()) as T;
+  return read<T>(await patient(path, init), init.signal);
 }
 
 async function post(path: string, body?: object): Promise<void> {
@@ -307,6 +308,24 @@ async function post(path: string, body?: object): Promise<void> {
 async function finish(response: Response): Promise<boolean> {
   await response.text();
   return response.ok;
+}
+
+/** The JSON of an answer. The time for it goes on while it arrives, and a connection can break in the middle of it. */
+async function read<T>(response: Response, asker: AbortSignal | null | undefined): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch (cause) {
+    throw failure(cause, asker);
+  }
+}
+
+/** What stands behind a call that came to no good end; the asker's own abort stays what it is. */
+function failure(cause: unknown, asker: AbortSignal | null | undefined): unknown {
+  if (asker?.aborted) return cause;
+  if (cause instanceof DOMException && cause.name === 'TimeoutError')
+    return new ApiError('late', 0, `The answer took longer than ${ANSWER_MS_MAX / 1000} seconds.`);
+  if (cause instanceof SyntaxError) return new ApiError('refused', 0, 'The answer makes no sense.');
+  return new ApiError('unreachable', 0, 'The server cannot be reached.');
 }
 
 /** A call that waits its turn when the server is busy. Only for requests that change nothing. */
@@ -330,8 +349,7 @@ async function call(path: string, init: RequestInit): Promise<Response> {
   try {
     response = await fetch(path, { ...init, signal });
   } catch (cause) {
-    if (init.signal?.aborted) throw cause;
-    throw new ApiError('unreachable', 0, 'The server cannot be reached.');
+    throw failure(cause, init.signal);
   } finally {
     underWay -= 1;
   }

@@ -71,6 +71,7 @@ async function gateOf(): Promise<Gate> {
     if (!status.authenticated) return 'log-in';
     return ready ? 'open' : 'starting';
   } catch (error) {
-    return error instanceof ApiError && error.kind !== 'unreachable' ? 'starting' : 'unreachable';
+    const silent = !(error instanceof ApiError) || error.kind === 'unreachable' || error.kind === 'late';
+    return silent ? 'unreachable' : 'starting';
   }
 }

@@ -139,6 +139,23 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     assert.ok((await rows(page, 'Sources')).length > 0);
   });
 
+  test('a report that takes too long says so in its place, and the server is not said to be gone', async () => {
+    // The browser's own limit, in a time that a test can wait for.
+    await page.addInitScript(() => {
+      const real = AbortSignal.timeout.bind(AbortSignal);
+      AbortSignal.timeout = (ms) => real(ms === 45_000 ? 1500 : ms);
+    });
+    await page.route('**/api/stats/breakdown/sources?*', () => {});
+    await page.goto(mock.url);
+    const sources = page.getByRole('region', { name: 'Sources' });
+    await sources.getByText('The answer took longer than 45 seconds.').waitFor();
+    assert.equal(await page.getByText('The server does not answer.').count(), 0);
+    assert.ok((await rows(page, 'Pages')).length > 0);
+    await page.unroute('**/api/stats/breakdown/sources?*');
+    await sources.getByRole('button', { name: 'Try again' }).click();
+    assert.ok((await rows(page, 'Sources')).length > 0);
+  });
+
   test('an install without sites asks for a domain, and shows the figures when the first event is there', async () => {
     mock.state.sites = [];
     await page.goto(mock.url);
