@@ -35,7 +35,13 @@ export function Field({ label, type = 'text', first = false, onValue, hint, prob
         onInput={(event) => onValue(event.currentTarget.value)}
       />
       {note && (
-        <p id={`${id}-note`} class={problem ? 'note problem' : 'note'}>
+        // One element takes the place of the other: only an alert that is new is read out.
+        <p
+          key={problem ? 'problem' : 'hint'}
+          id={`${id}-note`}
+          class={problem ? 'note problem' : 'note'}
+          role={problem ? 'alert' : undefined}
+        >
           {note}
         </p>
       )}

@@ -38,10 +38,12 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.goto(mock.url);
     await page.getByLabel('Password', { exact: true }).fill('short');
     await page.getByRole('button', { name: 'Set password' }).click();
-    await page.getByText('The two passwords differ.').waitFor();
+    await page.getByRole('alert').getByText('The two passwords differ.').waitFor();
 
     await setUp(page, mock.url);
-    await page.getByLabel('Set-up token').fill('wrong');
+    await page.getByLabel('Set-up token').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.name), 'token');
+    await page.keyboard.type('wrong');
     await page.getByRole('button', { name: 'Set password' }).click();
     await page.getByRole('alert').getByText('Invalid setup token').waitFor();
     await page.getByLabel('Set-up token').fill('a1b2');
@@ -49,10 +51,20 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await figures(page);
   });
 
+  test('a set-up that is refused for another reason says which, and asks for no token', async () => {
+    Object.assign(mock.state, { setupRequired: true, authenticated: false });
+    await page.route('**/api/auth/setup', (route) =>
+      route.fulfill({ status: 403, json: { error: 'Cross-origin request refused' } }),
+    );
+    await setUp(page, mock.url);
+    await page.getByRole('alert').getByText('Cross-origin request refused').waitFor();
+    assert.equal(await page.getByLabel('Set-up token').count(), 0);
+  });
+
   test('a wrong password is said, and the right one leads to the view that was asked for', async () => {
     Object.assign(mock.state, { authenticated: false, password: 'another one' });
     await logIn(page, `${mock.url}/?period=7d`);
-    await page.getByText('Invalid password').waitFor();
+    await page.getByRole('alert').getByText('Invalid password').waitFor();
     await page.getByLabel('Password').fill('another one');
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByRole('button', { name: /Last 7 days/ }).waitFor();
