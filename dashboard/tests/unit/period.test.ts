@@ -34,3 +34,7 @@ test('today is the date at the site', () => {
   expect(todayIn('Asia/Tokyo', now)).toBe('2026-03-02');
   expect(todayIn('UTC', now)).toBe('2026-03-01');
 });
+
+test('a zone that the browser does not know is taken for UTC', () => {
+  expect(todayIn('America/Atlantis', new Date('2026-03-01T23:30:00Z'))).toBe('2026-03-01');
+});
