@@ -245,6 +245,17 @@ export const realtime = (question: Question, signal: AbortSignal) =>
 export const exportAddress = (question: Question, kind: 'daily' | 'events', format: 'csv' | 'json') =>
   address('export', kind === 'events' ? { ...question, filters: [] } : question, { kind, format });
 
+/** A file, once all of it is there. However long that takes: a long range has many events. */
+export async function download(address: string): Promise<{ content: Blob; name: string }> {
+  const response = await patient(address, {}, null);
+  const [, name = 'export'] =
+    /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '') ?? [];
+  const content = await response.blob().catch(() => {
+    throw new ApiError('refused', 0, 'The file broke off in the middle. Try again, or ask for fewer days.');
+  });
+  return { content, name };
+}
+
 function address(
   report: string,
   { site, period, from, to, filters }: Question,
@@ -329,10 +340,14 @@ function failure(cause: unknown, asker: AbortSignal | null | undefined): unknown
 }
 
 /** A call that waits its turn when the server is busy. Only for requests that change nothing. */
-async function patient(path: string, init: RequestInit): Promise<Response> {
+async function patient(
+  path: string,
+  init: RequestInit,
+  limitMs: number | null = ANSWER_MS_MAX,
+): Promise<Response> {
   for (let retries = 0; ; retries += 1) {
     try {
-      return await call(path, init);
+      return await call(path, init, limitMs);
     } catch (error) {
       const busy = error instanceof ApiError && error.status === 429;
       if (!busy || retries >= BUSY_RETRIES_MAX) throw error;
@@ -341,9 +356,13 @@ async function patient(path: string, init: RequestInit): Promise<Response> {
   }
 }
 
-async function call(path: string, init: RequestInit): Promise<Response> {
-  const late = AbortSignal.timeout(ANSWER_MS_MAX);
-  const signal = init.signal ? AbortSignal.any([init.signal, late]) : late;
+async function call(
+  path: string,
+  init: RequestInit,
+  limitMs: number | null = ANSWER_MS_MAX,
+): Promise<Response> {
+  const limits = [init.signal, limitMs === null ? null : AbortSignal.timeout(limitMs)];
+  const signal = AbortSignal.any(limits.filter((limit) => limit instanceof AbortSignal));
   let response: Response;
   underWay += 1;
   try {

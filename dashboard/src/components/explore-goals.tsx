@@ -6,15 +6,17 @@ import { exact, money, percent } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 import { DataTable } from './data-table';
+import { Problem } from './problem';
+import { useAction, useSubmit } from './submit';
 
 export function ExploreGoals({ question, questionKey }: Asked) {
   const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
-  const removeButton = (goal: Goal) => (
-    <Remove
-      name={goal.name}
-      onRemove={() => void goalList.remove(question.site, goal.id).then(query.retry, query.retry)}
-    />
-  );
+  const { error, run } = useAction();
+  const remove = async (goal: Goal) => {
+    await run(() => goalList.remove(question.site, goal.id));
+    query.retry(); // Also after a refusal: somebody else may have removed it.
+  };
+  const removeButton = (goal: Goal) => <Remove name={goal.name} onRemove={() => void remove(goal)} />;
   return (
     <>
       <Explored
@@ -38,6 +40,7 @@ export function ExploreGoals({ question, questionKey }: Asked) {
           />
         )}
       </Explored>
+      <Problem error={error} />
       <NewGoal question={question} onMade={query.retry} />
     </>
   );
@@ -64,26 +67,14 @@ const PAGE = 'A page begins with a slash, like /pricing or /blog/*.';
 function NewGoal({ question, onMade }: { question: Question; onMade: () => void }) {
   const [kind, setKind] = useState<'page' | 'event'>('page');
   const [about, setAbout] = useState('');
-  const [problem, setProblem] = useState<string | null>(null);
-  const make = async () => {
-    if (kind === 'page' && !about.trim().startsWith('/')) return setProblem(PAGE);
-    try {
-      await goalList.add(question.site, kind, about.trim());
-      setAbout('');
-      setProblem(null);
-      onMade();
-    } catch (error) {
-      setProblem(error instanceof ApiError ? error.message : String(error));
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    if (kind === 'page' && !about.trim().startsWith('/')) throw new ApiError('refused', 0, PAGE);
+    await goalList.add(question.site, kind, about.trim());
+    setAbout('');
+    onMade();
+  });
   return (
-    <form
-      class="steps new-goal"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void make();
-      }}
-    >
+    <form class="steps new-goal" onSubmit={submit}>
       <div class="step">
         <select
           aria-label="Goal: what"
@@ -101,15 +92,11 @@ function NewGoal({ question, onMade }: { question: Question; onMade: () => void 
           maxLength={256}
           onInput={(event) => setAbout(event.currentTarget.value)}
         />
-        <button class="primary" type="submit" disabled={about.trim() === ''}>
+        <button class="primary" type="submit" disabled={busy || about.trim() === ''}>
           Add goal
         </button>
       </div>
-      {problem && (
-        <p class="note problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem error={error} />
     </form>
   );
 }

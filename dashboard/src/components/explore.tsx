@@ -1,5 +1,5 @@
 // The card below the panels: one further report at a time, and the range as a file.
-import { exportAddress, type Question } from '../api';
+import type { Question } from '../api';
 import { EXPLORES, type Explore as Tab, type Navigation } from '../state/url';
 import { ExploreEvents } from './explore-events';
 import { ExploreFlow } from './explore-flow';
@@ -7,6 +7,7 @@ import { ExploreFunnel } from './explore-funnel';
 import { ExploreGoals } from './explore-goals';
 import { ExploreRealtime } from './explore-realtime';
 import { ExploreRetention } from './explore-retention';
+import { Files } from './files';
 import { Tabs } from './tabs';
 
 /** What every report of this card is about. */
@@ -23,13 +24,6 @@ const TITLES: Record<Tab, string> = {
   flow: 'Flow',
   realtime: 'Realtime',
 };
-
-const FILES = [
-  ['Days as CSV', 'daily', 'csv'],
-  ['Days as JSON', 'daily', 'json'],
-  ['Events as CSV', 'events', 'csv'],
-  ['Events as NDJSON', 'events', 'json'],
-] as const;
 
 export function Explore({ question, questionKey, view, go }: Asked & Navigation) {
   const asked = { question, questionKey };
@@ -61,14 +55,7 @@ export function Explore({ question, questionKey, view, go }: Asked & Navigation)
         )}
         {view.explore === 'realtime' && <ExploreRealtime {...asked} />}
       </div>
-      <nav class="files" aria-label="Export">
-        {FILES.map(([name, kind, format]) => (
-          <a key={name} class="link" href={exportAddress(question, kind, format)} download>
-            {name}
-            {kind === 'events' && question.filters.length > 0 && ', unfiltered'}
-          </a>
-        ))}
-      </nav>
+      <Files question={question} />
     </section>
   );
 }

@@ -1,6 +1,7 @@
 // The card of further reports against the mock server: what each shows, by mouse and by keyboard, and that one that
 // fails leaves the others alone.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
 import { complete } from '../support/dashboard.mjs';
@@ -119,6 +120,35 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
       mock.state.goals.map((goal) => goal.name),
       ['/blog/*'],
     );
+  });
+
+  test('says why a goal could not be removed', async () => {
+    await open('/?explore=goals');
+    await page.route('**/api/sites/*/goals/1', (route) =>
+      route.fulfill({ status: 500, json: { error: 'Internal server error' } }),
+    );
+    await card.getByRole('button', { name: 'Remove goal Signup' }).click();
+    await card.getByRole('button', { name: 'Remove goal Signup for good' }).click();
+    await card.getByRole('alert').getByText('Internal server error').waitFor();
+    await card.getByRole('row', { name: /Signup/ }).waitFor();
+  });
+
+  test('gives the range as a file, and says why it does not', async () => {
+    await open('/?period=7d');
+    const link = card.getByRole('link', { name: 'Days as CSV' });
+    const downloaded = page.waitForEvent('download');
+    await link.click();
+    const file = await downloaded;
+    assert.equal(file.suggestedFilename(), 'mallard.example export.csv');
+    assert.match(await readFile(await file.path(), 'utf8'), /^date,visitors/);
+
+    mock.state.failing.add('export');
+    await link.click();
+    await card.getByRole('alert').getByText('Internal server error').waitFor();
+    mock.state.failing.clear();
+    mock.state.authenticated = false;
+    await link.click();
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
   });
 
   test('cuts nothing on a phone: the open tab is seen, and lines are cards', async () => {

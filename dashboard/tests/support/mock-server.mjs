@@ -104,11 +104,19 @@ async function report(state, pathname, query, response) {
   if (!state.ready) return refuse(response, 503, 'database not ready');
   if (state.failing.has(name)) return refuse(response, 500, 'Internal server error');
   if (state.incomplete) response.setHeader('x-mallard-incomplete', state.incomplete);
+  if (name === 'export') return fileOf(query, response);
   return json(
     response,
     200,
     state.empty ? emptied(reportOf(state, name, query)) : reportOf(state, name, query),
   );
+}
+
+function fileOf(query, response) {
+  const type = query.get('format') === 'csv' ? 'text/csv' : 'application/json';
+  const name = `export.${query.get('format')}`;
+  response.writeHead(200, { 'content-type': type, 'content-disposition': `attachment; filename="${name}"` });
+  response.end('date,visitors,pageviews,top_page,top_source\n2026-01-01,3,4,"/","Google"\n');
 }
 
 function reportOf(state, name, query) {
