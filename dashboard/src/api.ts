@@ -165,9 +165,9 @@ export class ApiError extends Error {
   }
 }
 
-/** Longer than the server lets a question take, unless it is told otherwise; whether it is up, it says at once. */
+/** Longer than the server lets a question take, unless it is told otherwise; how it is, it says at once. */
 const ANSWER_MS_MAX = 45_000;
-const READY_MS_MAX = 5000;
+const HEALTH_MS_MAX = 5000;
 
 /** The server answers 429 when too many queries run at once; it says itself when to come back. */
 const BUSY_RETRIES_MAX = 4;
@@ -186,12 +186,31 @@ export const auth = {
   logOut: () => post('/api/auth/logout'),
 };
 
-/** Whether questions can be answered. Never throws. */
-export async function isReady(): Promise<boolean> {
-  return fetch('/health/ready', { signal: AbortSignal.timeout(READY_MS_MAX) })
-    .then(finish)
-    .catch(() => false);
+/**
+ * - `poisoned`: no event can be stored until the server has restarted; questions are answered
+ * - `full`: no event can be stored until the disk has room; questions are answered
+ * - `stopping`, `not ready`: questions may be refused
+ */
+export type Health = 'well' | 'poisoned' | 'full' | 'stopping' | 'not ready';
+
+/** How the server is, by its own account. An error if it gives none. */
+export async function health(signal?: AbortSignal): Promise<Health> {
+  const limit = AbortSignal.timeout(HEALTH_MS_MAX);
+  const init = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
+  const ready = await fetch('/health/ready', init).then(finish);
+  const detailed = await fetch('/health/detailed', init);
+  const { ingest } = (await detailed.json()) as { ingest: string };
+  if (ingest === 'poisoned' || ingest === 'stopping') return ingest;
+  if (!ready) return 'not ready';
+  return ingest === 'disk_reserve' ? 'full' : 'well';
 }
+
+/** Whether questions can be answered; they are also while the log takes no events. Never throws. */
+export const isAnswering = (): Promise<boolean> =>
+  health().then(
+    (state) => state !== 'stopping' && state !== 'not ready',
+    () => false,
+  );
 
 export const sites = (signal: AbortSignal) => json<Site[]>('/api/sites', { signal });
 
@@ -390,8 +409,8 @@ async function refusal(path: string, response: Response): Promise<ApiError> {
 async function kindOf(path: string, status: number): Promise<ErrorKind> {
   // A wrong password is 401 too, and is no reason to leave the form.
   if (status === 401 && !path.startsWith('/api/auth/')) return 'unauthorised';
-  // A query that ran out of time is 503 too, from a server that is ready.
-  if (status === 503 && !(await isReady())) return 'starting';
+  // A query that ran out of time is 503 too, from a server that answers.
+  if (status === 503 && !(await isAnswering())) return 'starting';
   return 'refused';
 }
 

@@ -18,6 +18,7 @@ import { ShortcutHelp } from './help';
 import { Notice } from './notice';
 import { PeriodPicker, type OpenPart } from './period-picker';
 import { Report } from './report';
+import { ServerNotice } from './server-notice';
 import { SiteSwitcher } from './site-switcher';
 
 interface Props {
@@ -111,7 +112,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
         onLeave={() => void logOut()}
         notice={
           <>
-            {disconnected && <Notice>The server does not answer. Trying again…</Notice>}
+            {disconnected ? <Notice>The server does not answer. Trying again…</Notice> : <ServerNotice />}
             {stillIn && (
               <Notice>You are still logged in: the log-out did not reach the server. Try again.</Notice>
             )}

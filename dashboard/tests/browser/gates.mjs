@@ -119,12 +119,29 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await figures(page);
   });
 
-  test('a server that is still starting is waited for', async () => {
-    mock.state.ready = false;
+  test('a proxy that answers in the place of the server is waited through', async () => {
+    await page.route('**/api/auth/status', (route) => route.fulfill({ status: 503, body: 'Bad gateway' }));
+    await page.route('**/health/*', (route) => route.fulfill({ status: 503, body: 'Bad gateway' }));
     await page.goto(mock.url);
-    await page.getByText('Waiting for the server').waitFor();
-    mock.state.ready = true;
+    await page.getByRole('heading', { name: 'Not ready' }).waitFor();
+    await page.unrouteAll();
     await figures(page);
+  });
+
+  test('reports are seen while the server can store nothing, with a notice that says so', async () => {
+    mock.state.ingest = 'poisoned';
+    await page.goto(mock.url);
+    await figures(page);
+    await page.getByRole('status').getByText('The server cannot store events').waitFor();
+    // A report that runs out of time is an error of its own, and no reason to say that the server is gone.
+    await page.route('**/api/stats/breakdown/sources?*', (route) =>
+      route.fulfill({ status: 503, json: { error: 'Query time limit exceeded' } }),
+    );
+    await page.keyboard.press('u');
+    const sources = page.getByRole('region', { name: 'Sources' });
+    await sources.getByText('Query time limit exceeded').waitFor();
+    mock.state.ingest = 'accepting';
+    await page.getByText('The server cannot store events').waitFor({ state: 'detached' });
   });
 
   test('a server that goes away in the middle leaves the figures on screen, and is found again', async () => {

@@ -32,6 +32,8 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     /** false: the browser drops the cookie of the session. */
     keepsCookies: true,
     ready: true,
+    /** What the server does with events; `poisoned` answers reports without being ready. */
+    ingest: 'accepting',
     sites: data.SITES,
     empty: false,
     /** No value of any breakdown is known. */
@@ -58,8 +60,9 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
 async function answer(state, request, response) {
   const { pathname, searchParams } = new URL(request.url, 'http://localhost');
   const body = await bodyOf(request);
-  if (pathname === '/health/ready')
-    return text(response, state.ready ? 200 : 503, state.ready ? 'ready' : 'no');
+  const isReady = state.ready && state.ingest !== 'poisoned';
+  if (pathname === '/health/ready') return text(response, isReady ? 200 : 503, isReady ? 'ready' : 'no');
+  if (pathname === '/health/detailed') return json(response, 200, { ingest: state.ingest });
   if (pathname.startsWith('/api/auth/')) return authenticate(state, pathname, body, response);
   if (pathname.startsWith('/api/sites/')) return changeGoals(state, request.method, pathname, body, response);
   if (pathname.startsWith('/api/')) return report(state, pathname, searchParams, response);
