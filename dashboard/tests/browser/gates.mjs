@@ -196,6 +196,18 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await figures(page);
   });
 
+  test('who waits long for the first event is told what may keep it away', async () => {
+    mock.state.sites = [];
+    await page.clock.install();
+    await page.goto(`${mock.url}/?site=mallard.example`);
+    await page.getByText('Waiting for the first event').waitFor();
+    await page.clock.runFor(20_000);
+    assert.equal(await page.getByText('MALLARD_SITE_IDS').count(), 0);
+    await page.clock.runFor(12_000);
+    await page.getByRole('status').getByText('MALLARD_SITE_IDS').waitFor();
+    await page.getByText('localStorage.mallard_ignore').waitFor();
+  });
+
   test('the snippet can be copied', async () => {
     mock.state.sites = [];
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
