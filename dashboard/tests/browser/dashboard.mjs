@@ -310,6 +310,20 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByText(/^compared with 1\s*–\s*7 Mar 2026$/).waitFor();
   });
 
+  test('takes the morning of today for no fall, and says that the day before is whole', async () => {
+    const morning = new Date(`${new Date().toISOString().slice(0, 10)}T08:30:00Z`);
+    mock.state.now = morning.getTime();
+    opened = await openPage(browser);
+    page = opened.page;
+    await page.clock.setFixedTime(morning);
+    await page.goto(`${mock.url}/?period=day&compare=previous_period`);
+    assert.match((await changes(page)).Pageviews, /^↓ /);
+    assert.equal(await page.locator('.change.bad').count(), 0);
+    const title = await page.locator('.change').first().getAttribute('title');
+    assert.match(title, /the whole day; today is not over yet$/);
+    await page.locator('.span-before').getByText('the whole day').waitFor();
+  });
+
   test('calls new what was not there before, and compares no average with none', async () => {
     mock.state.newborn = true;
     await open({}, '/?compare=previous_period');
