@@ -5,6 +5,7 @@ import { useQuery } from '../state/query';
 import { exact, money, percent } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
+import { Confirmed } from './confirmed';
 import { DataTable } from './data-table';
 import { Problem } from './problem';
 import { useAction, useSubmit } from './submit';
@@ -13,10 +14,14 @@ export function ExploreGoals({ question, questionKey }: Asked) {
   const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
   const { error, run } = useAction();
   const remove = async (goal: Goal) => {
-    await run(() => goalList.remove(question.site, goal.id));
+    await run(async () => {
+      await goalList.remove(question.site, goal.id);
+    });
     query.retry(); // Also after a refusal: somebody else may have removed it.
   };
-  const removeButton = (goal: Goal) => <Remove name={goal.name} onRemove={() => void remove(goal)} />;
+  const removeButton = (goal: Goal) => (
+    <Confirmed what="Remove" object={`goal ${goal.name}`} onConfirmed={() => void remove(goal)} />
+  );
   return (
     <>
       <Explored
@@ -46,22 +51,6 @@ export function ExploreGoals({ question, questionKey }: Asked) {
   );
 }
 
-/** Its second click is the one that removes: there is no way back. */
-function Remove({ name, onRemove }: { name: string; onRemove: () => void }) {
-  const [sure, setSure] = useState(false);
-  return (
-    <button
-      class={sure ? 'link danger' : 'link'}
-      type="button"
-      aria-label={sure ? `Remove goal ${name} for good` : `Remove goal ${name}`}
-      onClick={() => (sure ? onRemove() : setSure(true))}
-      onBlur={() => setSure(false)}
-    >
-      {sure ? 'For good?' : 'Remove'}
-    </button>
-  );
-}
-
 const PAGE = 'A page begins with a slash, like /pricing or /blog/*.';
 
 function NewGoal({ question, onMade }: { question: Question; onMade: () => void }) {
@@ -69,7 +58,7 @@ function NewGoal({ question, onMade }: { question: Question; onMade: () => void 
   const [about, setAbout] = useState('');
   const { busy, error, submit } = useSubmit(async () => {
     if (kind === 'page' && !about.trim().startsWith('/')) throw new ApiError('refused', 0, PAGE);
-    await goalList.add(question.site, kind, about.trim());
+    await goalList.add(question.site, kind, about.trim(), '');
     setAbout('');
     onMade();
   });

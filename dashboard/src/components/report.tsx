@@ -41,7 +41,7 @@ export function Report({ site, scheme, view, go }: Props) {
           server's health page names the files.
         </Notice>
       )}
-      <Filters filters={view.filters} onChange={(filters) => go({ filters })} />
+      <Filters question={question} filters={view.filters} onChange={(filters) => go({ filters })} />
       <Overview
         question={question}
         questionKey={key}
