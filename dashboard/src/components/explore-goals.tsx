@@ -1,16 +1,22 @@
 // The goals of the site: how they were met, and the form that makes and removes them.
-import { useState } from 'preact/hooks';
-import { ApiError, goalList, goals, type Goal, type Question } from '../api';
+import { goalList, goals, type Filter, type Goal } from '../api';
+import { isFiltered, picked } from '../state/filters';
 import { useQuery } from '../state/query';
 import { exact, money, percent } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 import { Confirmed } from './confirmed';
 import { DataTable } from './data-table';
+import { GoalForm } from './goal-form';
 import { Problem } from './problem';
-import { useAction, useSubmit } from './submit';
+import { useAction } from './submit';
+import { Value } from './value';
 
-export function ExploreGoals({ question, questionKey }: Asked) {
+interface Props extends Asked {
+  onFilter: (filter: Filter) => void;
+}
+
+export function ExploreGoals({ question, questionKey, onFilter }: Props) {
   const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
   const { error, run } = useAction();
   const remove = async (goal: Goal) => {
@@ -18,6 +24,17 @@ export function ExploreGoals({ question, questionKey }: Asked) {
       await goalList.remove(question.site, goal.id);
     });
     query.retry(); // Also after a refusal: somebody else may have removed it.
+  };
+  const filterButton = (goal: Goal) => {
+    const filter = picked('goal', goal.name);
+    return (
+      <Value
+        filter={filter}
+        figures={`${exact(goal.unique_conversions)} visitors, ${exact(goal.conversions)} conversions`}
+        filtered={isFiltered(question.filters, filter)}
+        onPick={onFilter}
+      />
+    );
   };
   const removeButton = (goal: Goal) => (
     <Confirmed what="Remove" object={`goal ${goal.name}`} onConfirmed={() => void remove(goal)} />
@@ -32,7 +49,7 @@ export function ExploreGoals({ question, questionKey }: Asked) {
         {(lines) => (
           <DataTable
             cards
-            name={{ title: 'Goal', of: (goal) => goal.name }}
+            name={{ title: 'Goal', of: filterButton }}
             columns={[
               { title: 'Visitors', of: (goal) => exact(goal.unique_conversions) },
               { title: 'Conversions', of: (goal) => exact(goal.conversions) },
@@ -46,46 +63,7 @@ export function ExploreGoals({ question, questionKey }: Asked) {
         )}
       </Explored>
       <Problem error={error} />
-      <NewGoal question={question} onMade={query.retry} />
+      <GoalForm site={question.site} onMade={query.retry} />
     </>
-  );
-}
-
-const PAGE = 'A page begins with a slash, like /pricing or /blog/*.';
-
-function NewGoal({ question, onMade }: { question: Question; onMade: () => void }) {
-  const [kind, setKind] = useState<'page' | 'event'>('page');
-  const [about, setAbout] = useState('');
-  const { busy, error, submit } = useSubmit(async () => {
-    if (kind === 'page' && !about.trim().startsWith('/')) throw new ApiError('refused', 0, PAGE);
-    await goalList.add(question.site, kind, about.trim(), '');
-    setAbout('');
-    onMade();
-  });
-  return (
-    <form class="steps new-goal" onSubmit={submit}>
-      <div class="step">
-        <select
-          aria-label="Goal: what"
-          value={kind}
-          onChange={(event) => setKind(event.currentTarget.value as 'page' | 'event')}
-        >
-          <option value="page">Page</option>
-          <option value="event">Event</option>
-        </select>
-        <input
-          class="find"
-          aria-label="Goal"
-          placeholder={kind === 'page' ? '/blog/*' : 'Purchase'}
-          value={about}
-          maxLength={256}
-          onInput={(event) => setAbout(event.currentTarget.value)}
-        />
-        <button class="primary" type="submit" disabled={busy || about.trim() === ''}>
-          Add goal
-        </button>
-      </div>
-      <Problem error={error} />
-    </form>
   );
 }

@@ -1,5 +1,6 @@
 // The card below the panels: one further report at a time, and the range as a file.
-import type { Question } from '../api';
+import type { Filter, Question } from '../api';
+import { toggle } from '../state/filters';
 import { EXPLORES, type Explore as Tab, type Navigation } from '../state/url';
 import { ExploreEvents } from './explore-events';
 import { ExploreFlow } from './explore-flow';
@@ -27,6 +28,7 @@ const TITLES: Record<Tab, string> = {
 
 export function Explore({ question, questionKey, view, go }: Asked & Navigation) {
   const asked = { question, questionKey };
+  const pick = (filter: Filter) => go({ filters: toggle(view.filters, filter) });
 
   return (
     <section class="card explore" aria-label="Explore">
@@ -44,8 +46,16 @@ export function Explore({ question, questionKey, view, go }: Asked & Navigation)
         aria-label={TITLES[view.explore]}
         tabIndex={0}
       >
-        {view.explore === 'events' && <ExploreEvents {...asked} />}
-        {view.explore === 'goals' && <ExploreGoals {...asked} />}
+        {view.explore === 'events' && (
+          <ExploreEvents
+            {...asked}
+            event={view.event}
+            property={view.property}
+            onFilter={pick}
+            onProperty={go}
+          />
+        )}
+        {view.explore === 'goals' && <ExploreGoals {...asked} onFilter={pick} />}
         {view.explore === 'funnel' && (
           <ExploreFunnel {...asked} steps={view.steps} window={view.window} onFunnel={go} />
         )}

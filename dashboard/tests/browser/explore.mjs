@@ -48,6 +48,27 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
     assert.equal(file, '/api/stats/export?site_id=mallard.example&period=7d&kind=events&format=csv');
   });
 
+  test('shows the values of a property of an event, and narrows the page down to one', async () => {
+    await open('/?period=7d');
+    await card.getByRole('row', { name: /Purchase/ }).waitFor();
+    await card.getByLabel('Of which event').selectOption('Signup');
+    await card.getByLabel('Key of the property').fill('plan');
+    await card.getByRole('button', { name: 'Show values' }).click();
+    await card.getByRole('row', { name: /^pro/ }).waitFor();
+    const question = new URLSearchParams(asked('breakdown/props').split('?')[1]);
+    assert.equal(question.get('key'), 'plan');
+    assert.equal(question.get('filters'), '[["is","event:name",["Signup"]]]');
+    await page.reload();
+    await card.getByRole('button', { name: 'pro', exact: true }).click();
+    await page.getByRole('list', { name: 'Filters' }).getByText('Property plan is pro').waitFor();
+    await card.getByRole('button', { name: 'Purchase', exact: true }).click();
+    await page.getByRole('list', { name: 'Filters' }).getByText('Visit has event Purchase').waitFor();
+    assert.deepEqual(new URL(page.url()).searchParams.getAll('filter'), [
+      'props:plan:pro',
+      'has_done:event:Purchase',
+    ]);
+  });
+
   test('goes from report to report with the arrow keys', async () => {
     await open();
     await tab('Events').focus();

@@ -20,6 +20,8 @@ describe('the address', () => {
       steps: 'page:/,event:sign up',
       window: '2 hours',
       page: '/pricing',
+      event: 'Sign up',
+      property: 'plan',
       adding: false,
     };
     expect(parseView(formatView(view))).toEqual(view);
