@@ -19,6 +19,7 @@ import { Notice } from './notice';
 import { PeriodPicker, type OpenPart } from './period-picker';
 import { Report } from './report';
 import { ServerNotice } from './server-notice';
+import { Settings } from './settings';
 import { SiteSwitcher } from './site-switcher';
 
 interface Props {
@@ -41,6 +42,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
   const [choosingSite, setChoosingSite] = useState(false);
   const [choosingPeriod, setChoosingPeriod] = useState<OpenPart>(null);
   const [help, setHelp] = useState(false);
+  const [settings, setSettings] = useState(false);
   const [stillIn, setStillIn] = useState(false);
   const sites = useQuery('', 'sites', api.sites);
 
@@ -109,6 +111,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
         onToggleScheme={toggleScheme}
         onRefresh={refresh}
         onHelp={() => setHelp(true)}
+        onSettings={() => setSettings(true)}
         onLeave={() => void logOut()}
         notice={
           <>
@@ -127,6 +130,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
           <AddSite first={known.length === 0} onSite={(next) => go({ site: next, adding: false })} />
         )}
       </main>
+      {settings && <Settings site={site} onChanged={refresh} onClose={() => setSettings(false)} />}
       {help && <ShortcutHelp onClose={() => setHelp(false)} />}
     </>
   );

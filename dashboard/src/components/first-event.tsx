@@ -1,7 +1,8 @@
 // A site without events: how to install the tracker, and the wait for the first event. The dashboard above looks for the
 // event; when it is there, this screen gives way to the figures.
 import { useEffect, useState } from 'preact/hooks';
-import { Snippet } from './snippet';
+import { snippetFor } from '../text/domain';
+import { Copyable } from './copyable';
 
 interface Props {
   site: string;
@@ -27,7 +28,7 @@ export function FirstEvent({ site, onOther }: Props) {
           <p>
             Put this line into the <code>&lt;head&gt;</code> of every page.
           </p>
-          <Snippet site={site} />
+          <Copyable label="Install snippet" text={snippetFor(site, location.origin)} />
           <p class="muted small">
             No cookies and nothing stored on the visitor's device. In single-page apps, changes of the address
             are counted without further code.
