@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { download, exportAddress, type Question } from '../api';
 import { saveAs } from '../text/file';
 import { Problem } from './problem';
-import { useAction } from './submit';
+import { sentence, useAction } from './submit';
 
 const FILES = [
   ['Days as CSV', 'daily', 'csv'],
@@ -49,7 +49,7 @@ export function Files({ question }: { question: Question }) {
       <span class="muted" role="status">
         {busy && `${wanted}: on its way…`}
       </span>
-      <Problem error={error} />
+      <Problem error={error && `${wanted}: ${sentence(error)}`} />
     </nav>
   );
 }

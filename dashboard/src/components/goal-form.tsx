@@ -39,7 +39,7 @@ export function GoalForm({ site, onMade }: { site: string; onMade: () => void })
         <input
           class="find"
           aria-label="Name of the goal"
-          placeholder="Name, if another"
+          placeholder="Name"
           value={name}
           maxLength={256}
           onInput={(event) => setName(event.currentTarget.value)}

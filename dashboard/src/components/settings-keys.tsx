@@ -1,5 +1,5 @@
 // The keys with which programs prove themselves: all of them, and the one that was just made.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { keys, type Key } from '../api';
 import { useQuery } from '../state/query';
 import { dayName } from '../text/buckets';
@@ -25,14 +25,7 @@ export function SettingsKeys({ site }: { site: string | null }) {
   const ended = data?.filter(endOf) ?? [];
   return (
     <div class="settings">
-      {made && (
-        <div class="made" role="status">
-          <p>
-            The key <strong>{made.name}</strong>. It is shown only now: keep it where its program finds it.
-          </p>
-          <Copyable label={`Key ${made.name}`} text={made.key} />
-        </div>
-      )}
+      {made && <Made key={made.key} name={made.name} text={made.key} />}
       {data?.length === 0 && !made && <p class="muted">No keys yet.</p>}
       {data && data.length > 0 && (
         <ul class="entries" aria-label="API keys">
@@ -56,6 +49,20 @@ export function SettingsKeys({ site }: { site: string | null }) {
           retry();
         }}
       />
+    </div>
+  );
+}
+
+/** It takes the focus, and so comes into sight: the form that made it is below all the others. */
+function Made({ name, text }: { name: string; text: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.focus(), []);
+  return (
+    <div class="made" role="status" tabIndex={-1} ref={box}>
+      <p>
+        The key <strong>{name}</strong>. It is shown only now: keep it where its program finds it.
+      </p>
+      <Copyable label={`Key ${name}`} text={text} />
     </div>
   );
 }

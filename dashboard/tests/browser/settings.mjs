@@ -129,5 +129,13 @@ describe('settings', { skip: noBrowser, timeout: 600_000 }, () => {
     const { x, y, width, height } = await dialog.getByRole('button', { name: 'Make key' }).boundingBox();
     assert.ok(x >= 0 && x + width <= PHONE.width && y + height <= PHONE.height);
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0);
+
+    // The key is above the form that made it, and must be seen nevertheless.
+    await dialog.getByLabel('Name', { exact: true }).fill('Import');
+    await dialog.getByRole('button', { name: 'Make key' }).click();
+    await dialog.getByText('It is shown only now').waitFor();
+    const top = (await dialog.getByText('It is shown only now').boundingBox()).y;
+    const tabs = await dialog.getByRole('tablist').boundingBox();
+    assert.ok(top >= tabs.y + tabs.height);
   });
 });
