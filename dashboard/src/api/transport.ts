@@ -37,10 +37,10 @@ export const isAsking = () => underWay > 0;
 
 /**
  * - `poisoned`: no event can be stored until the server has restarted; questions are answered
- * - `full`: no event can be stored until the disk has room; questions are answered
+ * - `refusing`: no event can be stored for the time being, as a rule for a full disk; questions are answered
  * - `stopping`, `not ready`: questions may be refused
  */
-export type Health = 'well' | 'poisoned' | 'full' | 'stopping' | 'not ready';
+export type Health = 'well' | 'poisoned' | 'refusing' | 'stopping' | 'not ready';
 
 /** How the server is, by its own account. An error if it gives none. */
 export async function health(signal?: AbortSignal): Promise<Health> {
@@ -51,7 +51,7 @@ export async function health(signal?: AbortSignal): Promise<Health> {
   const { ingest } = (await detailed.json()) as { ingest: string };
   if (ingest === 'poisoned' || ingest === 'stopping') return ingest;
   if (!ready) return 'not ready';
-  return ingest === 'disk_reserve' ? 'full' : 'well';
+  return ingest === 'disk_reserve' || ingest === 'no_segment' ? 'refusing' : 'well';
 }
 
 /** Whether questions can be answered; they are also while the log takes no events. Never throws. */

@@ -20,7 +20,7 @@ type Open = null | 'new' | 'segments' | Filter;
 export function Filters({ question, filters, onChange }: Props) {
   const status = useRef<HTMLParagraphElement>(null);
   const [open, setOpen] = useState<Open>(null);
-  const { data: saved, retry } = useSegments(question.site, open === 'segments' || filters.some(isSegment));
+  const { saved, error, retry } = useSegments(question.site, open === 'segments' || filters.some(isSegment));
   const nameOf: SegmentName = (id) => saved?.find((one) => String(one.id) === id)?.name ?? `#${id}`;
   // The button that had the focus goes away; the next key should not begin at the top of the page.
   const change = (next: readonly Filter[]) => {
@@ -73,6 +73,7 @@ export function Filters({ question, filters, onChange }: Props) {
           site={question.site}
           filters={filters}
           saved={saved}
+          error={error}
           onSaved={retry}
           onChange={change}
           onClose={() => setOpen(null)}
@@ -92,11 +93,16 @@ export function Filters({ question, filters, onChange }: Props) {
 
 const isSegment = ({ dimension }: Filter) => dimension === 'segment';
 
-/** The saved segments of a site; not asked for where nobody reads them. */
-const useSegments = (site: string, wanted: boolean) =>
-  useQuery<readonly Segment[]>(`${site} segments`, wanted ? 'asked' : 'not asked', (signal) =>
-    wanted ? segments.of(site, signal) : Promise.resolve([]),
+/** The saved segments of a site, null while they are on their way; not asked for where nobody reads them. */
+function useSegments(site: string, wanted: boolean) {
+  const ask = (signal: AbortSignal) => (wanted ? segments.of(site, signal) : Promise.resolve([]));
+  const { data, error, stale, retry } = useQuery<readonly Segment[]>(
+    `${site} segments`,
+    wanted ? 'asked' : 'not asked',
+    ask,
   );
+  return { saved: stale ? null : data, error, retry };
+}
 
 interface ChipProps {
   filter: Filter;

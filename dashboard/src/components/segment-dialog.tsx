@@ -1,10 +1,11 @@
 // Segments: filters of a site that are kept under a name, for everybody who sees its reports.
 import { useState } from 'preact/hooks';
-import { segments, wireOf, type Filter, type Segment } from '../api';
+import { segments, wireOf, type ApiError, type Filter, type Segment } from '../api';
 import { isFiltered, narrow, without } from '../state/filters';
 import { filterName } from '../text/filters';
 import { Confirmed } from './confirmed';
 import { Dialog } from './dialog';
+import { Failure } from './failure';
 import { Field } from './field';
 import { Problem } from './problem';
 import { useAction, useSubmit } from './submit';
@@ -14,7 +15,9 @@ interface Props {
   filters: readonly Filter[];
   /** null while they are on their way. */
   saved: readonly Segment[] | null;
-  /** The list has changed. */
+  /** Why they could not be had. */
+  error: ApiError | null;
+  /** The list has changed, or is to be asked for again. */
   onSaved: () => void;
   onChange: (filters: readonly Filter[]) => void;
   onClose: () => void;
@@ -28,8 +31,8 @@ const filterOf = ({ id }: Segment): Filter => ({
   values: [String(id)],
 });
 
-export function SegmentDialog({ site, filters, saved, onSaved, onChange, onClose }: Props) {
-  const { error, run } = useAction();
+export function SegmentDialog({ site, filters, saved, error, onSaved, onChange, onClose }: Props) {
+  const { error: refused, run } = useAction();
   const remove = async (segment: Segment) => {
     await run(async () => {
       await segments.remove(site, segment.id);
@@ -40,7 +43,8 @@ export function SegmentDialog({ site, filters, saved, onSaved, onChange, onClose
   };
   return (
     <Dialog title="Segments" onClose={onClose}>
-      {!saved && <div class="skeleton skeleton-figure" aria-busy="true" />}
+      {error && <Failure error={error} retry={onSaved} />}
+      {!saved && !error && <div class="skeleton skeleton-figure" aria-busy="true" />}
       {saved?.length === 0 && (
         <p class="muted">No segments yet. A segment is the filters of this page, kept under a name.</p>
       )}
@@ -70,7 +74,7 @@ export function SegmentDialog({ site, filters, saved, onSaved, onChange, onClose
           })}
         </ul>
       )}
-      <Problem error={error} />
+      <Problem error={refused} />
       <Save site={site} filters={filters} onSaved={onSaved} />
     </Dialog>
   );

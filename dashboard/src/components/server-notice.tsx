@@ -10,9 +10,10 @@ const LOOK_MS = 5000;
 const WORDS: Record<Health, string | null> = {
   well: null,
   poisoned:
-    'The server cannot store events: a write to its log has failed. Reports show what was stored before. It restarts by itself; its log says why.',
+    'The server cannot store events: a write to its log has failed. Reports show what was stored before. It restarts by itself; its own messages say why.',
   stopping: 'The server is stopping. The page goes on by itself when it is back.',
-  full: 'The disk of the server is nearly full. New events are refused until there is room; reports work.',
+  refusing:
+    'The server refuses new events until its disk takes them again: it is nearly full, or cannot be written. Reports work.',
   'not ready': 'The server is not ready yet. Reports may be missing until it is.',
 };
 

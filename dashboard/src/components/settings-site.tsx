@@ -20,7 +20,11 @@ export function SettingsSite({ site, onChanged }: Props) {
   const [saved, setSaved] = useState(false);
   const { busy, error, submit } = useSubmit(async () => {
     setSaved(false);
-    await changeSite(site.site_id, { timezone: zone, identify_users: identify });
+    // Only what was changed here: the rest may have been changed elsewhere since.
+    await changeSite(site.site_id, {
+      ...(zone !== site.timezone && { timezone: zone }),
+      ...(identify !== site.identify_users && { identify_users: identify }),
+    });
     setSaved(true);
     onChanged();
   });
