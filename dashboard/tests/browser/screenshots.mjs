@@ -29,7 +29,8 @@ const SCREENS = {
     path: '/?period=day&compare=previous_period',
     wait: async (page) => {
       await complete(page);
-      await page.locator('.u-over').hover({ position: { x: 60, y: 60 } });
+      // The first hour: early in the day, it is the only one that has begun.
+      await page.locator('.u-over').hover({ position: { x: 2, y: 60 } });
       await page.locator('.tooltip').waitFor();
     },
   },
