@@ -1,6 +1,6 @@
 // The gate: which screen stands before the figures. Waiting for the server, set-up, log-in, or the dashboard itself.
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
-import { ApiError, auth, isReady } from './api';
+import { ApiError, auth, isAnswering } from './api';
 import { Dashboard } from './components/dashboard';
 import { LogIn } from './components/log-in';
 import { SetUp } from './components/set-up';
@@ -27,7 +27,7 @@ export function App() {
   }, []);
 
   const reconnect = useCallback(async () => {
-    if (!(await isReady())) return;
+    if (!(await isAnswering())) return;
     setDisconnected(false);
     refresh();
   }, [refresh]);
@@ -66,11 +66,12 @@ const isWaiting = (gate: Gate | null) => gate === 'starting' || gate === 'unreac
 
 async function gateOf(): Promise<Gate> {
   try {
-    const [status, ready] = await Promise.all([auth.status(), isReady()]);
+    const status = await auth.status();
     if (status.setup_required) return 'set-up';
-    if (!status.authenticated) return 'log-in';
-    return ready ? 'open' : 'starting';
+    // Whatever else is wrong with the server: reports that it can give are seen, and a notice says what is wrong.
+    return status.authenticated ? 'open' : 'log-in';
   } catch (error) {
-    return error instanceof ApiError && error.kind !== 'unreachable' ? 'starting' : 'unreachable';
+    const silent = !(error instanceof ApiError) || error.kind === 'unreachable' || error.kind === 'late';
+    return silent ? 'unreachable' : 'starting';
   }
 }

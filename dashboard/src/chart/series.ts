@@ -24,7 +24,7 @@ export function seriesOf(
   interval: Interval,
   nowMs: number,
 ): Series {
-  const begun = buckets.filter((bucket) => Date.parse(bucket.start) <= nowMs).length;
+  const begun = begunOf(buckets, nowMs);
   const running = runningOf(buckets, interval, nowMs);
   const value = (bucket: Bucket, i: number, drawn: boolean) => (drawn && i < begun ? bucket[metric] : null);
   return {
@@ -38,9 +38,13 @@ export function seriesOf(
   };
 }
 
+/** How many of the buckets have begun. */
+export const begunOf = (buckets: readonly Bucket[], nowMs: number) =>
+  buckets.filter((bucket) => Date.parse(bucket.start) <= nowMs).length;
+
 /** The place of the bucket that has begun and not ended; -1 if there is none. */
 export function runningOf(buckets: readonly Bucket[], interval: Interval, nowMs: number): number {
-  const at = buckets.filter((bucket) => Date.parse(bucket.start) <= nowMs).length - 1;
+  const at = begunOf(buckets, nowMs) - 1;
   const newest = buckets[at];
   return newest && nowMs < endMs(newest, buckets[at + 1], interval) ? at : -1;
 }

@@ -1,5 +1,6 @@
 // The chart's numbers as a table, newest first.
 import type { Bucket } from '../api';
+import { begunOf } from '../chart/series';
 import { bucketName, intervalOf } from '../text/buckets';
 import { exact, NONE } from '../text/numbers';
 import type { Metric } from '../state/url';
@@ -31,6 +32,8 @@ const BEFORE = [columnBefore('Visitors before', 'visitors'), columnBefore('Pagev
 
 export function BucketTable({ buckets, before }: Props) {
   const interval = intervalOf(buckets);
+  // A day has all its hours in the answer from its first minute on; the chart leaves out those ahead, too.
+  const begun = buckets.slice(0, begunOf(buckets, Date.now()));
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Figures over time">
       <DataTable
@@ -39,7 +42,7 @@ export function BucketTable({ buckets, before }: Props) {
           of: ({ now }) => bucketName(now, interval),
         }}
         columns={before ? [...COLUMNS, ...BEFORE] : COLUMNS}
-        lines={buckets.map((now, i) => ({ now, before: before?.[i] })).toReversed()}
+        lines={begun.map((now, i) => ({ now, before: before?.[i] })).toReversed()}
         keyOf={({ now }) => now.start}
       />
     </div>

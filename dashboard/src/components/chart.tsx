@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Bucket } from '../api';
 import { coloursOf } from '../chart/colours';
 import { plot, sizeOf } from '../chart/plot';
-import { seriesOf } from '../chart/series';
+import { runningOf, seriesOf } from '../chart/series';
 import type { Scheme } from '../state/theme';
 import type { Metric } from '../state/url';
 import { bucketName, intervalOf } from '../text/buckets';
@@ -45,13 +45,18 @@ export function Chart({ buckets, before, metric, scheme, label }: Props) {
   }, [buckets, before, metric, interval, scheme]);
 
   const bucket = point && buckets[point.index];
+  const isRunning = point?.index === runningOf(buckets, interval, Date.now());
   const earlier = point && before?.[point.index];
   return (
     <div class="chart" role="img" aria-label={label}>
       <div class="chart-canvas" ref={target} />
       {bucket && (
         <div class="tooltip" style={placeOf(point, target.current)}>
-          <TooltipBucket bucket={bucket} name={bucketName(bucket, interval)} metric={metric} />
+          <TooltipBucket
+            bucket={bucket}
+            name={`${bucketName(bucket, interval)}${isRunning ? ', not over yet' : ''}`}
+            metric={metric}
+          />
           {earlier && (
             <TooltipBucket bucket={earlier} name={bucketName(earlier, interval)} metric={metric} before />
           )}

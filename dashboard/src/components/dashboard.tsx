@@ -18,6 +18,8 @@ import { ShortcutHelp } from './help';
 import { Notice } from './notice';
 import { PeriodPicker, type OpenPart } from './period-picker';
 import { Report } from './report';
+import { ServerNotice } from './server-notice';
+import { Settings } from './settings';
 import { SiteSwitcher } from './site-switcher';
 
 interface Props {
@@ -40,6 +42,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
   const [choosingSite, setChoosingSite] = useState(false);
   const [choosingPeriod, setChoosingPeriod] = useState<OpenPart>(null);
   const [help, setHelp] = useState(false);
+  const [settings, setSettings] = useState(false);
   const [stillIn, setStillIn] = useState(false);
   const sites = useQuery('', 'sites', api.sites);
 
@@ -108,10 +111,11 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
         onToggleScheme={toggleScheme}
         onRefresh={refresh}
         onHelp={() => setHelp(true)}
+        onSettings={() => setSettings(true)}
         onLeave={() => void logOut()}
         notice={
           <>
-            {disconnected && <Notice>The server does not answer. Trying again…</Notice>}
+            {disconnected ? <Notice>The server does not answer. Trying again…</Notice> : <ServerNotice />}
             {stillIn && (
               <Notice>You are still logged in: the log-out did not reach the server. Try again.</Notice>
             )}
@@ -126,6 +130,7 @@ export function Dashboard({ disconnected, refresh, leave }: Props) {
           <AddSite first={known.length === 0} onSite={(next) => go({ site: next, adding: false })} />
         )}
       </main>
+      {settings && <Settings site={site} onChanged={refresh} onClose={() => setSettings(false)} />}
       {help && <ShortcutHelp onClose={() => setHelp(false)} />}
     </>
   );

@@ -1,7 +1,7 @@
 // The full list of one breakdown, up to the server's limit.
 import { useState } from 'preact/hooks';
 import { breakdown, type Dimension, type Row } from '../api';
-import { isFiltered } from '../state/filters';
+import { isFiltered, picked } from '../state/filters';
 import { useQuery } from '../state/query';
 import { exact, percent } from '../text/numbers';
 import { nameOf, NAMES } from '../text/values';
@@ -69,14 +69,17 @@ function RowTable({ rows, dimension, question, visitors, onFilter }: TableProps)
     <DataTable
       name={{
         title: NAMES[dimension].many,
-        of: (row) => (
-          <Value
-            dimension={dimension}
-            row={row}
-            filtered={isFiltered(question.filters, { dimension, value: row.value })}
-            onPick={(value) => onFilter({ dimension, value })}
-          />
-        ),
+        of: (row) => {
+          const filter = picked(dimension, row.value);
+          return (
+            <Value
+              filter={filter}
+              figures={`${exact(row.visitors)} visitors, ${exact(row.pageviews)} pageviews`}
+              filtered={isFiltered(question.filters, filter)}
+              onPick={onFilter}
+            />
+          );
+        },
       }}
       columns={[
         { title: 'Visitors', of: (row) => exact(row.visitors) },

@@ -4,6 +4,7 @@ import { flow } from '../api';
 import { useQuery } from '../state/query';
 import { exact } from '../text/numbers';
 import { pathName } from '../text/values';
+import { BarRow } from './bar-row';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 import { ExploreJourneys } from './explore-journeys';
@@ -62,15 +63,13 @@ function Result({ question, questionKey, page }: Asked & { page: string }) {
         return (
           <ol class="bars">
             {rows.map((row) => (
-              <li key={row.next_page} class="bar-row" style={{ '--part': row.visitors / highest }}>
-                <span class="value">
-                  <span class="value-text" title={row.next_page}>
-                    {pathName(row.next_page)}
-                  </span>
-                </span>
-                <span class="bar-share" />
-                <span class="bar-count">{exact(row.visitors)}</span>
-              </li>
+              <BarRow
+                key={row.next_page}
+                part={row.visitors / highest}
+                name={pathName(row.next_page)}
+                title={row.next_page}
+                count={exact(row.visitors)}
+              />
             ))}
           </ol>
         );

@@ -5,6 +5,7 @@ import { useQuery } from '../state/query';
 import { WINDOWS, type FunnelWindow } from '../state/url';
 import { exact, percent } from '../text/numbers';
 import { pathName } from '../text/values';
+import { BarRow } from './bar-row';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 import { Close } from './icons';
@@ -124,17 +125,14 @@ function Result({ question, questionKey, steps, window }: Asked & { steps: strin
       {(lines) => (
         <ol class="bars funnel">
           {lines.map((line) => (
-            <li key={line.step} class="bar-row" style={{ '--part': line.overall_conversion_rate }}>
-              <span class="value">
-                <span class="value-text" title={line.label}>
-                  {line.step}. {pathName(line.label.replace(/^(page|event):/, ''))}
-                </span>
-              </span>
-              <span class="bar-share">
-                {line.step > 1 && `${percent(line.conversion_rate)} of the step before`}
-              </span>
-              <span class="bar-count">{exact(line.visitors)}</span>
-            </li>
+            <BarRow
+              key={line.step}
+              part={line.overall_conversion_rate}
+              name={`${line.step}. ${pathName(line.label.replace(/^(page|event):/, ''))}`}
+              title={line.label}
+              share={line.step > 1 && `${percent(line.conversion_rate)} of the step before`}
+              count={exact(line.visitors)}
+            />
           ))}
         </ol>
       )}

@@ -1,19 +1,43 @@
 // The goals of the site: how they were met, and the form that makes and removes them.
-import { useState } from 'preact/hooks';
-import { ApiError, goalList, goals, type Goal, type Question } from '../api';
+import { goalList, goals, type Filter, type Goal } from '../api';
+import { isFiltered, picked } from '../state/filters';
 import { useQuery } from '../state/query';
 import { exact, money, percent } from '../text/numbers';
 import type { Asked } from './explore';
 import { Explored } from './explored';
+import { Confirmed } from './confirmed';
 import { DataTable } from './data-table';
+import { GoalForm } from './goal-form';
+import { Problem } from './problem';
+import { useAction } from './submit';
+import { Value } from './value';
 
-export function ExploreGoals({ question, questionKey }: Asked) {
+interface Props extends Asked {
+  onFilter: (filter: Filter) => void;
+}
+
+export function ExploreGoals({ question, questionKey, onFilter }: Props) {
   const query = useQuery(`${question.site} goals`, questionKey, (signal) => goals(question, signal));
+  const { error, run } = useAction();
+  const remove = async (goal: Goal) => {
+    await run(async () => {
+      await goalList.remove(question.site, goal.id);
+    });
+    query.retry(); // Also after a refusal: somebody else may have removed it.
+  };
+  const filterButton = (goal: Goal) => {
+    const filter = picked('goal', goal.name);
+    return (
+      <Value
+        filter={filter}
+        figures={`${exact(goal.unique_conversions)} visitors, ${exact(goal.conversions)} conversions`}
+        filtered={isFiltered(question.filters, filter)}
+        onPick={onFilter}
+      />
+    );
+  };
   const removeButton = (goal: Goal) => (
-    <Remove
-      name={goal.name}
-      onRemove={() => void goalList.remove(question.site, goal.id).then(query.retry, query.retry)}
-    />
+    <Confirmed what="Remove" object={`goal ${goal.name}`} onConfirmed={() => void remove(goal)} />
   );
   return (
     <>
@@ -25,7 +49,7 @@ export function ExploreGoals({ question, questionKey }: Asked) {
         {(lines) => (
           <DataTable
             cards
-            name={{ title: 'Goal', of: (goal) => goal.name }}
+            name={{ title: 'Goal', of: filterButton }}
             columns={[
               { title: 'Visitors', of: (goal) => exact(goal.unique_conversions) },
               { title: 'Conversions', of: (goal) => exact(goal.conversions) },
@@ -38,78 +62,8 @@ export function ExploreGoals({ question, questionKey }: Asked) {
           />
         )}
       </Explored>
-      <NewGoal question={question} onMade={query.retry} />
+      <Problem error={error} />
+      <GoalForm site={question.site} onMade={query.retry} />
     </>
-  );
-}
-
-/** Its second click is the one that removes: there is no way back. */
-function Remove({ name, onRemove }: { name: string; onRemove: () => void }) {
-  const [sure, setSure] = useState(false);
-  return (
-    <button
-      class={sure ? 'link danger' : 'link'}
-      type="button"
-      aria-label={sure ? `Remove goal ${name} for good` : `Remove goal ${name}`}
-      onClick={() => (sure ? onRemove() : setSure(true))}
-      onBlur={() => setSure(false)}
-    >
-      {sure ? 'For good?' : 'Remove'}
-    </button>
-  );
-}
-
-const PAGE = 'A page begins with a slash, like /pricing or /blog/*.';
-
-function NewGoal({ question, onMade }: { question: Question; onMade: () => void }) {
-  const [kind, setKind] = useState<'page' | 'event'>('page');
-  const [about, setAbout] = useState('');
-  const [problem, setProblem] = useState<string | null>(null);
-  const make = async () => {
-    if (kind === 'page' && !about.trim().startsWith('/')) return setProblem(PAGE);
-    try {
-      await goalList.add(question.site, kind, about.trim());
-      setAbout('');
-      setProblem(null);
-      onMade();
-    } catch (error) {
-      setProblem(error instanceof ApiError ? error.message : String(error));
-    }
-  };
-  return (
-    <form
-      class="steps new-goal"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void make();
-      }}
-    >
-      <div class="step">
-        <select
-          aria-label="Goal: what"
-          value={kind}
-          onChange={(event) => setKind(event.currentTarget.value as 'page' | 'event')}
-        >
-          <option value="page">Page</option>
-          <option value="event">Event</option>
-        </select>
-        <input
-          class="find"
-          aria-label="Goal"
-          placeholder={kind === 'page' ? '/blog/*' : 'Purchase'}
-          value={about}
-          maxLength={256}
-          onInput={(event) => setAbout(event.currentTarget.value)}
-        />
-        <button class="primary" type="submit" disabled={about.trim() === ''}>
-          Add goal
-        </button>
-      </div>
-      {problem && (
-        <p class="note problem" role="alert">
-          {problem}
-        </p>
-      )}
-    </form>
   );
 }

@@ -4,6 +4,7 @@ import { journeys, type Journeys } from '../api';
 import { useQuery } from '../state/query';
 import { exact, percent } from '../text/numbers';
 import { pathName } from '../text/values';
+import { BarRow } from './bar-row';
 import type { Asked } from './explore';
 import { Explored } from './explored';
 
@@ -58,15 +59,5 @@ function Paths({ all }: { all: Journeys }) {
 }
 
 function Path({ name, visits, of }: { name: string; visits: number; of: number }) {
-  return (
-    <li class="bar-row" style={{ '--part': visits / of }}>
-      <span class="value">
-        <span class="value-text" title={name}>
-          {name}
-        </span>
-      </span>
-      <span class="bar-share">{percent(visits / of)}</span>
-      <span class="bar-count">{exact(visits)}</span>
-    </li>
-  );
+  return <BarRow part={visits / of} name={name} share={percent(visits / of)} count={exact(visits)} />;
 }

@@ -1,5 +1,6 @@
 // The card below the panels: one further report at a time, and the range as a file.
-import { exportAddress, type Question } from '../api';
+import type { Filter, Question } from '../api';
+import { toggle } from '../state/filters';
 import { EXPLORES, type Explore as Tab, type Navigation } from '../state/url';
 import { ExploreEvents } from './explore-events';
 import { ExploreFlow } from './explore-flow';
@@ -7,6 +8,7 @@ import { ExploreFunnel } from './explore-funnel';
 import { ExploreGoals } from './explore-goals';
 import { ExploreRealtime } from './explore-realtime';
 import { ExploreRetention } from './explore-retention';
+import { Files } from './files';
 import { Tabs } from './tabs';
 
 /** What every report of this card is about. */
@@ -24,15 +26,9 @@ const TITLES: Record<Tab, string> = {
   realtime: 'Realtime',
 };
 
-const FILES = [
-  ['Days as CSV', 'daily', 'csv'],
-  ['Days as JSON', 'daily', 'json'],
-  ['Events as CSV', 'events', 'csv'],
-  ['Events as NDJSON', 'events', 'json'],
-] as const;
-
 export function Explore({ question, questionKey, view, go }: Asked & Navigation) {
   const asked = { question, questionKey };
+  const pick = (filter: Filter) => go({ filters: toggle(view.filters, filter) });
 
   return (
     <section class="card explore" aria-label="Explore">
@@ -50,8 +46,16 @@ export function Explore({ question, questionKey, view, go }: Asked & Navigation)
         aria-label={TITLES[view.explore]}
         tabIndex={0}
       >
-        {view.explore === 'events' && <ExploreEvents {...asked} />}
-        {view.explore === 'goals' && <ExploreGoals {...asked} />}
+        {view.explore === 'events' && (
+          <ExploreEvents
+            {...asked}
+            event={view.event}
+            property={view.property}
+            onFilter={pick}
+            onProperty={go}
+          />
+        )}
+        {view.explore === 'goals' && <ExploreGoals {...asked} onFilter={pick} />}
         {view.explore === 'funnel' && (
           <ExploreFunnel {...asked} steps={view.steps} window={view.window} onFunnel={go} />
         )}
@@ -61,14 +65,7 @@ export function Explore({ question, questionKey, view, go }: Asked & Navigation)
         )}
         {view.explore === 'realtime' && <ExploreRealtime {...asked} />}
       </div>
-      <nav class="files" aria-label="Export">
-        {FILES.map(([name, kind, format]) => (
-          <a key={name} class="link" href={exportAddress(question, kind, format)} download>
-            {name}
-            {kind === 'events' && question.filters.length > 0 && ', unfiltered'}
-          </a>
-        ))}
-      </nav>
+      <Files question={question} />
     </section>
   );
 }

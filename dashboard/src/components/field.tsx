@@ -3,13 +3,23 @@ import { useId } from 'preact/hooks';
 import type { ComponentChildren, InputHTMLAttributes } from 'preact';
 import { useFocus } from '../state/focus';
 
-type Passed = 'name' | 'autocomplete' | 'autocapitalize' | 'inputMode' | 'placeholder' | 'spellcheck';
+type Passed =
+  | 'name'
+  | 'autocomplete'
+  | 'autocapitalize'
+  | 'inputMode'
+  | 'maxLength'
+  | 'min'
+  | 'placeholder'
+  | 'spellcheck';
 
 interface Props extends Pick<InputHTMLAttributes<HTMLInputElement>, Passed> {
   label: string;
-  type?: 'text' | 'password';
+  type?: 'text' | 'password' | 'date';
   required?: boolean;
   value: string;
+  /** The id of a list of suggestions. */
+  list?: string;
   /** It is where typing begins. */
   first?: boolean;
   onValue: (value: string) => void;
@@ -17,7 +27,16 @@ interface Props extends Pick<InputHTMLAttributes<HTMLInputElement>, Passed> {
   problem?: string | null;
 }
 
-export function Field({ label, type = 'text', first = false, onValue, hint, problem, ...input }: Props) {
+export function Field({
+  label,
+  type = 'text',
+  list,
+  first = false,
+  onValue,
+  hint,
+  problem,
+  ...input
+}: Props) {
   const id = useId();
   const element = useFocus(first);
   const note = problem ?? hint;
@@ -30,12 +49,19 @@ export function Field({ label, type = 'text', first = false, onValue, hint, prob
         // Preact types an input by its kind; what is passed here fits both kinds.
         type={type as 'text'}
         id={id}
+        {...(list && { list })}
         aria-invalid={problem ? true : undefined}
         aria-describedby={note ? `${id}-note` : undefined}
         onInput={(event) => onValue(event.currentTarget.value)}
       />
       {note && (
-        <p id={`${id}-note`} class={problem ? 'note problem' : 'note'}>
+        // One element takes the place of the other: only an alert that is new is read out.
+        <p
+          key={problem ? 'problem' : 'hint'}
+          id={`${id}-note`}
+          class={problem ? 'note problem' : 'note'}
+          role={problem ? 'alert' : undefined}
+        >
           {note}
         </p>
       )}

@@ -7,6 +7,8 @@ import { NONE, decimal, duration, exact, percent, short } from '../text/numbers'
 
 interface Props {
   data: Compared<Data> | null;
+  /** What is shown is a day that is not over, beside whole ones. */
+  partial: boolean;
   stale: boolean;
   metric: Metric;
   onMetric: (metric: Metric) => void;
@@ -44,7 +46,7 @@ const KINDS: readonly Kind[] = [
 /** The value of a figure; null where there is none. */
 const valueOf = (kind: Kind, data: Data) => (kind.mean && data.visits === 0 ? null : kind.of(data));
 
-export function Figures({ data, stale, metric, onMetric }: Props) {
+export function Figures({ data, partial, stale, metric, onMetric }: Props) {
   return (
     <div
       class={stale ? 'figures stale' : 'figures'}
@@ -53,7 +55,14 @@ export function Figures({ data, stale, metric, onMetric }: Props) {
       aria-busy={!data || stale}
     >
       {KINDS.map((kind) => (
-        <Figure key={kind.name} kind={kind} data={data} metric={metric} onMetric={onMetric} />
+        <Figure
+          key={kind.name}
+          kind={kind}
+          data={data}
+          partial={partial}
+          metric={metric}
+          onMetric={onMetric}
+        />
       ))}
     </div>
   );
@@ -63,7 +72,7 @@ interface FigureProps extends Omit<Props, 'stale'> {
   kind: Kind;
 }
 
-function Figure({ kind, data, metric, onMetric }: FigureProps) {
+function Figure({ kind, data, partial, metric, onMetric }: FigureProps) {
   const value = data && valueOf(kind, data.current);
   const title = data && data.current.visits > 0 && kind.title?.(value);
   const content = (
@@ -74,7 +83,7 @@ function Figure({ kind, data, metric, onMetric }: FigureProps) {
           {!data && <span class="skeleton skeleton-figure" />}
           {data && (value === null ? NONE : kind.write(value))}
         </span>
-        {data && <Changed kind={kind} data={data} />}
+        {data && <Changed kind={kind} data={data} partial={partial} />}
       </span>
     </>
   );
@@ -90,16 +99,26 @@ function Figure({ kind, data, metric, onMetric }: FigureProps) {
 const ARROWS = { up: '↑ ', down: '↓ ', none: '' };
 const WORDS = { up: 'more', down: 'less', none: 'change' };
 
-function Changed({ kind, data }: { kind: Kind; data: Compared<Data> }) {
+interface ChangedProps {
+  kind: Kind;
+  data: Compared<Data>;
+  partial: boolean;
+}
+
+function Changed({ kind, data, partial }: ChangedProps) {
   const { current, comparison, range } = data;
   const now = valueOf(kind, current);
   const before = comparison && valueOf(kind, comparison);
   if (!range || now === null || before === null) return null;
   const { text, direction } = changeOf(now, before);
   const good = direction === (kind.lessIsBetter ? 'down' : 'up');
-  const old = `${kind.write(before)} in ${rangeName(range.start_date, range.end_date)}`;
+  // Fewer than on a whole day is what a part of a day has; a mean, or more, says something already.
+  const early = partial && !kind.mean && direction === 'down';
+  const days = rangeName(range.start_date, range.end_date);
+  const old = `${kind.write(before)} in ${days}${partial ? ', the whole day; today is not over yet' : ''}`;
+  const judged = direction === 'none' || early ? '' : good ? ' good' : ' bad';
   return (
-    <span class={direction === 'none' ? 'change' : `change ${good ? 'good' : 'bad'}`} title={old}>
+    <span class={`change${judged}`} title={old}>
       <span aria-hidden="true">
         {text !== 'new' && ARROWS[direction]}
         {text}

@@ -1,7 +1,7 @@
 // The bar at the top: the site, who is there now, the period, and the small tools.
 import type { ComponentChildren } from 'preact';
 import type { Scheme } from '../state/theme';
-import { Help, Leave, Mark, Moon, Refresh, Sun } from './icons';
+import { Help, Leave, Mark, Moon, Refresh, Sun, Tune } from './icons';
 
 interface Props {
   /** Left: the site switcher and who is there now. */
@@ -14,11 +14,12 @@ interface Props {
   onToggleScheme: () => void;
   onRefresh: () => void;
   onHelp: () => void;
+  onSettings: () => void;
   onLeave: () => void;
 }
 
 export function Header({ site, period, notice, ...props }: Props) {
-  const { scheme, onToggleScheme, onRefresh, onHelp, onLeave } = props;
+  const { scheme, onToggleScheme, onRefresh, onHelp, onSettings, onLeave } = props;
   return (
     <header class="header">
       <div class="header-row">
@@ -35,6 +36,7 @@ export function Header({ site, period, notice, ...props }: Props) {
             icon={scheme === 'dark' ? <Sun /> : <Moon />}
           />
           <Tool name="Keyboard shortcuts" onUse={onHelp} icon={<Help />} wide />
+          <Tool name="Settings" onUse={onSettings} icon={<Tune />} />
           <Tool name="Log out" onUse={onLeave} icon={<Leave />} />
         </div>
       </div>

@@ -72,6 +72,15 @@ export const Help = () => (
   </Icon>
 );
 
+/** Two sliders. */
+export const Tune = () => (
+  <Icon>
+    <path d="M3 6.5h7.500M14.5 6.500H17M3 13.500h2.500M9.5 13.500H17" />
+    <circle cx="12.5" cy="6.5" r="2" />
+    <circle cx="7.5" cy="13.5" r="2" />
+  </Icon>
+);
+
 export const Leave = () => (
   <Icon>
     <path d="M8 3.500H5A1.5 1.5 0 0 0 3.5 5v10A1.5 1.5 0 0 0 5 16.500h3M12.5 13.5 16 10l-3.5-3.500M16 10H8" />

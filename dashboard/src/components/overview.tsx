@@ -26,13 +26,16 @@ interface Props {
   question: Question;
   questionKey: string;
   comparison: Comparison | null;
+  /** Only today is shown, which is not over. */
+  partial: boolean;
   figures: Query<Answer<Compared<FiguresData>>>;
   metric: Metric;
   onMetric: (metric: Metric) => void;
   scheme: Scheme;
 }
 
-export function Overview({ question, questionKey, comparison, figures, metric, onMetric, scheme }: Props) {
+export function Overview({ question, questionKey, comparison, partial, figures, ...shown }: Props) {
+  const { metric, onMetric, scheme } = shown;
   const [asTable, setAsTable] = useState(false);
   const series = useQuery(question.site, `${questionKey} ${JSON.stringify(comparison)}`, (signal) =>
     timeseries(question, comparison, signal),
@@ -47,6 +50,7 @@ export function Overview({ question, questionKey, comparison, figures, metric, o
       ) : (
         <Figures
           data={figures.data?.value ?? null}
+          partial={partial}
           stale={figures.stale}
           metric={metric}
           onMetric={onMetric}
@@ -60,6 +64,7 @@ export function Overview({ question, questionKey, comparison, figures, metric, o
             <span class="span-before">
               <span class="visually-hidden">compared with </span>
               {spanName(before)}
+              {partial && ', the whole day'}
             </span>
           )}
         </p>

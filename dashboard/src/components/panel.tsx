@@ -1,11 +1,12 @@
 // One panel: a breakdown by the dimension of its open tab, and the way to the full list.
 import { useId } from 'preact/hooks';
 import { breakdown, type Dimension, type Filter, type Question, type Row } from '../api';
-import { isFiltered } from '../state/filters';
+import { isFiltered, picked } from '../state/filters';
 import { tabOf, type PanelTabs, type Tab } from '../state/panels';
 import { useQuery } from '../state/query';
-import { percent, short } from '../text/numbers';
+import { exact, percent, short } from '../text/numbers';
 import { emptyHint, isBlank, isOptional, NAMES, noVisits } from '../text/values';
+import { BarRow } from './bar-row';
 import { Failure } from './failure';
 import { Tabs } from './tabs';
 import { Value } from './value';
@@ -106,18 +107,25 @@ function Bars({ rows, dimension, stale, question, visitors, onFilter }: BarsProp
   const highest = Math.max(...rows.map((row) => row.visitors), 1);
   return (
     <ol class={stale ? 'bars stale' : 'bars'}>
-      {rows.map((row) => (
-        <li key={row.value} class="bar-row" style={{ '--part': row.visitors / highest }}>
-          <Value
-            dimension={dimension}
-            row={row}
-            filtered={isFiltered(question.filters, { dimension, value: row.value })}
-            onPick={(value) => onFilter({ dimension, value })}
+      {rows.map((row) => {
+        const filter = picked(dimension, row.value);
+        return (
+          <BarRow
+            key={row.value}
+            part={row.visitors / highest}
+            name={
+              <Value
+                filter={filter}
+                figures={`${exact(row.visitors)} visitors, ${exact(row.pageviews)} pageviews`}
+                filtered={isFiltered(question.filters, filter)}
+                onPick={onFilter}
+              />
+            }
+            share={visitors ? percent(Math.min(row.visitors / visitors, 1)) : ''}
+            count={short(row.visitors)}
           />
-          <span class="bar-share">{visitors ? percent(Math.min(row.visitors / visitors, 1)) : ''}</span>
-          <span class="bar-count">{short(row.visitors)}</span>
-        </li>
-      ))}
+        );
+      })}
     </ol>
   );
 }

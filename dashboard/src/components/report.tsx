@@ -1,7 +1,9 @@
 // The figures of one site: the overview, six panels, and what one must know to read them.
 import { comparedFigures, type Filter, type Site } from '../api';
+import { isTodayAlone } from '../state/comparison';
 import { toggle } from '../state/filters';
 import { choose, PANELS, shownIn } from '../state/panels';
+import { todayIn } from '../state/period';
 import { useQuery } from '../state/query';
 import type { Scheme } from '../state/theme';
 import { comparisonOf, questionOf, type Navigation } from '../state/url';
@@ -39,11 +41,12 @@ export function Report({ site, scheme, view, go }: Props) {
           server's health page names the files.
         </Notice>
       )}
-      <Filters filters={view.filters} onChange={(filters) => go({ filters })} />
+      <Filters question={question} filters={view.filters} onChange={(filters) => go({ filters })} />
       <Overview
         question={question}
         questionKey={key}
         comparison={comparison}
+        partial={isTodayAlone(view.period, view.from, view.to, todayIn(site.timezone ?? 'UTC'))}
         figures={figures}
         metric={view.metric}
         onMetric={(metric) => go({ metric }, 'replace')}

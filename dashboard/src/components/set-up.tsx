@@ -7,6 +7,10 @@ import { sentence, useSubmit } from './submit';
 
 const BYTES_MIN = 8;
 
+/** The server's words for what only a token can answer (CONTRACT §4.3). */
+const TOKEN_REQUIRED = 'Setup token required';
+const TOKEN_INVALID = 'Invalid setup token';
+
 export function SetUp({ onDone }: { onDone: () => void }) {
   const [password, setPassword] = useState('');
   const [repeated, setRepeated] = useState('');
@@ -20,10 +24,12 @@ export function SetUp({ onDone }: { onDone: () => void }) {
     await auth.setUp(password, token.trim());
     onDone();
   });
-  // The server asks for its token unless the request comes from its own machine, so the first try goes without.
+  // The server asks for its token unless the request comes from its own machine, so the first try goes without. It refuses
+  // for other reasons too, such as a proxy that changes the host; a token would be no answer to those.
   const [tokenWanted, setTokenWanted] = useState(false);
-  if (error?.status === 403 && !tokenWanted) setTokenWanted(true);
-  const askedForToken = error?.status === 403 && !token;
+  const refused = error?.status === 403 ? error.message : null;
+  const isAsked = refused === TOKEN_REQUIRED;
+  if ((isAsked || refused === TOKEN_INVALID) && !tokenWanted) setTokenWanted(true);
 
   return (
     <Gate title="Welcome to Mallard Metrics" intro="Choose the password that protects this dashboard.">
@@ -58,13 +64,14 @@ export function SetUp({ onDone }: { onDone: () => void }) {
             name="token"
             autocomplete="off"
             spellcheck={false}
+            first
             required
             value={token}
             onValue={setToken}
             hint="The server writes it to its log when it starts. It proves that this server is yours."
           />
         )}
-        {error && !askedForToken && (
+        {error && !isAsked && (
           <p class="problem" role="alert">
             {sentence(error)}
           </p>

@@ -19,8 +19,9 @@ const FIND_FROM = 8;
 
 export function SiteSwitcher({ sites, current, open, setOpen, onPick, onAdd }: Props) {
   const [wanted, setWanted] = useState('');
+  const text = wanted.trim().toLowerCase();
   const shown = sites
-    .filter((site) => site.site_id.includes(wanted.trim().toLowerCase()))
+    .filter((site) => site.site_id.toLowerCase().includes(text))
     .toSorted((a, b) => a.site_id.localeCompare(b.site_id, undefined, { numeric: true }));
   const close = (then: () => void) => () => {
     setOpen(false);

@@ -1,14 +1,14 @@
-// The server is not there yet, or not at all; the page looks again by itself.
+// The server does not even say who is logged in; the page looks again by itself.
 import { Gate } from './gate';
 
-/** `answers`: it says of itself that it is not ready. */
+/** `answers`: something does, the server or a proxy in front of it, but not with what was asked. */
 export function Starting({ answers }: { answers: boolean }) {
   return (
     <Gate
-      title={answers ? 'Waking up' : 'No answer'}
+      title={answers ? 'Not ready' : 'No answer'}
       intro={
         answers
-          ? 'The server is reading its log and will answer in a moment. This page goes on by itself.'
+          ? 'The server, or a proxy in front of it, refuses to answer at the moment. This page goes on by itself.'
           : 'The server cannot be reached. This page goes on by itself when it is back.'
       }
     >

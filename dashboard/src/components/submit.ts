@@ -1,31 +1,48 @@
-// Sending a form once at a time, and what the server said against it.
-import { useState } from 'preact/hooks';
+// Doing something once at a time, such as sending a form, and what the server said against it.
+import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../api';
+import { SessionContext } from '../state/query';
 
-interface Submission {
+interface Action {
   busy: boolean;
   error: ApiError | null;
-  submit: (event: Event) => void;
+  run: (act: () => Promise<void>) => Promise<void>;
 }
 
-export function useSubmit(send: () => Promise<void>): Submission {
+/** An action of a click. A session that has ended leads to the log-in, as with questions. */
+export function useAction(): Action {
+  const { lost } = useContext(SessionContext);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
 
-  const submit = async (event: Event) => {
-    event.preventDefault();
+  const run = async (act: () => Promise<void>) => {
     if (busy) return;
     setBusy(true);
     setError(null);
     try {
-      await send();
+      await act();
     } catch (cause) {
-      setError(cause instanceof ApiError ? cause : new ApiError('refused', 0, String(cause)));
+      const error = cause instanceof ApiError ? cause : new ApiError('refused', 0, String(cause));
+      setError(error);
+      if (error.kind === 'unauthorised') lost(error);
     } finally {
       setBusy(false);
     }
   };
-  return { busy, error, submit: (event) => void submit(event) };
+  return { busy, error, run };
+}
+
+interface Submission extends Omit<Action, 'run'> {
+  submit: (event: Event) => void;
+}
+
+export function useSubmit(send: () => Promise<void>): Submission {
+  const { run, ...state } = useAction();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void run(send);
+  };
+  return { ...state, submit };
 }
 
 /** The server's sentence, with the time to wait if it named one. */

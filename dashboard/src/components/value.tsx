@@ -1,27 +1,30 @@
-// A value of a breakdown, written for people: a button that narrows the whole page down to it.
-import type { Dimension, Row } from '../api';
-import { exact } from '../text/numbers';
-import { isBlank, nameOf } from '../text/values';
+// A value of a report, written for people: a button that narrows the whole page down to it.
+import type { Filter } from '../api';
+import { valueName } from '../text/filters';
+import { isBlank } from '../text/values';
 
 interface Props {
-  dimension: Dimension;
-  row: Row;
+  /** What a click narrows the page down to. */
+  filter: Filter;
+  /** Its figures in words. */
+  figures: string;
   /** The page is narrowed down to it; the next click takes that back. */
   filtered: boolean;
-  onPick: (value: string) => void;
+  onPick: (filter: Filter) => void;
 }
 
-export function Value({ dimension, row, filtered, onPick }: Props) {
-  const { value, visitors, pageviews } = row;
-  const name = nameOf(dimension, value);
+export function Value({ filter, figures, filtered, onPick }: Props) {
+  const { dimension, values } = filter;
+  const value = values[0] ?? '';
+  const name = valueName(dimension, value);
   const coded = dimension === 'countries' && !isBlank(value);
   return (
     <button
       class={isBlank(value) ? 'value blank' : 'value'}
       type="button"
       aria-pressed={filtered}
-      title={`${name}: ${exact(visitors)} visitors, ${exact(pageviews)} pageviews. ${filtered ? 'Show everything again' : 'Show only these'}`}
-      onClick={() => onPick(value)}
+      title={`${name}: ${figures}. ${filtered ? 'Show everything again' : 'Show only these'}`}
+      onClick={() => onPick(filter)}
     >
       {coded && (
         <span class="code" aria-hidden="true">

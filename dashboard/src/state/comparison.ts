@@ -1,6 +1,6 @@
 // The earlier days that the figures are compared with.
 import type { Comparison } from '../api';
-import { rangeProblem, type PeriodId } from './period';
+import { rangeOf, rangeProblem, type PeriodId } from './period';
 
 export const COMPARISONS: readonly { id: Comparison['kind']; label: string; key?: string }[] = [
   { id: 'previous_period', label: 'Previous period', key: 'x' },
@@ -10,6 +10,20 @@ export const COMPARISONS: readonly { id: Comparison['kind']; label: string; key?
 
 /** Before all time there is nothing, and the last minutes are compared with no others. */
 export const isComparable = (period: PeriodId) => period !== 'all' && period !== 'realtime';
+
+/**
+ * Whether only today is shown, which is not over. The server compares whole days, so that every count of a morning would
+ * look like a fall.
+ */
+export function isTodayAlone(
+  period: PeriodId,
+  from: string | null,
+  to: string | null,
+  today: string,
+): boolean {
+  const range = from && to ? { from, to } : rangeOf(period, today);
+  return period !== 'realtime' && range?.from === today && range.to === today;
+}
 
 export function parseComparison(query: URLSearchParams): Comparison | null {
   const asked = COMPARISONS.find(({ id }) => id === query.get('compare'));

@@ -84,7 +84,7 @@ export const PANELS: readonly PanelTabs[] = [
 const within = ({ dimension, more }: Tab): readonly Dimension[] =>
   more ? more.map((one) => one.dimension) : [dimension];
 
-const dimensionsOf = ({ tabs }: PanelTabs) => tabs.flatMap(within);
+export const dimensionsOf = ({ tabs }: PanelTabs) => tabs.flatMap(within);
 
 export const DIMENSIONS: readonly Dimension[] = PANELS.flatMap(dimensionsOf);
 

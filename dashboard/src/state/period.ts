@@ -39,9 +39,15 @@ export function rangeOf(period: PeriodId, today: string): { from: string; to: st
   return { from: first.toISOString().slice(0, 10), to: today };
 }
 
-/** The date in a time zone, as `2026-01-31`. */
-export const todayIn = (timeZone: string, now = new Date()) =>
-  new Intl.DateTimeFormat('en-CA', { timeZone }).format(now);
+/** The date in a time zone, as `2026-01-31`; in UTC if the browser does not know the zone, which the server may. */
+export function todayIn(timeZone: string, now = new Date()): string {
+  const written = (zone: string) => new Intl.DateTimeFormat('en-CA', { timeZone: zone }).format(now);
+  try {
+    return written(timeZone);
+  } catch {
+    return written('UTC');
+  }
+}
 
 /** The longest range that the server answers. */
 export const RANGE_DAYS_MAX = 3653;

@@ -53,7 +53,7 @@ export function useQuery<T>(scope: string, key: string, ask: (signal: AbortSigna
       (cause: unknown) => {
         if (abort.signal.aborted) return;
         const error = cause instanceof ApiError ? cause : new ApiError('refused', 0, String(cause));
-        if (error.kind === 'refused') settle(null, error);
+        if (error.kind === 'refused' || error.kind === 'late') settle(null, error);
         else lost(error); // The session asks again when the server is back; until then, the earlier answer stays.
       },
     );

@@ -36,6 +36,9 @@ export interface View {
   window: FunnelWindow;
   /** The page whose visitors are followed; empty for none. */
   page: string;
+  /** The event whose property is shown, and the key of that property; empty for any event, and for none. */
+  event: string;
+  property: string;
   /** The form for a new site is open. */
   adding: boolean;
 }
@@ -71,6 +74,8 @@ export function parseView(search: string): View {
     steps: query.get('steps') ?? '',
     window: WINDOWS.find((one) => one === query.get('window')) ?? WINDOWS[0],
     page: query.get('page') ?? '',
+    event: query.get('event') ?? '',
+    property: query.get('property') ?? '',
     adding: query.has('new'),
   };
 }
@@ -92,6 +97,8 @@ export function formatView(view: View): string {
   if (view.steps) query.set('steps', view.steps);
   if (view.window !== WINDOWS[0]) query.set('window', view.window);
   if (view.page) query.set('page', view.page);
+  if (view.event) query.set('event', view.event);
+  if (view.property) query.set('property', view.property);
   if (view.adding) query.set('new', '');
   const text = query.toString();
   return text ? `?${text}` : '';

@@ -4,6 +4,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util';
 import { DESKTOP, PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
 import { changes, complete, figures, rows } from '../support/dashboard.mjs';
+import { site } from '../support/mock-data.mjs';
 import { startMock } from '../support/mock-server.mjs';
 
 describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
@@ -82,6 +83,16 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
 
     await page.goBack();
     await page.getByRole('button', { name: /Site: mallard\.example/ }).waitFor();
+  });
+
+  test('finds a site among many, however it is written', async () => {
+    mock.state.sites = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => site(`${name}.example`, null, 5));
+    mock.state.sites.push(site('Shop.Example', 'UTC', 10));
+    await open();
+    await page.getByRole('button', { name: /Site:/ }).click();
+    await page.getByLabel('Find a site').fill('SHOP');
+    await page.getByRole('button', { name: /^Shop\.Example/ }).click();
+    await page.getByRole('button', { name: /Site: Shop\.Example/ }).waitFor();
   });
 
   test('asks for a range of one’s own with both dates', async () => {
@@ -299,6 +310,20 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByText(/^compared with 1\s*–\s*7 Mar 2026$/).waitFor();
   });
 
+  test('takes the morning of today for no fall, and says that the day before is whole', async () => {
+    const morning = new Date(`${new Date().toISOString().slice(0, 10)}T08:30:00Z`);
+    mock.state.now = morning.getTime();
+    opened = await openPage(browser);
+    page = opened.page;
+    await page.clock.setFixedTime(morning);
+    await page.goto(`${mock.url}/?period=day&compare=previous_period`);
+    assert.match((await changes(page)).Pageviews, /^↓ /);
+    assert.equal(await page.locator('.change.bad').count(), 0);
+    const title = await page.locator('.change').first().getAttribute('title');
+    assert.match(title, /the whole day; today is not over yet$/);
+    await page.locator('.span-before').getByText('the whole day').waitFor();
+  });
+
   test('calls new what was not there before, and compares no average with none', async () => {
     mock.state.newborn = true;
     await open({}, '/?compare=previous_period');
@@ -341,6 +366,19 @@ describe('the dashboard', { skip: noBrowser, timeout: 600_000 }, () => {
       await page.getByRole('region', { name: 'Figures over time' }).locator('tbody tr').count(),
       7,
     );
+  });
+
+  test('has no line in the table for hours that have not begun', async () => {
+    const noon = new Date(`${new Date().toISOString().slice(0, 10)}T12:30:00Z`);
+    mock.state.now = noon.getTime();
+    opened = await openPage(browser);
+    page = opened.page;
+    await page.clock.setFixedTime(noon);
+    await page.goto(`${mock.url}/?period=day`);
+    await page.getByRole('button', { name: 'Show the chart as a table' }).click();
+    const table = page.getByRole('region', { name: 'Figures over time' });
+    await table.getByRole('row', { name: /12:00/ }).waitFor();
+    assert.equal(await table.locator('tbody tr').count(), 13);
   });
 
   test('remembers a choice of colours, and follows the system without one', async () => {

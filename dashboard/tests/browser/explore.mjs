@@ -1,6 +1,7 @@
 // The card of further reports against the mock server: what each shows, by mouse and by keyboard, and that one that
 // fails leaves the others alone.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { PHONE, launch, noBrowser, openPage } from '../support/browser.mjs';
 import { complete } from '../support/dashboard.mjs';
@@ -45,6 +46,27 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
     assert.match(await purchase.innerText(), /12,345\.50 EUR \+ 980\.25 USD/);
     const file = await card.getByRole('link', { name: 'Events as CSV' }).getAttribute('href');
     assert.equal(file, '/api/stats/export?site_id=mallard.example&period=7d&kind=events&format=csv');
+  });
+
+  test('shows the values of a property of an event, and narrows the page down to one', async () => {
+    await open('/?period=7d');
+    await card.getByRole('row', { name: /Purchase/ }).waitFor();
+    await card.getByLabel('Of which event').selectOption('Signup');
+    await card.getByLabel('Key of the property').fill('plan');
+    await card.getByRole('button', { name: 'Show values' }).click();
+    await card.getByRole('row', { name: /^pro/ }).waitFor();
+    const question = new URLSearchParams(asked('breakdown/props').split('?')[1]);
+    assert.equal(question.get('key'), 'plan');
+    assert.equal(question.get('filters'), '[["is","event:name",["Signup"]]]');
+    await page.reload();
+    await card.getByRole('button', { name: 'pro', exact: true }).click();
+    await page.getByRole('list', { name: 'Filters' }).getByText('Property plan is pro').waitFor();
+    await card.getByRole('button', { name: 'Purchase', exact: true }).click();
+    await page.getByRole('list', { name: 'Filters' }).getByText('Visit has event Purchase').waitFor();
+    assert.deepEqual(new URL(page.url()).searchParams.getAll('filter'), [
+      'props:plan:pro',
+      'has_done:event:Purchase',
+    ]);
   });
 
   test('goes from report to report with the arrow keys', async () => {
@@ -119,6 +141,35 @@ describe('the card of further reports', { skip: noBrowser, timeout: 600_000 }, (
       mock.state.goals.map((goal) => goal.name),
       ['/blog/*'],
     );
+  });
+
+  test('says why a goal could not be removed', async () => {
+    await open('/?explore=goals');
+    await page.route('**/api/sites/*/goals/1', (route) =>
+      route.fulfill({ status: 500, json: { error: 'Internal server error' } }),
+    );
+    await card.getByRole('button', { name: 'Remove goal Signup' }).click();
+    await card.getByRole('button', { name: 'Remove goal Signup for good' }).click();
+    await card.getByRole('alert').getByText('Internal server error').waitFor();
+    await card.getByRole('row', { name: /Signup/ }).waitFor();
+  });
+
+  test('gives the range as a file, and says why it does not', async () => {
+    await open('/?period=7d');
+    const link = card.getByRole('link', { name: 'Days as CSV' });
+    const downloaded = page.waitForEvent('download');
+    await link.click();
+    const file = await downloaded;
+    assert.equal(file.suggestedFilename(), 'mallard.example export.csv');
+    assert.match(await readFile(await file.path(), 'utf8'), /^date,visitors/);
+
+    mock.state.failing.add('export');
+    await link.click();
+    await card.getByRole('alert').getByText('Internal server error').waitFor();
+    mock.state.failing.clear();
+    mock.state.authenticated = false;
+    await link.click();
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
   });
 
   test('cuts nothing on a phone: the open tab is seen, and lines are cards', async () => {

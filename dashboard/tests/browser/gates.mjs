@@ -38,10 +38,12 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await page.goto(mock.url);
     await page.getByLabel('Password', { exact: true }).fill('short');
     await page.getByRole('button', { name: 'Set password' }).click();
-    await page.getByText('The two passwords differ.').waitFor();
+    await page.getByRole('alert').getByText('The two passwords differ.').waitFor();
 
     await setUp(page, mock.url);
-    await page.getByLabel('Set-up token').fill('wrong');
+    await page.getByLabel('Set-up token').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.name), 'token');
+    await page.keyboard.type('wrong');
     await page.getByRole('button', { name: 'Set password' }).click();
     await page.getByRole('alert').getByText('Invalid setup token').waitFor();
     await page.getByLabel('Set-up token').fill('a1b2');
@@ -49,10 +51,20 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await figures(page);
   });
 
+  test('a set-up that is refused for another reason says which, and asks for no token', async () => {
+    Object.assign(mock.state, { setupRequired: true, authenticated: false });
+    await page.route('**/api/auth/setup', (route) =>
+      route.fulfill({ status: 403, json: { error: 'Cross-origin request refused' } }),
+    );
+    await setUp(page, mock.url);
+    await page.getByRole('alert').getByText('Cross-origin request refused').waitFor();
+    assert.equal(await page.getByLabel('Set-up token').count(), 0);
+  });
+
   test('a wrong password is said, and the right one leads to the view that was asked for', async () => {
     Object.assign(mock.state, { authenticated: false, password: 'another one' });
     await logIn(page, `${mock.url}/?period=7d`);
-    await page.getByText('Invalid password').waitFor();
+    await page.getByRole('alert').getByText('Invalid password').waitFor();
     await page.getByLabel('Password').fill('another one');
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByRole('button', { name: /Last 7 days/ }).waitFor();
@@ -107,12 +119,29 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     await figures(page);
   });
 
-  test('a server that is still starting is waited for', async () => {
-    mock.state.ready = false;
+  test('a proxy that answers in the place of the server is waited through', async () => {
+    await page.route('**/api/auth/status', (route) => route.fulfill({ status: 503, body: 'Bad gateway' }));
+    await page.route('**/health/*', (route) => route.fulfill({ status: 503, body: 'Bad gateway' }));
     await page.goto(mock.url);
-    await page.getByText('Waiting for the server').waitFor();
-    mock.state.ready = true;
+    await page.getByRole('heading', { name: 'Not ready' }).waitFor();
+    await page.unrouteAll();
     await figures(page);
+  });
+
+  test('reports are seen while the server can store nothing, with a notice that says so', async () => {
+    mock.state.ingest = 'poisoned';
+    await page.goto(mock.url);
+    await figures(page);
+    await page.getByRole('status').getByText('The server cannot store events').waitFor();
+    // A report that runs out of time is an error of its own, and no reason to say that the server is gone.
+    await page.route('**/api/stats/breakdown/sources?*', (route) =>
+      route.fulfill({ status: 503, json: { error: 'Query time limit exceeded' } }),
+    );
+    await page.keyboard.press('u');
+    const sources = page.getByRole('region', { name: 'Sources' });
+    await sources.getByText('Query time limit exceeded').waitFor();
+    mock.state.ingest = 'accepting';
+    await page.getByText('The server cannot store events').waitFor({ state: 'detached' });
   });
 
   test('a server that goes away in the middle leaves the figures on screen, and is found again', async () => {
@@ -139,6 +168,23 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     assert.ok((await rows(page, 'Sources')).length > 0);
   });
 
+  test('a report that takes too long says so in its place, and the server is not said to be gone', async () => {
+    // The browser's own limit, in a time that a test can wait for.
+    await page.addInitScript(() => {
+      const real = AbortSignal.timeout.bind(AbortSignal);
+      AbortSignal.timeout = (ms) => real(ms === 45_000 ? 1500 : ms);
+    });
+    await page.route('**/api/stats/breakdown/sources?*', () => {});
+    await page.goto(mock.url);
+    const sources = page.getByRole('region', { name: 'Sources' });
+    await sources.getByText('The answer took longer than 45 seconds.').waitFor();
+    assert.equal(await page.getByText('The server does not answer.').count(), 0);
+    assert.ok((await rows(page, 'Pages')).length > 0);
+    await page.unroute('**/api/stats/breakdown/sources?*');
+    await sources.getByRole('button', { name: 'Try again' }).click();
+    assert.ok((await rows(page, 'Sources')).length > 0);
+  });
+
   test('an install without sites asks for a domain, and shows the figures when the first event is there', async () => {
     mock.state.sites = [];
     await page.goto(mock.url);
@@ -148,6 +194,18 @@ describe('before the figures', { skip: noBrowser, timeout: 600_000 }, () => {
     assert.match(await page.locator('.snippet code').innerText(), /data-domain="mallard\.example"/);
     mock.state.sites = SITES;
     await figures(page);
+  });
+
+  test('who waits long for the first event is told what may keep it away', async () => {
+    mock.state.sites = [];
+    await page.clock.install();
+    await page.goto(`${mock.url}/?site=mallard.example`);
+    await page.getByText('Waiting for the first event').waitFor();
+    await page.clock.runFor(20_000);
+    assert.equal(await page.getByText('MALLARD_SITE_IDS').count(), 0);
+    await page.clock.runFor(12_000);
+    await page.getByRole('status').getByText('MALLARD_SITE_IDS').waitFor();
+    await page.getByText('localStorage.mallard_ignore').waitFor();
   });
 
   test('the snippet can be copied', async () => {

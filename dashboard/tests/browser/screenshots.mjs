@@ -29,7 +29,8 @@ const SCREENS = {
     path: '/?period=day&compare=previous_period',
     wait: async (page) => {
       await complete(page);
-      await page.locator('.u-over').hover({ position: { x: 60, y: 60 } });
+      // The first hour: early in the day, it is the only one that has begun.
+      await page.locator('.u-over').hover({ position: { x: 2, y: 60 } });
       await page.locator('.tooltip').waitFor();
     },
   },
@@ -79,6 +80,48 @@ const SCREENS = {
       },
     ]),
   ),
+  filter: {
+    path: '/?filter=has_done:goal:Signup&filter=is_not:pages:/pricing|/about',
+    wait: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: 'Filter', exact: true }).click();
+      await page.getByLabel('Show only where').selectOption('Property');
+    },
+  },
+  segments: {
+    path: '/?filter=countries:DE',
+    state: { segments: [{ id: 1, name: 'Readers on phones', filters: [] }] },
+    wait: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: 'Segments' }).click();
+      await page.getByRole('list', { name: 'Saved segments' }).waitFor();
+    },
+  },
+  properties: {
+    path: '/?event=Signup&property=plan',
+    wait: async (page) => {
+      await complete(page);
+      const value = page.getByRole('button', { name: 'pro', exact: true });
+      await value.waitFor();
+      await value.scrollIntoViewIfNeeded();
+    },
+  },
+  settings: {
+    wait: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: 'Settings' }).click();
+    },
+  },
+  keys: {
+    wait: async (page) => {
+      await complete(page);
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await page.getByRole('tab', { name: 'API keys' }).click();
+      await page.getByLabel('Name', { exact: true }).fill('Nightly import');
+      await page.getByRole('button', { name: 'Make key' }).click();
+      await page.getByText('It is shown only now').waitFor();
+    },
+  },
   'first-event': {
     path: '/?site=example.com',
     state: { sites: [] },

@@ -33,15 +33,33 @@ function spanOf(query, now) {
   return { start: today - (days - 1) * DAY_MS, days };
 }
 
-/** The values that the page is narrowed down to: `{ pages: '/pricing' }`. */
-function wantedOf(query) {
-  const filters = JSON.parse(query.get('filters') ?? '[]');
-  return Object.fromEntries(filters.map(([, dimension, [value]]) => [dimension, value]));
+const filtersOf = (query) => JSON.parse(query.get('filters') ?? '[]');
+
+/** The one value of a dimension that is left, if a filter says so. */
+const wantedOf = (query, dimension) =>
+  filtersOf(query).find(([operator, of]) => operator === 'is' && of === dimension)?.[2][0];
+
+/** What of all visitors fits one value, or a text that it contains. */
+function shareOf(dimension, fits) {
+  const shares = Object.entries(SHARES[dimension] ?? {}).filter(([value]) => fits(value));
+  return Math.min(
+    shares.reduce((sum, [, share]) => sum + share, 0),
+    1,
+  );
+}
+
+function partOfFilter([operator, of, values]) {
+  if (operator === 'has_done') return 0.06;
+  if (operator === 'has_not_done') return 0.94;
+  if (!SHARES[of]) return 0.3;
+  const part = operator.startsWith('is')
+    ? shareOf(of, (value) => values.includes(value))
+    : shareOf(of, (value) => values.some((text) => value.includes(text)));
+  return operator.endsWith('_not') ? 1 - part : part;
 }
 
 /** What is left of all visitors: dimensions are as if they had nothing to do with each other. */
-const partOf = (query) =>
-  Object.entries(wantedOf(query)).reduce((part, [of, value]) => part * (SHARES[of][value] ?? 0), 1);
+const partOf = (query) => filtersOf(query).reduce((part, filter) => part * partOfFilter(filter), 1);
 
 export function timeseries(query, now) {
   const part = partOf(query);
@@ -200,7 +218,7 @@ SHARES.exit_pages = SHARES.pages;
 export function breakdown(dimension, query, now) {
   const { unique_visitors: visitors } = main(query, now);
   const limit = Number(query.get('limit') ?? 10);
-  const wanted = wantedOf(query)[dimension];
+  const wanted = wantedOf(query, dimension);
   const all = wanted === undefined ? SHARES[dimension] : { [wanted]: 1 };
   return Object.entries(all)
     .map(([value, share]) => ({
@@ -230,6 +248,18 @@ export function events(query, now) {
     ]),
     row('Download', 0.008, []),
   ];
+}
+
+export function properties(query, now) {
+  const values = { plan: { pro: 0.031, free: 0.024, team: 0.005 } }[query.get('key')] ?? {};
+  const { unique_visitors: visitors } = main(query, now);
+  return Object.entries(values).map(([value, share]) => ({
+    value,
+    visitors: Math.round(visitors * share),
+    pageviews: 0,
+    events: Math.round(visitors * share * 1.1),
+    revenue: value === 'pro' ? [{ currency: 'EUR', amount: '980.0000' }] : [],
+  }));
 }
 
 export function funnel(query, now) {
@@ -330,5 +360,17 @@ export function site(site_id, timezone, events_total) {
     first_event_at: null,
     last_event_at: null,
     events_total,
+  };
+}
+
+export function key(name, scope, sites) {
+  return {
+    key_hash: Buffer.from(name).toString('hex').padEnd(64, '0'),
+    name,
+    scope,
+    sites,
+    created_at: '2026-01-31T12:00:00Z',
+    revoked: false,
+    expires_at: null,
   };
 }

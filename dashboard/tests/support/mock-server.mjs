@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as data from './mock-data.mjs';
+import { json, manage, refuse } from './mock-manage.mjs';
 
 const DIST = join(import.meta.dirname, '../../dist');
 
@@ -32,6 +33,8 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     /** false: the browser drops the cookie of the session. */
     keepsCookies: true,
     ready: true,
+    /** What the server does with events; `poisoned` answers reports without being ready. */
+    ingest: 'accepting',
     sites: data.SITES,
     empty: false,
     /** No value of any breakdown is known. */
@@ -41,7 +44,9 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
     /** Reports that answer 500, as in `breakdown/sources`. */
     failing: new Set(),
     incomplete: null,
-    goals: [{ id: 1, name: 'Signup' }],
+    goals: [{ id: 1, name: 'Signup', event: 'Signup' }],
+    segments: [],
+    keys: [data.key('Grafana', 'ReadOnly', ['mallard.example'])],
     /** Over whose identity retention is: `user` or `daily_visitor`. */
     identity: 'daily_visitor',
     /** Answers that are held back until this promise settles. */
@@ -58,10 +63,14 @@ export async function startMock({ port = 0, now = Date.now() } = {}) {
 async function answer(state, request, response) {
   const { pathname, searchParams } = new URL(request.url, 'http://localhost');
   const body = await bodyOf(request);
-  if (pathname === '/health/ready')
-    return text(response, state.ready ? 200 : 503, state.ready ? 'ready' : 'no');
+  const isReady = state.ready && state.ingest !== 'poisoned';
+  if (pathname === '/health/ready') return text(response, isReady ? 200 : 503, isReady ? 'ready' : 'no');
+  if (pathname === '/health/detailed') return json(response, 200, { ingest: state.ingest });
   if (pathname.startsWith('/api/auth/')) return authenticate(state, pathname, body, response);
-  if (pathname.startsWith('/api/sites/')) return changeGoals(state, request.method, pathname, body, response);
+  if (/^\/api\/(sites\/|keys)/.test(pathname)) {
+    if (!state.authenticated) return refuse(response, 401, 'Log in first');
+    return manage(state, request.method, pathname, body, response);
+  }
   if (pathname.startsWith('/api/')) return report(state, pathname, searchParams, response);
   return file(pathname, response);
 }
@@ -85,17 +94,6 @@ function authenticate(state, pathname, body, response) {
   }
 }
 
-function changeGoals(state, method, pathname, body, response) {
-  if (method === 'DELETE') {
-    const id = Number(pathname.split('/').at(-1));
-    state.goals = state.goals.filter((goal) => goal.id !== id);
-    return json(response, 200, { status: 'removed' });
-  }
-  const goal = { id: state.goals.length + 1, name: body.page ?? body.event };
-  state.goals.push(goal);
-  return json(response, 201, goal);
-}
-
 async function report(state, pathname, query, response) {
   const name = pathname.replace(/^\/api\/(stats\/)?/, '');
   state.asked.push(`${name}?${query}`);
@@ -104,11 +102,19 @@ async function report(state, pathname, query, response) {
   if (!state.ready) return refuse(response, 503, 'database not ready');
   if (state.failing.has(name)) return refuse(response, 500, 'Internal server error');
   if (state.incomplete) response.setHeader('x-mallard-incomplete', state.incomplete);
+  if (name === 'export') return fileOf(query, response);
   return json(
     response,
     200,
     state.empty ? emptied(reportOf(state, name, query)) : reportOf(state, name, query),
   );
+}
+
+function fileOf(query, response) {
+  const type = query.get('format') === 'csv' ? 'text/csv' : 'application/json';
+  const name = `export.${query.get('format')}`;
+  response.writeHead(200, { 'content-type': type, 'content-disposition': `attachment; filename="${name}"` });
+  response.end('date,visitors,pageviews,top_page,top_source\n2026-01-01,3,4,"/","Google"\n');
 }
 
 function reportOf(state, name, query) {
@@ -122,6 +128,7 @@ function plainReportOf(state, name, query) {
   if (name === 'main') return data.main(query, state.now);
   if (name === 'timeseries') return data.timeseries(query, state.now);
   if (name === 'breakdown/events') return data.events(query, state.now);
+  if (name === 'breakdown/props') return data.properties(query, state.now);
   if (name === 'funnel') return data.funnel(query, state.now);
   if (name === 'retention') return data.retention(query, state.now, state.identity);
   if (name === 'flow') return data.flow(query, state.now);
@@ -152,13 +159,6 @@ async function bodyOf(request) {
   const whole = Buffer.concat(chunks).toString();
   return whole ? JSON.parse(whole) : {};
 }
-
-function json(response, status, value) {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(value));
-}
-
-const refuse = (response, status, error) => json(response, status, { error });
 
 function text(response, status, value) {
   response.writeHead(status, { 'content-type': 'text/plain' });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { isTodayAlone } from '../../src/state/comparison';
 import { PERIODS, isDate, rangeOf, rangeProblem, todayIn } from '../../src/state/period';
 
 test('only days that exist, zero-padded, are dates', () => {
@@ -33,4 +34,18 @@ test('today is the date at the site', () => {
   const now = new Date('2026-03-01T23:30:00Z');
   expect(todayIn('Asia/Tokyo', now)).toBe('2026-03-02');
   expect(todayIn('UTC', now)).toBe('2026-03-01');
+});
+
+test('a zone that the browser does not know is taken for UTC', () => {
+  expect(todayIn('America/Atlantis', new Date('2026-03-01T23:30:00Z'))).toBe('2026-03-01');
+});
+
+test('a day that is not over is known as one, however it was chosen', () => {
+  const today = '2026-03-01';
+  expect(isTodayAlone('day', null, null, today)).toBe(true);
+  expect(isTodayAlone('month', null, null, today)).toBe(true);
+  expect(isTodayAlone('custom', today, today, today)).toBe(true);
+  expect(isTodayAlone('7d', null, null, today)).toBe(false);
+  expect(isTodayAlone('realtime', null, null, today)).toBe(false);
+  expect(isTodayAlone('custom', '2026-02-28', '2026-02-28', today)).toBe(false);
 });

@@ -10,8 +10,8 @@ describe('the address', () => {
       to: '2026-01-31',
       compare: { kind: 'custom', from: '2025-01-01', to: '2025-01-31', weekdays: true },
       filters: [
-        { dimension: 'pages', value: '/a:b&c=d, e' },
-        { dimension: 'sources', value: '(direct)' },
+        { operator: 'is', dimension: 'pages', values: ['/a:b&c=d, e'] },
+        { operator: 'is', dimension: 'sources', values: ['(direct)'] },
       ],
       metric: 'pageviews',
       tabs: ['exit_pages', 'utm_terms', 'cities'],
@@ -20,6 +20,8 @@ describe('the address', () => {
       steps: 'page:/,event:sign up',
       window: '2 hours',
       page: '/pricing',
+      event: 'Sign up',
+      property: 'plan',
       adding: false,
     };
     expect(parseView(formatView(view))).toEqual(view);
@@ -46,8 +48,8 @@ describe('the address', () => {
   test('has one filter for each dimension, and no others', () => {
     const { filters } = parseView('?filter=pages:/a&filter=countries:DE&filter=secrets:x&filter=pages:/b');
     expect(filters).toEqual([
-      { dimension: 'pages', value: '/b' },
-      { dimension: 'countries', value: 'DE' },
+      { operator: 'is', dimension: 'pages', values: ['/b'] },
+      { operator: 'is', dimension: 'countries', values: ['DE'] },
     ]);
   });
 

@@ -1,13 +1,17 @@
-// The install snippet, with a button that copies it.
+// Text to be taken elsewhere, with a button that copies it.
 import { useRef, useState } from 'preact/hooks';
 import { copy } from '../text/clipboard';
-import { snippetFor } from '../text/domain';
 import { Check, Copy } from './icons';
 
-export function Snippet({ site }: { site: string }) {
+interface Props {
+  /** What it is, for who does not see it. */
+  label: string;
+  text: string;
+}
+
+export function Copyable({ label, text }: Props) {
   const code = useRef<HTMLElement>(null);
   const [copied, setCopied] = useState(false);
-  const text = snippetFor(site, location.origin);
 
   const onCopy = async () => {
     if (code.current) setCopied(await copy(text, code.current));
@@ -15,7 +19,7 @@ export function Snippet({ site }: { site: string }) {
 
   return (
     <div class="snippet">
-      <pre tabIndex={0} aria-label="Install snippet">
+      <pre tabIndex={0} aria-label={label}>
         <code ref={code}>{text}</code>
       </pre>
       <button class="secondary" type="button" onClick={() => void onCopy()}>
