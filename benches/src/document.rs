@@ -40,8 +40,9 @@ fn show(section: &str) {
 
 fn render(name: &str, title: &str, rows: &[Row]) -> String {
     let mut text = format!(
-        "## {title}\n\n`cargo bench -p mallard-benches --bench {name} -- --save`\n\n\
-         | measured | figure | ceiling of the same run | ratio | target |\n|---|---|---|---|---|\n"
+        "## {title}\n\n`cargo bench -p mallard-benches --bench {name} -- --save`: {}\n\n\
+         | measured | figure | ceiling of the same run | ratio | target |\n|---|---|---|---|---|\n",
+        circumstances()
     );
     for row in rows {
         let cells = [&row.what, &row.figure, &row.ceiling, &row.ratio, &row.target].map(String::as_str);
@@ -50,6 +51,27 @@ fn render(name: &str, title: &str, rows: &[Row]) -> String {
         text += " |\n";
     }
     text
+}
+
+/// Which code was measured, and where: figures are of little use without.
+fn circumstances() -> String {
+    let commit = output("git", &["describe", "--always", "--dirty"]);
+    let date = output("date", &["-u", "+%F"]);
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let names: Vec<&str> = cpus
+        .lines()
+        .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map(|(_, name)| name)
+        .collect();
+    let cpu = names.first().copied().unwrap_or("an unknown processor");
+    format!("commit {commit}, {date}, {} x {cpu}", names.len())
+}
+
+/// What a program of the machine prints; a question mark if it is not there.
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = std::process::Command::new(program).args(arguments).output();
+    let text = output.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    if text.trim().is_empty() { "?".into() } else { text.trim().into() }
 }
 
 fn save(name: &str, section: &str) {

@@ -1,4 +1,8 @@
-//! [`Engine`]: the store and the reports over it, as one thing with a handful of verbs.
+//! [`Engine`]: the store and the reports over it, as one thing: open, append, ask, maintain, erase, copy, close.
+//!
+//! It passes each verb on to its owner ([`crate::store`] for what is written, [`crate::query`] for what is asked) and joins them
+//! where one needs the other: views after a commit, a damaged file that a report has met, an erasure that waits for readers.
+//! It has no thread, knows no HTTP and no JSON, and shows no type of DuckDB's or Arrow's.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,7 @@
 //! | GET /api/sites | readers; a restricted key sees its sites | [`sites`] |
 //! | PUT /api/sites/{site_id} | operators of the site | [`sites`] |
 //! | POST, GET /api/keys, DELETE /api/keys/{key_hash} | operators | [`auth::keys::api`] |
-//! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators; readers may list | [`goals`] |
+//! | POST, GET /api/sites/{site_id}/goals; PUT, DELETE /api/sites/{site_id}/goals/{id} | operators of the site; its readers may list | [`goals`] |
 //! | DELETE /api/gdpr/erase | operators of the site | [`erase`] |
 //! | POST, GET /api/sites/{site_id}/funnels; DELETE .../{id} | operators of the site; readers may list | [`funnels`] |
 //! | POST, GET /api/sites/{site_id}/segments, DELETE .../{id} | operators of the site; its readers may list | [`segments`] |
@@ -415,7 +415,7 @@ mod tests {
         }
     }
 
-    /// Every path of the table that does not depend on the built dashboard.
+    /// Paths of every kind of access; that all operations of the API ask for a credential is tested by its OpenAPI document.
     const GET_PATHS: [&str; 23] = [
         "/api/auth/status",
         "/api/stats/main",

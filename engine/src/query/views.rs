@@ -6,7 +6,8 @@
 //! opened. A file of that name that is not a DuckDB database is moved aside to `mallard.duckdb.broken-<n>`.
 //!
 //! The view names files by absolute path, because DuckDB resolves relative ones against the working directory of whoever
-//! reads. A data directory that was moved has its view rebuilt at the next compaction.
+//! reads. A data directory that was moved has its view rebuilt at the next start. The newest events, which are in the log only, are
+//! in no file yet and so not in the view.
 
 use std::ffi::OsString;
 use std::io;

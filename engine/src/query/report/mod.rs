@@ -4,7 +4,8 @@
 //! span ∩ UTC day ──> window ──> Cuts ──> PartialCache ──miss──> Reading::day
 //!                                            └──> DayPartial ──merge──> the answer
 //! ```
-//! To add a report, add a file here: what it needs of a day belongs into the partial, what it makes of it into the merge.
+//! To add a report, add a file here: what it needs of a day belongs into the partial, what it makes of it into the merge. No
+//! report writes SQL of its own, knows a parameter's text, or keeps anything between two questions.
 
 pub(super) mod breakdown;
 pub(super) mod daily;
