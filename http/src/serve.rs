@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::app::App;
 use crate::auth::Auth;
-use crate::auth::documents::Documents;
+use crate::documents::Documents;
 use crate::config::{Config, Loaded};
 use crate::enrich::Enricher;
 use crate::erase::ERASURES_MAX;

@@ -41,8 +41,8 @@ use tokio::task::{JoinError, spawn_blocking};
 use self::geo::Geo;
 use self::salt::{DayKey, Salts};
 use self::user_agent::UserAgent;
-use crate::auth::documents::{DocumentError, Documents};
 use crate::config::Config;
+use crate::documents::{DocumentError, Documents};
 use crate::request_id;
 
 #[cfg(test)]
