@@ -153,6 +153,9 @@ mod tests {
                 if !ways.is_empty() && !ways.contains(&serde_json::json!({})) {
                     has(&["401", "403"]);
                 }
+                if path.contains("{site_id}") {
+                    has(&["400"]);
+                }
                 if path.contains("{id}") {
                     has(&["404"]);
                 }
