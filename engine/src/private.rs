@@ -44,7 +44,7 @@ fn close(disk: &dyn Disk, path: &Path) {
         // Of a server that runs beside this command.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
-            tracing::warn!(%error, "others may be able to read {}: its mode cannot be changed", path.display())
+            tracing::warn!(%error, "others may be able to read {}: its mode cannot be changed", path.display());
         }
     }
 }
@@ -81,6 +81,7 @@ mod tests {
         fs::set_permissions(root, Permissions::from_mode(0o755)).unwrap();
     }
 
+    #[expect(clippy::disallowed_methods, reason = "somebody removes a file of theirs")]
     #[test]
     fn what_is_found_open_is_closed_and_what_is_not_of_a_store_is_left_alone() {
         let home = tempfile::tempdir().unwrap();
