@@ -19,6 +19,7 @@ use mallard_wal::disk::{Disk, Env, durable};
 use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
 use crate::layout::Layout;
+use crate::private;
 use crate::repair;
 
 const QUARANTINED: &str = "original-";
@@ -66,10 +67,15 @@ pub(crate) fn adopt(env: &Env, layout: &Layout) -> Result<(), Error> {
         disk.sync_dir(root).at(root)?;
     }
     set_database_aside(disk, layout)?;
+    for file in &adoption.files {
+        private::close_below(disk, root, &root.join(file.path.as_ref()));
+    }
     for refused in &adoption.refused {
         let (name, path) = (kept_as(refused), root.join(&refused.path));
         tracing::error!(file = refused.path, refused.reason, "not adopted: kept as quarantine/{name}");
-        durable::publish(disk, &path, &layout.quarantine().join(&name)).at(&path)?;
+        let kept = layout.quarantine().join(&name);
+        durable::publish(disk, &path, &kept).at(&path)?;
+        private::close_below(disk, root, &kept);
     }
     let refused = quarantined(disk, layout)?;
     let identity = Identity::replace(env, layout)?;

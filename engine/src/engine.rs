@@ -258,6 +258,17 @@ impl Engine {
         self.duck.cache_figures()
     }
 
+    /// Whether DuckDB could not be opened when it was needed last, so that no question about stored files has an answer.
+    /// Waits for nothing; [`Engine::probe`] tries again.
+    pub fn cannot_answer(&self) -> bool {
+        self.duck.is_failing()
+    }
+
+    /// Tries to open DuckDB, if it is not open. Blocks, and waits for no query.
+    pub fn probe(&self) -> Result<(), QueryError> {
+        self.duck.probe()
+    }
+
     /// Why nothing more may be written, if so: the process should end with an error, so that its supervisor restarts it.
     pub fn poisoned(&self) -> Option<String> {
         self.store.poisoned()

@@ -1,6 +1,6 @@
 //! The names inside a data directory, in one place (drawn in `ARCHITECTURE.md`).
 //!
-//! This module makes folders and nothing else; what a file contains is its owner's business.
+//! This module makes folders and sees that nobody else can look into them; what a file contains is its owner's business.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use mallard_wal::disk::{Disk, durable};
 
 use crate::error::{Error, IoContext};
+use crate::private;
 
 /// Folders that every open makes sure of.
 const FOLDERS: [&str; 6] = ["wal", "manifest", "events", "quarantine", "control", "tmp"];
@@ -27,12 +28,13 @@ impl Layout {
         Self { root: root.into() }
     }
 
-    /// Creates the root and its folders, durably; those that exist are left alone.
+    /// Creates the root and its folders, durably; those that exist are made private.
     pub(crate) fn create(&self, disk: &dyn Disk) -> Result<(), Error> {
         self.create_root(disk)?;
         for folder in FOLDERS {
             durable::create_dirs(disk, &self.root, Path::new(folder)).at(&self.root)?;
         }
+        private::keep(disk, self);
         Ok(())
     }
 

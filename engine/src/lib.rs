@@ -29,6 +29,7 @@ mod identity;
 mod layout;
 mod maintenance;
 mod owner;
+mod private;
 mod query;
 mod receipt;
 mod repair;

@@ -109,7 +109,8 @@ fn stranger(data_dir: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-fn is_of_a_store(name: &OsStr) -> bool {
+/// Whether a file or folder of this name in a data directory is of a store, ours or the original's.
+pub(crate) fn is_of_a_store(name: &OsStr) -> bool {
     NAMES.iter().any(|known| name == *known) || name.as_encoded_bytes().starts_with(DUCKDB.as_bytes())
 }
 

@@ -13,8 +13,8 @@ use mallard_engine::Engine;
 use mallard_engine::env::Entropy;
 use mallard_event::Timestamp;
 
-use crate::auth::documents::{DocumentError, Documents};
 use crate::backup::WITHOUT;
+use crate::documents::{DocumentError, Documents};
 use crate::exit::Failure;
 use crate::funnels::Funnels;
 use crate::goals::Goals;

@@ -12,13 +12,13 @@ use rustix::process::umask;
 
 use crate::backup::command::{self as backup, BackupOptions, RestoreOptions, Store};
 use crate::config::{self, Environment, Loaded};
-use crate::exit::Failure;
+use crate::exit::{CODES_HELP, Failure};
 use crate::{demo, healthcheck, loss, memory, repair, serve, sql, verify};
 
 /// Web analytics in one binary: events in, numbers out.
 #[derive(Debug, Parser)]
 #[command(name = "mallard-metrics", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = config::variables_help())]
+#[command(after_help = format!("{}\n\n{CODES_HELP}", config::variables_help()))]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

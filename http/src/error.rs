@@ -58,7 +58,9 @@ pub enum ApiError {
         bytes_max: usize,
     },
     /// 413: what is to be stored at once does not fit into one unit of the log.
-    #[error("The events are too large to be stored together. Split them.")]
+    #[error(
+        "These events take more than 1 MiB as they are stored, and nothing was stored. Send them in smaller batches."
+    )]
     TooLargeForLog,
     /// 414.
     #[error("Request line must be at most {bytes_max} bytes")]

@@ -7,6 +7,19 @@ use mallard_engine::Error;
 
 use crate::config::ConfigError;
 
+/// The exit codes, for `--help`.
+pub(crate) const CODES_HELP: &str = "Exit codes:
+  0    clean
+  1    healthcheck: not ready; sql: the statement failed, or met a limit
+  64   configuration or command line
+  69   cannot listen
+  70   internal
+  71   a write or sync failed while the server ran, or no space is left: a start recovers what was acknowledged
+  73   the data directory cannot be created or written
+  74   corruption, or a read or write failed at a start: a restart finds the same
+  75   another process has the data directory
+  130  sql: ended by Ctrl-C";
+
 /// The program could not start, or did not stop as it should.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::auth::Principal;
-use crate::auth::documents::{Document, DocumentError, Documents};
+use crate::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::goals::id_of;
 use crate::request::Request;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::auth::Principal;
-use crate::auth::documents::{Document, DocumentError, Documents};
+use crate::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::{self, Response};
@@ -191,7 +191,7 @@ pub(crate) fn id_of(text: &str) -> Result<u64, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
+    use crate::documents::memory::Memory;
 
     fn wish(page: &str) -> Wish {
         Wish { name: None, page: Some(page.into()), event: None }

@@ -13,12 +13,23 @@ pub(crate) fn live() -> Response {
     response::text(StatusCode::OK, "ok")
 }
 
-/// Events are accepted and questions answered. The platform's check stands on this.
+/// What stands in the way can be expected to pass here by itself, or with somebody's help: no restart is needed, and no other
+/// machine. That is so as long as questions are answered, and events at most refused for want of room (docs/decisions/0016).
+/// The platform's check stands on this.
 pub(crate) fn ready(app: &App) -> Response {
-    if app.stop.is_stopping() || app.engine.status().ingest == Ingest::Poisoned {
-        return response::text(StatusCode::SERVICE_UNAVAILABLE, "database not ready");
+    if is_ready(app.stop.is_stopping(), app.engine.status().ingest, app.engine.cannot_answer()) {
+        response::text(StatusCode::OK, "ready")
+    } else {
+        response::text(StatusCode::SERVICE_UNAVAILABLE, "database not ready")
     }
-    response::text(StatusCode::OK, "ready")
+}
+
+fn is_ready(is_stopping: bool, ingest: Ingest, cannot_answer: bool) -> bool {
+    let can_store = match ingest {
+        Ingest::Accepting | Ingest::DiskReserve => true,
+        Ingest::NoSegment | Ingest::Poisoned => false,
+    };
+    can_store && !is_stopping && !cannot_answer
 }
 
 /// Everything, always with status 200.
@@ -50,7 +61,11 @@ struct Detailed {
 impl Detailed {
     fn of(app: &App, status: Status) -> Self {
         let cache_entries = app.engine.cache().entries;
-        let is_ok = status.degraded_reasons.is_empty() && status.ingest == Ingest::Accepting;
+        let mut degraded_reasons = status.degraded_reasons;
+        if app.engine.cannot_answer() {
+            degraded_reasons.push("DuckDB cannot be opened: the log has the cause".to_owned());
+        }
+        let is_ok = degraded_reasons.is_empty() && status.ingest == Ingest::Accepting;
         Self {
             status: if is_ok { "ok" } else { "degraded" },
             version: env!("CARGO_PKG_VERSION"),
@@ -66,7 +81,7 @@ impl Detailed {
             durable_lsn: status.durable_lsn,
             compacted_lsn: status.compacted_lsn,
             disk_free_bytes: status.disk_free_bytes,
-            degraded_reasons: status.degraded_reasons,
+            degraded_reasons,
         }
     }
 }
@@ -78,5 +93,24 @@ fn ingest(app: &App, ingest: Ingest) -> &'static str {
         Ingest::DiskReserve => "disk_reserve",
         Ingest::NoSegment => "no_segment",
         Ingest::Accepting => "accepting",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_answers_questions_and_refuses_events_for_want_of_room_alone_is_ready() {
+        for (ingest, ready) in [
+            (Ingest::Accepting, true),
+            (Ingest::DiskReserve, true),
+            (Ingest::NoSegment, false),
+            (Ingest::Poisoned, false),
+        ] {
+            assert_eq!(is_ready(false, ingest, false), ready, "{ingest:?}");
+            assert!(!is_ready(true, ingest, false), "{ingest:?}, stopping");
+            assert!(!is_ready(false, ingest, true), "{ingest:?}, without DuckDB");
+        }
     }
 }

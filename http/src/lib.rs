@@ -22,6 +22,7 @@ mod backup;
 pub mod cli;
 pub mod config;
 mod demo;
+pub mod documents;
 pub mod enrich;
 mod erase;
 pub mod error;

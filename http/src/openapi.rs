@@ -132,6 +132,37 @@ mod tests {
         assert!(invented.is_empty(), "documented, and not in the table: {invented:?}");
     }
 
+    /// A generator that checks statuses would take any status for described where there is a `default`.
+    #[test]
+    fn every_status_is_named_and_those_that_any_request_can_meet_are_everywhere() {
+        let whole = whole().unwrap();
+        for (path, item) in whole["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let place = format!("{method} {path}");
+                let statuses: BTreeSet<&str> =
+                    operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+                let has = |expected: &[&str]| {
+                    expected.iter().for_each(|status| assert!(statuses.contains(status), "{place} lacks {status}"));
+                };
+                assert!(statuses.iter().all(|status| status.parse::<u16>().is_ok()), "{place}: {statuses:?}");
+                has(&["414", "431", "500"]);
+                if operation.get("requestBody").is_some() {
+                    has(&["400", "408", "413", "503"]);
+                }
+                let ways = operation["security"].as_array().unwrap();
+                if !ways.is_empty() && !ways.contains(&serde_json::json!({})) {
+                    has(&["401", "403"]);
+                }
+                if path.contains("{site_id}") {
+                    has(&["400"]);
+                }
+                if path.contains("{id}") {
+                    has(&["404"]);
+                }
+            }
+        }
+    }
+
     #[test]
     fn every_reference_leads_somewhere_and_no_name_is_taken_twice() {
         let whole = whole().unwrap();

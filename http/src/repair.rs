@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::aside;
-use crate::auth::documents::{DocumentError, Documents};
 use crate::backup::command::Store;
 use crate::cli;
 use crate::config::Environment;
+use crate::documents::{DocumentError, Documents};
 use crate::exit::Failure;
 use crate::progress;
 

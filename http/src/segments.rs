@@ -21,7 +21,7 @@ use tokio::task::spawn_blocking;
 
 use crate::app::App;
 use crate::auth::Principal;
-use crate::auth::documents::{Document, DocumentError, Documents};
+use crate::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::goals::Goals;
 use crate::request::Request;
@@ -178,7 +178,7 @@ fn tried(draft: &Draft, site: &SiteId, goals: &Goals) -> Result<(), ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
+    use crate::documents::memory::Memory;
 
     fn site(name: &str) -> SiteId {
         SiteId::parse(name).unwrap()

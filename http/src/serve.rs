@@ -25,8 +25,8 @@ use tracing::{error, info, warn};
 
 use crate::app::App;
 use crate::auth::Auth;
-use crate::auth::documents::Documents;
 use crate::config::{Config, Loaded};
+use crate::documents::Documents;
 use crate::enrich::Enricher;
 use crate::erase::ERASURES_MAX;
 use crate::exit::Failure;
@@ -57,6 +57,7 @@ const POISON_CHECK: Duration = Duration::from_secs(1);
 const CONTAINERS_OWN: u32 = 1;
 /// Share of the shutdown timeout that is kept for closing the store.
 const CLOSE_SHARE: u32 = 4;
+const OPEN_CHECK: Duration = Duration::from_secs(10);
 const SALT_CHECK: Duration = Duration::from_mins(1);
 /// Share of the machine's memory that queries get unless the operator says otherwise, and its floor.
 const QUERY_MEMORY_SHARE: u64 = 4;
@@ -166,6 +167,7 @@ async fn serve(app: Arc<App>) -> Result<(), Failure> {
     tokio::spawn(signals.watch(app.stop.clone()));
     tokio::spawn(end_if_poisoned(Arc::clone(&app)));
     tokio::spawn(destroy_salts(Arc::clone(&app)));
+    tokio::spawn(open_again(Arc::clone(&app)));
     tokio::spawn(backup::api::on_schedule(Arc::clone(&app)));
     let engine = Arc::clone(&app.engine);
     tokio::spawn(app.acks.clone().run(move || engine.nudge()));
@@ -279,6 +281,20 @@ async fn end_if_poisoned(app: Arc<App>) {
     error!(cause, ends_in_secs = service.as_secs(), "The log is poisoned: no event is accepted any more");
     sleep(service).await;
     app.stop.begin();
+}
+
+/// A server that is not ready is asked nothing, so that no question would find out that DuckDB can be opened again.
+async fn open_again(app: Arc<App>) {
+    loop {
+        sleep(OPEN_CHECK).await;
+        if !app.engine.cannot_answer() {
+            continue;
+        }
+        let engine = Arc::clone(&app.engine);
+        if let Ok(Err(error)) = spawn_blocking(move || engine.probe()).await {
+            error!(%error, "DuckDB cannot be opened; this is tried again");
+        }
+    }
 }
 
 /// Past days become unlinkable in time, whether or not events arrive.

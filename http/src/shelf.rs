@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 
-use crate::auth::documents::{Document, DocumentError, Documents};
+use crate::documents::{Document, DocumentError, Documents};
 use crate::error::ApiError;
 use crate::request_id;
 
@@ -63,7 +63,7 @@ impl<B> std::fmt::Debug for Shelf<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
+    use crate::documents::memory::Memory;
 
     const DOCUMENT: Document = Document { name: "goals", consequence: "" };
 

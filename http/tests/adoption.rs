@@ -15,7 +15,8 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -119,6 +120,25 @@ fn leave(root: &Path) {
     fs::write(root.join(".secret"), b"a secret of the original\n").unwrap();
     let keys = [stored_key('1', "ReadOnly", false), stored_key('2', "Admin", true), stored_key('3', "Admin", false)];
     fs::write(root.join("api_keys.json"), json!(keys).to_string()).unwrap();
+    // As a usual umask leaves them, and as a careless one does.
+    for (name, mode) in [("", 0o755), (".secret", 0o644), ("api_keys.json", 0o666), ("mallard.duckdb", 0o644)] {
+        fs::set_permissions(root.join(name), Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// What somebody else on the machine has any right to, the folder itself included.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let Ok(metadata) = fs::symlink_metadata(folder) else { return Vec::new() };
+    let mode = metadata.permissions().mode() & 0o777;
+    let mut found = Vec::new();
+    if mode & 0o077 != 0 {
+        found.push(format!("{} {mode:o}", folder.display()));
+    }
+    // A server may be at work on the folder: nobody can read what is gone by now.
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        found.extend(open_to_others(&entry.path()));
+    }
+    found
 }
 
 fn with_key(server: &Server, method: &str, path: &str, key: &str) -> (u16, Value) {
@@ -183,6 +203,26 @@ fn a_server_started_on_the_directory_of_the_original_goes_on_with_it() {
     assert_eq!(with_key(&server, "GET", &main, &key_of('1')).0, 401, "a revoked key does not come back");
     assert_eq!(with_key(&server, "GET", &main, &key_of('3')).0, 200);
     assert_eq!(fs::read(root.join(".secret")).unwrap(), b"a secret of the original\n");
+    server.kill();
+    assert_eq!(open_to_others(root), Vec::<String>::new());
+}
+
+#[test]
+fn a_data_directory_that_others_could_read_is_closed_to_them_at_every_start() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::with_password(home.path(), &[]);
+    server.log_in();
+    server.kill();
+    // As a backup tool restores it with its own umask.
+    let loosened = ["", ".secret", "STORE", "control", "control/sessions", "wal"];
+    for name in loosened {
+        let path = home.path().join(name);
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    assert_eq!(open_to_others(home.path()).len(), loosened.len());
+    Server::with_password(home.path(), &[]).kill();
+    assert_eq!(open_to_others(home.path()), Vec::<String>::new());
 }
 
 #[test]

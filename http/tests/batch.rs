@@ -174,6 +174,33 @@ fn what_is_no_batch_is_refused_and_nothing_of_it_is_stored() {
 }
 
 #[test]
+fn a_batch_that_does_not_fit_into_one_unit_of_the_log_is_refused_as_a_whole_and_fits_in_parts() {
+    let lab = Lab::new(&[]);
+    // What is two bytes in JSON is six in a stored path.
+    let events: Vec<Value> =
+        (0..1000).map(|number| with(&format!("/{number}/{}", "\u{fc}".repeat(330)), "r", Value::Null)).collect();
+    let text = json!(events).to_string();
+    assert!(text.len() < 1 << 20, "it is within the limit of a body: {}", text.len());
+    let refused = lab.send(&[JSON], &text);
+    assert_eq!(refused.status, 413);
+    assert_eq!(
+        refused.error(),
+        "These events take more than 1 MiB as they are stored, and nothing was stored. Send them in smaller batches."
+    );
+    assert_eq!(lab.server.log_in().json("/api/sites"), json!([]));
+    for part in events.chunks(250) {
+        assert_eq!(lab.batch(&json!(part))["accepted"], json!(250));
+    }
+    assert_eq!(lab.server.log_in().pageviews("a.example"), 1000);
+    // The longest that there can be, and as many of them as always fit.
+    let path = format!("/{}", "\u{fc}".repeat(1000));
+    let long = json!({ "props": { "k": "v".repeat(2000), "l": "w".repeat(2000) }, "r": format!("https://b.example/{}", "r".repeat(2000)) });
+    let mut longest = pageview(&path);
+    longest.as_object_mut().unwrap().extend(long.as_object().unwrap().clone());
+    assert_eq!(lab.batch(&json!(vec![longest; 15]))["accepted"], json!(15));
+}
+
+#[test]
 fn a_batch_needs_a_key_that_may_send_and_reaches_only_its_sites() {
     let lab = Lab::new(&[]);
     let session = lab.server.log_in();

@@ -14,9 +14,13 @@
     reason = "a test fails by panicking, prints its counts, and is no interface"
 )]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use support::skip::skip;
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name)).unwrap()
@@ -134,44 +138,66 @@ fn verdict(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Opt
     for folder in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
         command.env(folder, home.path());
     }
-    match command.args(arguments).envs(variables.iter().copied()).output() {
-        Ok(output) => {
-            let said = [output.stdout, output.stderr].concat();
-            Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
-        }
-        Err(error) => {
-            println!("skipped: {program}: {error}");
-            None
-        }
+    let output = command.args(arguments).envs(variables.iter().copied()).output().ok()?;
+    let said = [output.stdout, output.stderr].concat();
+    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+fn deploy(name: &str) -> String {
+    format!("{}/../deploy/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn caddy_takes_the_shipped_file() {
+    let caddyfile = deploy("Caddyfile");
+    let arguments = ["validate", "--adapter", "caddyfile", "--config", caddyfile.as_str()];
+    match verdict("caddy", &arguments, &[("DOMAIN", "stats.example")]) {
+        Some((is_valid, said)) => assert!(is_valid && said.contains("Valid configuration"), "{said}"),
+        None => skip("caddy is not installed"),
     }
 }
 
 #[test]
-fn caddy_and_systemd_and_compose_take_the_shipped_files() {
-    let path = |name: &str| format!("{}/../deploy/{name}", env!("CARGO_MANIFEST_DIR"));
-    let caddyfile = path("Caddyfile");
-    let arguments = ["validate", "--adapter", "caddyfile", "--config", caddyfile.as_str()];
-    if let Some((is_valid, said)) = verdict("caddy", &arguments, &[("DOMAIN", "stats.example")]) {
-        assert!(is_valid, "{said}");
-    }
+fn systemd_takes_the_shipped_unit() {
     let folder = tempfile::tempdir().unwrap();
     let unit = folder.path().join("mallard-metrics.service");
     // The binary of the unit is not installed here; this one is.
     let text = file("deploy/mallard-metrics.service");
     let installed = "/usr/local/bin/mallard-metrics";
     assert!(text.contains(installed));
-    std::fs::write(&unit, text.replace(installed, env!("CARGO_BIN_EXE_mallard-metrics"))).unwrap();
-    if let Some((is_valid, said)) = verdict("systemd-analyze", &["verify", unit.to_str().unwrap()], &[]) {
-        assert!(is_valid && !said.contains("mallard-metrics.service"), "{said}");
+    fs::write(&unit, text.replace(installed, env!("CARGO_BIN_EXE_mallard-metrics"))).unwrap();
+    match verdict("systemd-analyze", &["verify", unit.to_str().unwrap()], &[]) {
+        Some((is_valid, said)) => assert!(is_valid && !said.contains("mallard-metrics.service"), "{said}"),
+        None => skip("systemd-analyze is not installed"),
     }
-    if !verdict("docker", &["compose", "version"], &[]).is_some_and(|(is_there, _)| is_there) {
-        println!("skipped: docker compose is not installed");
-        return;
-    }
-    std::fs::copy(path("compose.yaml"), folder.path().join("compose.yaml")).unwrap();
-    std::fs::copy(path("example.env"), folder.path().join(".env")).unwrap();
+}
+
+/// The plugin of today, or the program of before, which reads the same files.
+const COMPOSE: [(&str, &[&str]); 2] = [("docker", &["compose"]), ("docker-compose", &[])];
+
+#[test]
+fn compose_takes_the_shipped_file_with_the_shipped_variables() {
+    let is_there = |(program, first): &&(&str, &[&str])| {
+        verdict(program, &[*first, &["version"][..]].concat(), &[]).is_some_and(|(is_there, _)| is_there)
+    };
+    let Some((program, first)) = COMPOSE.iter().find(is_there) else {
+        return skip("docker compose is not installed");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(deploy("compose.yaml"), folder.path().join("compose.yaml")).unwrap();
+    fs::copy(deploy("example.env"), folder.path().join(".env")).unwrap();
     let compose = folder.path().join("compose.yaml");
-    let arguments = ["compose", "-f", compose.to_str().unwrap(), "config", "-q"];
-    let (is_valid, said) = verdict("docker", &arguments, &[]).unwrap();
+    let config = |more: &[&str]| {
+        verdict(program, &[*first, &["-f", compose.to_str().unwrap(), "config"][..], more].concat(), &[]).unwrap()
+    };
+    let (is_valid, said) = config(&["-q"]);
     assert!(is_valid, "{said}");
+    let (_, services) = config(&["--services"]);
+    let mut services: Vec<&str> = services.lines().collect();
+    services.sort_unstable();
+    assert_eq!(services, ["caddy", "mallard"]);
+    // It is taken for what it is: a wrong word in it is refused.
+    fs::write(&compose, file("deploy/compose.yaml").replace("read_only:", "readonly:")).unwrap();
+    let (is_valid, said) = config(&["-q"]);
+    assert!(!is_valid && said.contains("readonly"), "{said}");
 }

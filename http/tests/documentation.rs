@@ -10,7 +10,10 @@
 //! | `<!-- page -->` | `html`: each script that it names is served |
 //! | `<!-- by: FILE -->` | `sh`: each line stands in that file of the repository, which CI runs |
 //! | `<!-- elsewhere -->` | `sh` for another machine or a platform: its syntax, its subcommands and its variables are checked |
+//! | `<!-- npm -->` | `sh` in the folder of the page: each line is a command of npm, whose script is in the `package.json` there |
 //! | `<!-- from here: PROGRAMS -->` | `sh` that runs here, where these programs only note that they were called; also checked like the one above |
+//!
+//! The blocks of deploy/vps.md are executed as well, in a root of their own: `http/tests/vps.rs`.
 //!
 //! A `text` block after a snippet is what it prints; `...` stands for anything within a line. Anything else fails.
 
@@ -48,9 +51,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// README.md, CONTRIBUTING.md, and every page of docs/ and deploy/.
+/// The pages in the root and in dashboard/, and every page of docs/ and deploy/.
 fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let mut pages = ["README.md", "CONTRIBUTING.md", "dashboard/README.md"].map(|page| root().join(page)).to_vec();
     for folder in ["docs", "docs/decisions", "deploy"] {
         let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
         pages.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
@@ -245,6 +248,7 @@ fn try_out(snippet: &Snippet, workshop: &mut Workshop) {
             examine(snippet);
             workshop.run_with_stubs(snippet, &mark["from here: ".len()..]);
         }
+        ("sh", "npm") => is_of_npm(snippet),
         ("sh", mark) if mark.starts_with("by: ") => stands_in(snippet, &mark["by: ".len()..]),
         ("toml", "config") => {
             let file = workshop.folder.path().join("mallard.toml");
@@ -299,6 +303,27 @@ fn stands_in(snippet: &Snippet, file: &str) {
     for line in snippet.text.lines() {
         let command = line.split("  #").next().unwrap().trim();
         assert!(text.contains(command), "{}: `{command}` is not run by {file}", snippet.place);
+    }
+}
+
+fn is_of_npm(snippet: &Snippet) {
+    let place = &snippet.place;
+    let folder = root().join(place.rsplit_once('/').unwrap().0);
+    let package = fs::read_to_string(folder.join("package.json")).unwrap();
+    let package: Value = serde_json::from_str(&package).unwrap();
+    for line in snippet.text.lines() {
+        let mut words = line.split("  #").next().unwrap().split_whitespace().skip_while(|word| word.contains('='));
+        assert_eq!(words.next(), Some("npm"), "{place}: {line}");
+        let script = match words.next() {
+            Some("run") => words.next(),
+            Some("ci") => {
+                assert!(folder.join("package-lock.json").exists(), "{place}: {line}");
+                continue;
+            }
+            other => other,
+        };
+        let script = script.unwrap_or_default();
+        assert!(package["scripts"][script].is_string(), "{place}: package.json has no script `{script}`");
     }
 }
 
@@ -365,6 +390,20 @@ fn the_table_of_variables_is_that_of_the_binary() {
 }
 
 #[test]
+fn help_has_every_exit_code_and_the_variable_of_fly() {
+    let help = Command::new(BINARY).env_clear().arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (variables, codes) = help.split_once("Exit codes:").unwrap();
+    assert!(variables.contains("FLY_APP_NAME"), "{variables}");
+    let first_word = |line: &str| line.split_whitespace().next().and_then(|word| word.parse::<u8>().ok());
+    let said: Vec<u8> = codes.lines().filter_map(first_word).collect();
+    let operations = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let table = operations.split("<!-- exits -->").nth(1).unwrap().split("<!-- /exits -->").next().unwrap();
+    let documented: Vec<u8> = table.lines().filter_map(|row| row.strip_prefix("| ").and_then(first_word)).collect();
+    assert_eq!(said, documented, "docs/operations.md has the same codes in the same order");
+}
+
+#[test]
 fn the_table_of_metrics_is_that_of_the_binary() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::start(data_dir.path(), &[]);
@@ -428,16 +467,25 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// The sections of the list of what must never happen again, and how many lines each has.
+const LINES: [(&str, u32); 7] = [("A", 13), ("D", 7), ("Q", 15), ("L", 5), ("S", 9), ("P", 5), ("R", 4)];
+
 #[test]
 fn every_test_that_the_acceptance_list_names_exists() {
     let list = fs::read_to_string(root().join("docs/acceptance.md")).unwrap();
-    let rows = list.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| situation"));
-    let mut names = BTreeSet::new();
+    let rows = list.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| line"));
+    let (mut names, mut lines) = (BTreeSet::new(), BTreeSet::new());
     for row in rows {
         let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         assert!(quoted(shown_by).next().is_some(), "nothing shows this: {row}");
+        let of_the_binary = ["http/tests/", "scripts/", "dashboard/tests/browser/", "benches/"];
+        let is_of_the_binary = quoted(shown_by).any(|name| of_the_binary.iter().any(|folder| name.starts_with(folder)));
+        assert_eq!(row.contains("*without the binary*"), !is_of_the_binary, "how it is shown: {row}");
         names.extend(quoted(shown_by));
+        lines.extend(row.split('|').nth(1).unwrap().split(',').map(|line| line.trim().to_owned()));
     }
+    let expected = LINES.iter().flat_map(|(section, count)| (1..=*count).map(move |line| format!("{section}{line}")));
+    assert_eq!(lines, expected.chain(["-".to_owned()]).collect(), "each line of the list has a row");
     assert!(names.len() > 60, "{}", names.len());
     for name in names {
         let (file, test) = name.split_once("::").unwrap_or((name, ""));

@@ -18,8 +18,9 @@ mod support;
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use support::{Server, Session};
@@ -114,6 +115,34 @@ fn check_full(server: &Server, session: &Session<'_>, accepted: u64) -> bool {
     is_refusing
 }
 
+/// All files below a folder, whoever is at work on it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files(&entry.path())),
+            Ok(_) => found.push(entry.path()),
+            Err(_) => {}
+        }
+    }
+    found
+}
+
+/// As soon as there is room, and nothing to do: no file that the manifest does not name, and nothing half-made. What a failed attempt has left
+/// is gone, or was written again under the same name.
+fn check_no_leftovers(server: &Server, data_dir: &Path) {
+    let mut seen = String::new();
+    for _ in 0..20_000 {
+        let live = metric(server, "mallard_parquet_files");
+        let (parquet, half_made) = (files(&data_dir.join("events")), files(&data_dir.join("tmp")));
+        if metric(server, "mallard_buffered_events") == 0 && parquet.len() as u64 == live && half_made.is_empty() {
+            return;
+        }
+        seen = format!("{live} files are live; there are {parquet:?} and {half_made:?}");
+    }
+    panic!("what is not needed piles up: {seen}");
+}
+
 #[test]
 fn a_full_disk_refuses_events_loses_none_and_resumes_by_itself() {
     let Some(volume) = Volume::mount() else {
@@ -140,6 +169,7 @@ fn a_full_disk_refuses_events_loses_none_and_resumes_by_itself() {
         check_full(&server, &session, accepted);
         volume.empty();
         accepted += send_until(&server, &mut sent, 202, 507);
+        check_no_leftovers(&server, &data_dir);
     }
     assert!(rounds_refusing > ROUNDS / 4, "health says so while events are refused: {rounds_refusing} rounds");
     assert_eq!(metric(&server, "mallard_wal_poisoned"), 0);
@@ -228,6 +258,55 @@ fn free(volume: &Volume) -> u64 {
     volume.f_bavail * volume.f_frsize
 }
 
+/// Texts that do not compress.
+fn noise() -> impl FnMut() -> String {
+    let mut seed = 1_u64;
+    move || {
+        let mut digit = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'0' + (seed >> 33) as u8 % 75)
+        };
+        (0..1800).map(|_| digit()).collect()
+    }
+}
+
+#[test]
+fn on_a_full_disk_retention_still_works_and_makes_room() {
+    let Some(volume) = Volume::mount() else {
+        support::skip::skip("this user may not mount a tmpfs");
+        return;
+    };
+    let data_dir = volume.path().join("data");
+    let settings = [("MALLARD_DISK_RESERVE_MB", "16"), ("MALLARD_FLUSH_INTERVAL", "1")];
+    let server = Server::with_password(&data_dir, &settings);
+    let key = server.log_in().create_key(&json!({ "name": "importer", "scope": "Ingest" }));
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let mut text = noise();
+    for _ in 0..8 {
+        let mut old = || {
+            json!({ "d": SITE, "n": "pageview", "u": "/old", "p": { "text": text() },
+                    "timestamp": now_ms - 40 * 86_400_000 })
+        };
+        server.post_batch(&key, &json!((0..250).map(|_| old()).collect::<Vec<_>>()));
+    }
+    assert_eq!(server.post_event(&json!({ "d": SITE, "n": "pageview", "u": "/" })).status, 202);
+    let ballast = data_dir.join("ballast");
+    while metric(&server, "mallard_buffered_events") > 0 {}
+    while fs::metadata(&ballast).map_or(0, |file| file.len()) < 4 << 20 {}
+    volume.fill(0);
+    server.kill();
+    take_the_rest(&volume, &data_dir);
+
+    let server = Server::with_password(&data_dir, &[&settings[..], &[("MALLARD_RETENTION_DAYS", "30")]].concat());
+    let full = free(&volume);
+    while metric(&server, "mallard_events_expired_total") < 2000 {}
+    assert_eq!(server.log_in().pageviews(SITE), 1);
+    let parquet = data_dir.join("events");
+    while files(&parquet).len() > 1 {}
+    assert!(free(&volume) > full + (1 << 20), "{} bytes were free and {} are", full, free(&volume));
+    assert_eq!(metric(&server, "mallard_wal_poisoned"), 0);
+}
+
 #[test]
 fn on_a_full_disk_an_erasure_still_works_and_makes_room() {
     let Some(volume) = Volume::mount() else {
@@ -240,15 +319,7 @@ fn on_a_full_disk_an_erasure_still_works_and_makes_room() {
         &[("MALLARD_DISK_RESERVE_MB", "16"), ("MALLARD_FLUSH_COUNT", "500"), ("MALLARD_FLUSH_INTERVAL", "1")],
     );
     let session = server.log_in();
-    let mut seed = 1_u64;
-    // Texts that do not compress.
-    let mut text = || -> String {
-        let mut digit = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            char::from(b'0' + (seed >> 33) as u8 % 75)
-        };
-        (0..1800).map(|_| digit()).collect()
-    };
+    let mut text = noise();
     for number in 0..2000 {
         let event = json!({ "d": SITE, "n": "pageview", "u": "/quince", "p": { "text": text() } });
         assert_eq!(server.post_event(&event).status, 202);

@@ -15,6 +15,9 @@
 
 mod support;
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::json;
 use support::Server;
 
@@ -155,6 +158,52 @@ fn a_backlog_slows_senders_down_before_it_answers_503_and_what_was_acknowledged_
     assert_eq!(server.post_event(&event).status, 202, "with room again");
     assert_eq!(server.metric("mallard_events_slowed_total"), 0);
     assert_eq!(server.log_in().pageviews("a.example"), accepted + 1);
+}
+
+/// The number that the name of a segment that is prepared has, if one is.
+fn prepared_segment(wal: &Path) -> Option<u64> {
+    let names = fs::read_dir(wal).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter_map(|name| name.strip_suffix(".wal.new")?.parse().ok()).max()
+}
+
+#[test]
+fn a_log_that_cannot_begin_a_segment_is_not_ready_until_it_can() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let wal = data_dir.path().join("wal");
+    let server = Server::with_password(data_dir.path(), &[("MALLARD_FLUSH_COUNT", "1")]);
+    let event = json!({ "d": "a.example", "n": "pageview", "u": "/" });
+    let mut accepted = 0;
+    let mut send = || {
+        let status = server.post_event(&event).status;
+        accepted += u64::from(status == 202);
+        status
+    };
+    assert_eq!(send(), 202);
+    let number = loop {
+        match prepared_segment(&wal) {
+            Some(number) => break number,
+            None => assert_eq!(send(), 202),
+        }
+    };
+    // Folders have the names of the segments after it.
+    let blocked: Vec<_> = (number + 1..number + 10).map(|next| wal.join(format!("{next:020}.wal.new"))).collect();
+    blocked.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    let is_off = (0..10_000).any(|_| {
+        send();
+        server.get("/health/ready").status == 503
+    });
+    assert!(is_off, "no event needs another segment any more, or readiness says nothing");
+    let session = server.log_in();
+    let health = session.json("/health/detailed");
+    assert_eq!((&health["status"], &health["ingest"]), (&json!("degraded"), &json!("no_segment")), "{health}");
+    let not_ready = server.get("/health/ready");
+    assert_eq!((not_ready.status, not_ready.text().as_str()), (503, "database not ready"));
+    let refused = server.post_event(&event);
+    assert_eq!((refused.status, refused.lsn()), (503, None), "{}", refused.text());
+    blocked.iter().for_each(|folder| fs::remove_dir(folder).unwrap());
+    while send() != 202 {}
+    assert_eq!(server.get("/health/ready").status, 200);
+    assert_eq!(session.pageviews("a.example"), accepted);
 }
 
 #[test]

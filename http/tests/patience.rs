@@ -18,6 +18,7 @@ mod support;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use support::http::{Client, Response};
@@ -93,6 +94,25 @@ fn an_export_that_its_client_does_not_take_breaks_off_and_passes_for_no_whole_on
     let next = next_export(&session);
     assert_eq!((next.status, next.text().lines().count()), (200, LARGE), "the next one is whole");
     reader.read_response().expect_err("the end is missing");
+}
+
+#[test]
+fn an_export_to_a_client_that_takes_gzip_unpacks_to_the_same_bytes() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    fill(&server, &session);
+    let ask = |coding: &str| {
+        let headers = [("cookie", session.cookie()), ("accept-encoding", coding)];
+        server.connect().request("GET", EXPORT, &headers, "").unwrap()
+    };
+    let (plain, packed) = (ask("identity"), ask("gzip"));
+    assert_eq!((plain.header("content-encoding"), packed.header("content-encoding")), (None, Some("gzip")));
+    assert_eq!((packed.status, packed.header("vary")), (200, Some("Accept-Encoding")));
+    assert!(packed.body.len() * 2 < plain.body.len(), "{} of {} bytes", packed.body.len(), plain.body.len());
+    let unpacked = std::io::read_to_string(GzDecoder::new(&*packed.body)).unwrap();
+    assert_eq!(unpacked.lines().count(), LARGE);
+    assert!(unpacked == plain.text(), "they are the same");
 }
 
 #[test]

@@ -124,6 +124,17 @@ impl Duck {
         views::refresh(&lease, self.env.disk.as_ref(), path, &self.draft, (files, is_alike))
     }
 
+    /// Whether DuckDB could not be opened when it was needed last. Waits for nothing.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.pool.is_failing()
+    }
+
+    /// Opens DuckDB if it is not open. Waits for no query.
+    pub(crate) fn probe(&self) -> Result<(), QueryError> {
+        let deadline = Deadline::after(&self.env.clock, REFRESH_TIMEOUT_US);
+        self.pool.lease_aside(&deadline).map(drop)
+    }
+
     /// How the cache does.
     pub(crate) fn cache_figures(&self) -> CacheFigures {
         self.cache.figures()

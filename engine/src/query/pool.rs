@@ -32,6 +32,8 @@ pub(super) struct Pool {
     returned: Condvar,
     watchdog: Watchdog,
     is_stopping: AtomicBool,
+    /// Whether the last attempt to open DuckDB failed.
+    is_failing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +57,7 @@ impl Pool {
             returned: Condvar::new(),
             watchdog: Watchdog::start()?,
             is_stopping: AtomicBool::new(false),
+            is_failing: AtomicBool::new(false),
         })
     }
 
@@ -63,6 +66,16 @@ impl Pool {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.watchdog.end_all();
         self.returned.notify_all();
+    }
+
+    /// Whether DuckDB could not be opened when it was needed last. Waits for nothing.
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::SeqCst)
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_to_fail(&self) {
+        self.is_failing.store(true, Ordering::SeqCst);
     }
 
     /// A connection, for as long as the lease lives or until `deadline`.
@@ -89,7 +102,11 @@ impl Pool {
         self.check(deadline)?;
         let connection = match state.idle.pop() {
             Some(connection) => connection,
-            None => state.connect(|| self.open())?,
+            None => {
+                let connected = state.connect(|| self.open());
+                self.is_failing.store(connected.is_err(), Ordering::SeqCst);
+                connected?
+            }
         };
         let interrupt = connection.interrupt_handle();
         let watched = self.watchdog.watch(deadline, move || interrupt.interrupt());

@@ -44,6 +44,7 @@ pub(super) enum Work {
     Retention,
     SnapshotRetention,
     ErasedIds,
+    Date,
     Planning,
     Manifest,
 }
@@ -73,6 +74,7 @@ impl fmt::Display for Work {
             Self::Retention => "retention",
             Self::SnapshotRetention => "retention in snapshots",
             Self::ErasedIds => "the removal of what was kept of erased events",
+            Self::Date => "the record of the date",
             Self::Planning => "the plan of maintenance",
             Self::Manifest => "the check of the manifest",
         })

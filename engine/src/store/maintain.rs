@@ -224,6 +224,7 @@ impl Store {
             return Ok(step);
         }
         self.failures.attempt_unless_resting(&Work::ErasedIds, || self.forget_erased_ids(maintenance))?;
+        self.failures.attempt_unless_resting(&Work::Date, || self.keep_date())?;
         self.failures.forget_jobs();
         Ok(Step::Idle { next_in_us: self.next_in_us() })
     }

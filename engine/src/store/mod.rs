@@ -19,6 +19,7 @@
 mod aside;
 mod calendar;
 mod damage;
+mod date;
 mod dedup;
 mod erase;
 pub(crate) mod erased_ids;

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use mallard_engine::env::Entropy;
 use serde::{Deserialize, Serialize};
 
-use super::documents::{Document, DocumentError, Documents};
 use super::password::{HashError, PasswordHash};
 use super::session::Sessions;
+use crate::documents::{Document, DocumentError, Documents};
 
 const CHOSEN: Document = Document { name: "password", consequence: "set-up will ask for a new password" };
 const ENVIRONMENT: Document = Document { name: "environment-password", consequence: "everybody has to log in again" };
@@ -138,9 +138,9 @@ fn write(document: Document, hash: &PasswordHash, documents: &dyn Documents) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
     use crate::auth::testing::{Bytes, at};
     use crate::auth::token::Token;
+    use crate::documents::memory::Memory;
 
     #[derive(Default)]
     struct World {

@@ -18,8 +18,8 @@ use mallard_event::{SiteId, Timestamp};
 use serde::{Deserialize, Serialize};
 use subtle::ConditionallySelectable;
 
-use super::documents::{Document, DocumentError, Documents};
 use super::token::{Token, TokenHash};
+use crate::documents::{Document, DocumentError, Documents};
 
 /// Keys kept at most, revoked ones included.
 pub(super) const KEYS_MAX: usize = 256;
@@ -221,8 +221,8 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
     use crate::auth::testing::{Bytes, after, at};
+    use crate::documents::memory::Memory;
 
     #[derive(Default)]
     struct World {

@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::Auth;
 use super::credential::AlreadyConfigured;
-use super::documents::DocumentError;
 use super::lockout::{ClientKey, LockedOut};
 use super::password::{HashError, PasswordHash};
 use super::queue::QueueError;
 use super::token::Token;
+use crate::documents::DocumentError;
 use crate::error::ApiError;
 use crate::request_id;
 

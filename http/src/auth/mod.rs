@@ -24,7 +24,6 @@ mod access;
 mod cookie;
 mod credential;
 mod csrf;
-pub mod documents;
 pub mod handlers;
 pub(crate) mod hex;
 pub mod keys;
@@ -50,13 +49,13 @@ pub(crate) use self::login::durably;
 pub use self::password::HashError;
 
 use self::credential::Credential;
-use self::documents::{DocumentError, Documents};
 use self::keys::Keys;
 use self::lockout::Lockout;
 use self::queue::HashQueue;
 use self::session::Sessions;
 use self::setup::SetupToken;
 use crate::config::{Config, Origin};
+use crate::documents::{DocumentError, Documents};
 
 /// Whether there has ever been a password, chosen or from the environment.
 pub(crate) fn has_had_a_password(documents: &dyn Documents) -> Result<bool, DocumentError> {

@@ -14,8 +14,8 @@ use mallard_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::Choice;
 
-use super::documents::{Document, DocumentError, Documents};
 use super::token::{Token, TokenHash};
+use crate::documents::{Document, DocumentError, Documents};
 
 /// Sessions kept at most; the one issued first goes first.
 const SESSIONS_MAX: usize = 1000;
@@ -138,8 +138,8 @@ fn hashes(tokens: &[Token]) -> Vec<TokenHash> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
     use crate::auth::testing::{Bytes, after, at};
+    use crate::documents::memory::Memory;
 
     const TTL_SECS: u32 = 3600;
 

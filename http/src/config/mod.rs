@@ -8,7 +8,7 @@
 //! ```
 //! Strict: a value that cannot be read stops the start (exit 64) with a message that names the variable, the value and
 //! the allowed range. An unknown `MALLARD_*` variable is a warning with the closest known name; an unknown key in the
-//! file is an error. A variable that is known but not yet read by this version is a warning, never silence.
+//! file is an error. A variable that only tests have a use for works, and is a warning.
 //! Secrets come from the environment only and are never shown.
 
 mod env;
@@ -200,7 +200,7 @@ pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Loaded, Co
     if config.gdpr_mode {
         force_privacy(&mut config, &mut settings)?;
     }
-    let warnings = report::warnings(&config, environment);
+    let warnings = report::warnings(&config, environment, &settings);
     Ok(Loaded { config, warnings, settings })
 }
 

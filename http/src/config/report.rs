@@ -5,6 +5,9 @@ use std::fmt::{self, Display, Formatter};
 use super::table::{Status, TABLE};
 use super::{Config, Environment, Loaded, Setting, Source};
 
+/// The one variable that somebody else sets.
+const FLY_HELP: &str = "\n  FLY_APP_NAME\n          set by Fly in its machines, to any value: the client's address is taken from Fly-Client-IP";
+
 /// Shorter passwords are taken, with a warning.
 const PASSWORD_BYTES_ADVISED: usize = 8;
 
@@ -16,11 +19,17 @@ pub(super) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// Everything that is worth a line in the log at start.
-pub(super) fn warnings(config: &Config, environment: &Environment) -> Vec<String> {
+pub(super) fn warnings(config: &Config, environment: &Environment, settings: &[Setting]) -> Vec<String> {
     let unknown = environment.unknown().map(unknown_variable);
     let empty = TABLE.iter().filter(|row| row.empty_is_unset && environment.is_empty(row));
     let empty = empty.map(|row| format!("{} is empty and counts as not set", row.name));
-    unknown.chain(empty).chain(weak_password(config)).collect()
+    unknown.chain(empty).chain(weak_password(config)).chain(tests_only(settings)).collect()
+}
+
+/// A variable that is left over from a test changes what a server does, and nobody would look for it.
+fn tests_only(settings: &[Setting]) -> impl Iterator<Item = String> {
+    let set = settings.iter().filter(|one| one.variable.status == Status::Internal && one.is_set());
+    set.map(|one| format!("{} is set, which is for tests only: unset it on a real server", one.variable.name))
 }
 
 fn unknown_variable(name: &str) -> String {
@@ -82,7 +91,7 @@ pub fn variables_help() -> String {
         let values = row.values().map(|values| format!(": {values}")).unwrap_or_default();
         text.push_str(&format!("\n  {}{alias}\n          {}{values}{default}{key}", row.name, row.help));
     }
-    text
+    text + FLY_HELP
 }
 
 /// In what a number is counted, where its key says so.

@@ -158,7 +158,20 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
     let config = from_file(text, &[("MALLARD_PORT", "9001")]).unwrap().config;
     assert_eq!((config.port, config.host.as_str(), config.filter_bots), (9001, "::1", false));
     assert_eq!(config.site_ids.len(), 2);
-    assert!(from_file("site_ids = []\n", &[]).unwrap().config.site_ids.is_empty());
+}
+
+#[test]
+fn an_empty_list_is_an_error_where_it_would_mean_something_else() {
+    assert!(from_file("site_ids = []\n", &[]).unwrap().config.site_ids.is_empty(), "any site, as without the key");
+    let lists: Vec<&str> = TABLE.iter().filter(|row| matches!(row.toml, Toml::List(_))).map(|row| row.name).collect();
+    assert_eq!(lists, ["MALLARD_SITE_IDS", "MALLARD_TRUSTED_PROXIES"], "each is decided on in this test");
+    assert_eq!(
+        from_file("trusted_proxies = []\n", &[]).unwrap_err(),
+        "mallard.toml: trusted_proxies=[]: expected at least one item; for none of them write [\"none\"]"
+    );
+    let nobody = from_file("trusted_proxies = [\"none\"]\n", &[]).unwrap().config.trusted_proxies;
+    assert_eq!(nobody, TrustedProxies::parse("none").unwrap());
+    assert_ne!(nobody, from_file("", &[]).unwrap().config.trusted_proxies);
 }
 
 #[test]
@@ -208,6 +221,14 @@ fn what_the_operator_should_know_is_a_warning() {
     assert_eq!(warnings(&[("MALLARD_RATE_LIMIT", "1")]), [""; 0]);
     assert_eq!(warnings(&[("MALLARD_ADMIN_PASSWORD", "")]), ["MALLARD_ADMIN_PASSWORD is empty and counts as not set"]);
     assert_eq!(warnings(&[("MALLARD_ADMIN_PASSWORD", "short")]).len(), 1);
+    for row in TABLE.iter().filter(|row| row.status == Status::Internal) {
+        let value = CASES.iter().find(|(name, ..)| *name == row.name).unwrap().1;
+        let name = row.name;
+        assert_eq!(
+            warnings(&[(name, value)]),
+            [format!("{name} is set, which is for tests only: unset it on a real server")]
+        );
+    }
     assert_eq!(warnings(&[("PATH", "/bin"), ("HOME", "/")]), [""; 0]);
 }
 

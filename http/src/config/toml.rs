@@ -26,7 +26,6 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Texts, ConfigError> {
     let table: Table = text.parse().map_err(syntax)?;
     let mut texts = Texts::new();
     for (key, value) in table {
-        // An empty array is the default of every list: nothing is set.
         if let Some(text) = as_text(file, &key, &value)? {
             texts.insert(key, text);
         }
@@ -42,7 +41,9 @@ fn as_text(file: &Path, key: &str, value: &Value) -> Result<Option<String>, Conf
         (Toml::Text(_), Value::String(text)) => Ok(Some(text.clone())),
         (Toml::Integer(_), Value::Integer(number)) => Ok(Some(number.to_string())),
         (Toml::Boolean(_), Value::Boolean(flag)) => Ok(Some(flag.to_string())),
-        (Toml::List(_), Value::Array(items)) if items.is_empty() => Ok(None),
+        // Where no item is the default, nothing is set. Elsewhere it would mean the default, which is not what it says.
+        (Toml::List(_), Value::Array(items)) if items.is_empty() && row.default.is_none() => Ok(None),
+        (Toml::List(_), Value::Array(items)) if items.is_empty() => Err(empty_list(file, key)),
         (Toml::List(_), Value::Array(items)) => {
             join(items).map(Some).ok_or_else(|| wrong_type(file, key, row.toml, value))
         }
@@ -54,6 +55,11 @@ fn as_text(file: &Path, key: &str, value: &Value) -> Result<Option<String>, Conf
 fn join(items: &[Value]) -> Option<String> {
     let texts: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
     texts.map(|texts| texts.join(","))
+}
+
+fn empty_list(file: &Path, key: &str) -> ConfigError {
+    let expected = r#"at least one item; for none of them write ["none"]"#.to_owned();
+    ConfigError::Invalid { name: format!("{}: {key}", file.display()), shown: "[]".to_owned(), expected }
 }
 
 fn wrong_type(file: &Path, key: &str, expected: Toml, value: &Value) -> ConfigError {

@@ -15,7 +15,7 @@ use tracing::info;
 use super::Options;
 use super::traffic::Traffic;
 use crate::auth;
-use crate::auth::documents::{Document, DocumentError, Documents};
+use crate::documents::{Document, DocumentError, Documents};
 use crate::exit::Failure;
 
 /// Events of one durable unit. A unit of this size stays far below the log's frame limit of 1 MiB.

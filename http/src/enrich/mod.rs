@@ -43,8 +43,8 @@ use self::geo::Geo;
 pub(crate) use self::referrer::Referral;
 use self::salt::{DayKey, Salts};
 use self::user_agent::UserAgent;
-use crate::auth::documents::{DocumentError, Documents};
 use crate::config::Config;
+use crate::documents::{DocumentError, Documents};
 use crate::request_id;
 
 #[cfg(test)]

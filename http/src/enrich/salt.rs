@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::auth::documents::{Document, DocumentError, Documents};
 use crate::auth::hex;
+use crate::documents::{Document, DocumentError, Documents};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@ use mallard_event::payload::{RawPayload, Trust};
 use smol_str::SmolStr;
 
 use super::*;
-use crate::auth::documents::memory::Memory;
 use crate::auth::testing::{Bytes, after, at};
+use crate::documents::memory::Memory;
 
 const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36";

@@ -55,8 +55,8 @@ mod tests {
 
     use super::super::salt::Salts;
     use super::*;
-    use crate::auth::documents::memory::Memory;
     use crate::auth::testing::{Bytes, at};
+    use crate::documents::memory::Memory;
 
     const SITE: &str = "shop.example";
     const BROWSER: &str = "Mozilla/5.0";

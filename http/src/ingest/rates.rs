@@ -57,7 +57,6 @@ impl Rates {
     }
 }
 
-/// What has been used of a rate.
 impl std::fmt::Debug for Rates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rates").finish_non_exhaustive()

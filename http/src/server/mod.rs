@@ -4,6 +4,7 @@
 //! accept.rs      sockets in, never more than the cap; the drain at the end
 //! connection.rs  one socket: hyper's HTTP/1.1 under our limits
 //! respond.rs     one request: route -> handler -> answer, counted and logged once
+//! panics.rs      a handler that panics is answered with 500
 //! envelope.rs    what every answer carries: security headers, request id, CORS, gzip
 //! body.rs        a request body through a limit and a deadline
 //! limits.rs      every bound            cors.rs  who may read answers            stop.rs  signals
@@ -17,5 +18,6 @@ mod connection;
 pub(crate) mod cors;
 pub(crate) mod envelope;
 pub(crate) mod limits;
+mod panics;
 mod respond;
 pub mod stop;

@@ -9,6 +9,7 @@ use tracing::{debug, error};
 use super::cors::{self, Cors};
 use super::envelope::Envelope;
 use super::limits::LIMITS;
+use super::panics::caught;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
@@ -49,7 +50,7 @@ async fn dispatch(
         Resolution::Route(route) => {
             let body_read_timeout = app.client_timeout().unwrap_or(LIMITS.body_read_timeout);
             let request = Request::new(request, peer, body_read_timeout, app.stop.clone());
-            (route.label, route.cors, routes::call(route, app, request).await)
+            (route.label, route.cors, caught(routes::call(route, app, request)).await)
         }
         Resolution::Options(cors) => (NO_ROUTE, cors, Ok(preflight(app, cors))),
         Resolution::WrongMethod(cors, allow) => (NO_ROUTE, cors, Err(ApiError::MethodNotAllowed(allow))),

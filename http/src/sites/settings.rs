@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use mallard_event::SiteId;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::documents::{Document, DocumentError, Documents};
+use crate::documents::{Document, DocumentError, Documents};
 
 /// Sites whose settings are kept.
 pub(super) const SITES_MAX: usize = 10_000;
@@ -141,7 +141,7 @@ impl fmt::Debug for SiteSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::documents::memory::Memory;
+    use crate::documents::memory::Memory;
 
     fn open(documents: &Arc<Memory>) -> SiteSettings {
         let documents: Arc<Memory> = Arc::clone(documents);

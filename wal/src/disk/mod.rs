@@ -69,6 +69,11 @@ pub trait Disk: Send + Sync + Debug {
     fn open_write(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Creates one folder (0700); one that exists is fine.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Takes all rights to a file or folder from everyone but its owner; a link to a file is left alone. A disk that has no
+    /// owners, as those of tests, has nothing to do.
+    fn make_private(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
     /// Renames a file, replacing the target. Durable after [`Disk::sync_dir`] of the folder(s).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Gives a file a second name, which must not exist.

@@ -7,7 +7,7 @@
 //! | bytes and length of a file are durable | `fdatasync`, which includes the metadata needed to read the data back |
 //! | names in a folder are durable | `fsync` of the opened folder |
 //! | one process per data directory | `flock`, held by the open file, released by the kernel however the process ends |
-//! | nobody else reads personal data | files 0600, folders 0700, whatever the umask |
+//! | nobody else reads personal data | files 0600, folders 0700, whatever the umask; what is found is made so |
 //!
 //! # Assumptions about the medium
 //!
@@ -26,7 +26,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process;
 use std::sync::{Arc, OnceLock};
@@ -42,6 +42,8 @@ use super::{Bytes, Clock, Disk, Entropy, Entry, Env, File, Lock};
 const FILE_MODE: u32 = 0o600;
 /// Usable by the owner only.
 const FOLDER_MODE: u32 = 0o700;
+/// The rights of the group and of everyone else.
+const OTHERS: u32 = 0o077;
 
 /// The machine that this process runs on.
 pub fn env() -> Env {
@@ -80,6 +82,19 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             result => result,
         }
+    }
+
+    fn make_private(&self, path: &Path) -> io::Result<()> {
+        let found = fs::symlink_metadata(path)?;
+        if found.is_symlink() && !path.is_dir() {
+            return Ok(());
+        }
+        let mut permissions = fs::metadata(path)?.permissions();
+        if permissions.mode() & OTHERS == 0 {
+            return Ok(());
+        }
+        permissions.set_mode(permissions.mode() & !OTHERS);
+        fs::set_permissions(path, permissions)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the disk that the rule sends everyone to")]
@@ -253,7 +268,6 @@ impl Entropy for SystemEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
     fn mode(path: &Path) -> u32 {

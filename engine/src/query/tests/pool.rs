@@ -125,3 +125,19 @@ fn after_a_fatal_fault_the_next_query_has_a_new_instance() {
     drop(lease);
     assert!(!table_exists());
 }
+
+#[test]
+fn an_instance_that_cannot_be_opened_is_known_until_one_can() {
+    // DuckDB refuses to work without a thread.
+    let fixture = Fixture::with(&QueryConfig { threads: 0, ..QueryConfig::default() });
+    assert!(!fixture.duck.is_failing(), "nobody has asked anything yet");
+    assert!(matches!(run(&fixture, "SELECT 1"), Err(QueryError::Internal(_))));
+    assert!(fixture.duck.is_failing());
+    assert!(fixture.duck.probe().is_err() && fixture.duck.is_failing());
+    let fixture = Fixture::new();
+    fixture.duck.pool.pretend_to_fail();
+    assert!(fixture.duck.is_failing());
+    fixture.duck.probe().unwrap();
+    assert!(!fixture.duck.is_failing());
+    assert_eq!(run(&fixture, "SELECT 1"), Ok(1));
+}

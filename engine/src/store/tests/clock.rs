@@ -91,3 +91,70 @@ fn a_start_with_a_date_far_ahead_of_the_newest_event_waits_a_day_in_every_tier()
     assert_eq!(bench.rows("a"), Vec::<u64>::new());
     assert_eq!(bench.snapshots().list().unwrap()[0].image.events, 0);
 }
+
+#[test]
+fn after_a_silence_of_days_and_a_restart_retention_goes_on_at_once() {
+    let mut bench = ten_days();
+    bench.files("a", 1);
+    // Nobody sends anything.
+    for _ in 0..9 {
+        bench.clock.advance_us(DAY_US);
+        bench.settle_well();
+    }
+    for _ in 0..2 {
+        assert_eq!(bench.rows("a"), [1]);
+        bench.clock.advance_us(DAY_US);
+        bench.restart();
+        bench.settle_well();
+    }
+    assert_eq!(bench.rows("a"), Vec::<u64>::new());
+}
+
+#[test]
+fn lives_of_an_hour_with_half_a_day_between_them_apply_retention() {
+    let mut bench = ten_days();
+    bench.files("a", 1);
+    for _ in 0..20 {
+        assert_eq!(bench.rows("a"), [1]);
+        bench.settle_well();
+        bench.clock.advance_us(HOUR_US);
+        bench.settle_well();
+        bench.clock.advance_us(DAY_US / 2 - HOUR_US);
+        bench.restart();
+    }
+    bench.clock.advance_us(DAY_US);
+    bench.settle_well();
+    assert_eq!(bench.rows("a"), Vec::<u64>::new());
+}
+
+#[test]
+fn after_days_without_power_the_second_start_believes_the_date() {
+    let mut bench = ten_days();
+    bench.files("a", 1);
+    bench.clock.jump_us(12 * DAY_US);
+    bench.restart();
+    bench.settle_well();
+    assert_eq!(bench.rows("a"), [1], "it may have leapt");
+    bench.clock.jump_us(DAY_US);
+    bench.restart();
+    bench.settle_well();
+    assert_eq!(bench.rows("a"), Vec::<u64>::new(), "two starts agree");
+}
+
+#[test]
+fn a_date_that_leaps_ahead_at_every_start_deletes_nothing() {
+    let mut bench = ten_days();
+    bench.files("a", 1);
+    bench.clock.jump_us(30 * DAY_US);
+    for leap_days in [0, 93, 365, 3650] {
+        bench.clock.jump_us(leap_days * DAY_US);
+        bench.restart();
+        bench.settle_well();
+        // Also if events arrive meanwhile.
+        bench.files("b", 1);
+        assert_eq!(bench.rows("a"), [1], "{leap_days} days");
+    }
+    bench.clock.advance_us(DAY_US);
+    bench.settle_well();
+    assert_eq!(bench.rows("a"), Vec::<u64>::new(), "it has stayed there for a day");
+}

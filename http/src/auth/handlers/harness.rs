@@ -10,9 +10,9 @@ use hyper::header::{COOKIE, HOST, HeaderMap, SET_COOKIE};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::auth::documents::memory::Memory;
 use crate::auth::testing::{Bytes, at};
 use crate::config::Config;
+use crate::documents::memory::Memory;
 use crate::enrich::client::TrustedProxies;
 
 pub(super) const LOOPBACK: &str = "127.0.0.1";

@@ -10,8 +10,8 @@ use mallard_event::Timestamp;
 use serde::Deserialize;
 
 use super::{Grant, KEYS_MAX, Key, Keys, NAME_CHARACTERS_MAX, Scope};
-use crate::auth::documents::DocumentError;
 use crate::auth::token::TokenHash;
+use crate::documents::DocumentError;
 
 #[derive(Deserialize)]
 struct Original {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::auth::documents::memory::Memory;
 use crate::auth::testing::{Bytes as Random, at};
+use crate::documents::memory::Memory;
 
 const SECRET: &str = "0123456789abcdef";
 

@@ -18,12 +18,13 @@ use crate::stats;
 
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
-/// The file, as it is made. With a `subject`, only its events.
+/// The file, as it is made, compressed as it is made if the client takes that. With a `subject`, only its events.
 pub(super) async fn get(
     app: &App,
     question: Question,
     format: Format,
     subject: Option<Subject>,
+    is_gzip: bool,
 ) -> Result<Response, ApiError> {
     if question.filter != Filter::default() {
         return Err(ApiError::bad_request("kind=events cannot be filtered. Remove the filters."));
@@ -34,7 +35,7 @@ pub(super) async fn get(
     let (engine, clock, runtime) = (Arc::clone(&app.engine), Arc::clone(&app.clock), Handle::current());
     let work = move |permit| {
         let hinders = || engine.hinders_erasure(&export);
-        let mut writer = Writer::new(pieces, &runtime, &*clock, &hinders, format);
+        let mut writer = Writer::new(pieces, &runtime, &*clock, &hinders, format, is_gzip);
         if write(&engine, &export, subject, &mut writer) {
             writer.finish(permit);
         }
@@ -44,7 +45,7 @@ pub(super) async fn get(
         Format::Csv => response::as_file(response::stream(CSV, body), "events.csv")?,
         Format::Json => response::as_file(response::stream(NDJSON, body), "events.ndjson")?,
     };
-    stats::based_on(as_of, &incomplete, file)
+    stats::based_on(as_of, &incomplete, if is_gzip { response::as_gzip(file) } else { file })
 }
 
 /// Hands every event to `writer`, on a thread that may block; whether that was all of them.

@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
+use crate::server::envelope::accepts_gzip;
 use crate::subject;
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
@@ -53,7 +54,7 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
         }
         Some("events") => {
             let subject = subject::of(app, &pairs, &question.site)?;
-            events::get(app, question, format, subject).await
+            events::get(app, question, format, subject, accepts_gzip(request.headers())).await
         }
         Some(other) => Err(ApiError::bad_request(format!("Invalid kind: '{other}'. Use 'daily' or 'events'."))),
     }

@@ -4,9 +4,13 @@
 //! and its connection with it, when the client is too slow or an erasure has waited for it long enough. A client that
 //! takes nothing at all ends with its connection, which has a deadline of its own.
 
+use std::io::Write as _;
 use std::mem;
 use std::time::Duration;
 
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use mallard_engine::env::Clock;
 use mallard_event::Stored;
 use tokio::runtime::Handle;
@@ -17,7 +21,7 @@ use tracing::warn;
 use super::{Format, cells};
 use crate::response::Piece;
 
-/// Text that is collected before it is sent.
+/// Bytes that are collected before they are sent: of text, or of compressed text.
 const PIECE_BYTES: usize = 64 << 10;
 /// Pieces that may wait for the client.
 pub(super) const PIECES_WAITING_MAX: usize = 2;
@@ -46,6 +50,9 @@ pub(super) struct Writer<'a> {
     waits_max: u64,
     format: Format,
     text: String,
+    /// For a client that takes gzip: what is compressed and not sent yet. Its end is in the last piece alone, so that what
+    /// breaks off does not unpack as a whole either.
+    gzip: Option<GzEncoder<Vec<u8>>>,
 }
 
 impl<'a> Writer<'a> {
@@ -55,10 +62,12 @@ impl<'a> Writer<'a> {
         clock: &'a dyn Clock,
         hinders: &'a dyn Fn() -> bool,
         format: Format,
+        is_gzip: bool,
     ) -> Self {
         let text = if format == Format::Csv { cells::csv_header() } else { String::new() };
         let (hinders_since_us, rows, waits, waits_max) = (None, 0, 0, WAITS_MAX);
-        Self { pieces, runtime, clock, hinders, hinders_since_us, rows, waits, waits_max, format, text }
+        let gzip = is_gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        Self { pieces, runtime, clock, hinders, hinders_since_us, rows, waits, waits_max, format, text, gzip }
     }
 
     /// Whether somebody still waits for this export, and nobody for its end; to be asked for every row that was read.
@@ -73,13 +82,13 @@ impl<'a> Writer<'a> {
             Format::Csv => cells::push_csv(&mut self.text, row),
             Format::Json => cells::push_json(&mut self.text, row),
         }
-        self.text.len() < PIECE_BYTES || self.flush()
+        self.text.len() < PIECE_BYTES || self.flush(false)
     }
 
     /// Sends the rest and the end, and before that gives `permit` back: whoever has seen the end may ask for the next export.
     /// A writer that is dropped instead leaves an answer that breaks off.
     pub(super) fn finish<T>(mut self, permit: T) {
-        if self.flush()
+        if self.flush(true)
             && let Some(slot) = self.slot()
         {
             drop(permit);
@@ -87,9 +96,21 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn flush(&mut self) -> bool {
+    fn flush(&mut self, is_end: bool) -> bool {
+        let piece = self.packed(is_end);
+        piece.is_empty() || self.send(Piece::Data(piece))
+    }
+
+    /// What is to be sent of what is collected; of compressed bytes only as many as make a piece, or the last ones.
+    fn packed(&mut self, is_end: bool) -> Bytes {
         let text = mem::take(&mut self.text);
-        text.is_empty() || self.send(Piece::Data(text.into()))
+        let Some(gzip) = &mut self.gzip else { return text.into() };
+        gzip.write_all(text.as_bytes()).expect("memory takes every byte");
+        if is_end {
+            gzip.try_finish().expect("memory takes every byte");
+        }
+        let packed = gzip.get_mut();
+        if is_end || packed.len() >= PIECE_BYTES { mem::take(packed).into() } else { Bytes::new() }
     }
 
     fn send(&mut self, piece: Piece) -> bool {
@@ -134,7 +155,7 @@ impl<'a> Writer<'a> {
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use bytes::Bytes;
+    use flate2::read::GzDecoder;
     use tokio::sync::mpsc;
 
     use super::*;
@@ -164,7 +185,7 @@ mod tests {
         let handle = runtime.handle().clone();
         let work = move || {
             let (clock, hinders) = (Ticking::default(), || hinders);
-            work(Writer::new(pieces, &handle, &clock, &hinders, Format::Json))
+            work(Writer::new(pieces, &handle, &clock, &hinders, Format::Json, false))
         };
         runtime.block_on(runtime.spawn_blocking(work)).unwrap()
     }
@@ -194,5 +215,58 @@ mod tests {
             assert!(!send(&mut writer));
             assert_eq!(writer.waits, writer.waits_max);
         });
+    }
+
+    /// Lines, a part of which no compression makes shorter.
+    fn lines(count: u32) -> Vec<String> {
+        let number = |line: u32| (0..8).map(move |part: u32| line.wrapping_mul(0x9E37_79B9).rotate_left(part * 5));
+        (0..count).map(|line| number(line).map(|part| format!("{part:08x}")).collect::<String>() + "\n").collect()
+    }
+
+    /// What a client that takes gzip has got of these lines, and whether it was told that this is all.
+    fn sent_as_gzip(lines: &[String], is_finished: bool) -> (Vec<Bytes>, bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (pieces, mut client) = mpsc::channel(1000);
+        let (handle, lines) = (runtime.handle().clone(), lines.to_vec());
+        let work = move || {
+            let (clock, hinders) = (Ticking::default(), || false);
+            let mut writer = Writer::new(pieces, &handle, &clock, &hinders, Format::Json, true);
+            for line in lines {
+                writer.text.push_str(&line);
+                assert!(writer.text.len() < PIECE_BYTES || writer.flush(false));
+                assert!(writer.gzip.as_ref().is_some_and(|gzip| gzip.get_ref().len() < PIECE_BYTES), "it is bounded");
+            }
+            if is_finished {
+                writer.finish(());
+            }
+        };
+        runtime.block_on(runtime.spawn_blocking(work)).unwrap();
+        let (mut got, mut is_whole) = (Vec::new(), false);
+        while let Ok(piece) = client.try_recv() {
+            match piece {
+                Piece::Data(bytes) => got.push(bytes),
+                Piece::End => is_whole = true,
+            }
+        }
+        (got, is_whole)
+    }
+
+    fn unpacked(pieces: &[Bytes]) -> std::io::Result<String> {
+        std::io::read_to_string(GzDecoder::new(&*pieces.concat()))
+    }
+
+    #[test]
+    fn compressed_pieces_unpack_to_the_text_and_what_breaks_off_does_not_unpack() {
+        let many = lines(20_000);
+        let (pieces, is_whole) = sent_as_gzip(&many, true);
+        assert!(is_whole && pieces.len() > 3, "{} pieces", pieces.len());
+        assert!(pieces.iter().map(Bytes::len).sum::<usize>() < many.concat().len());
+        assert_eq!(unpacked(&pieces).unwrap(), many.concat());
+        let (pieces, is_whole) = sent_as_gzip(&many, false);
+        assert!(!is_whole && !pieces.is_empty());
+        unpacked(&pieces).expect_err("the end is missing");
+        let (pieces, is_whole) = sent_as_gzip(&[], true);
+        assert!(is_whole, "nothing is all there is");
+        assert_eq!(unpacked(&pieces).unwrap(), "");
     }
 }
