@@ -209,6 +209,11 @@ impl Engine {
         }
     }
 
+    /// How long to wait after a step of maintenance that has failed, in microseconds.
+    pub(crate) fn pause_us(&self) -> i64 {
+        self.store.pause_us()
+    }
+
     /// Waits until there may be work for [`Engine::maintain`], at most `limit`.
     pub fn wait_for_work(&self, limit: Duration) {
         self.store.wait_for_work(limit);

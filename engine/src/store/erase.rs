@@ -23,8 +23,6 @@ use crate::tail::Entry;
 
 /// Erasures that may be unfinished at one time: every query looks at all of them.
 const UNFINISHED_MAX: usize = 100;
-/// How long an erasure that has failed rests, so that compaction goes on beside it.
-const RETRY_US: i64 = 5_000_000;
 /// How soon it is looked whether readers have let go of replaced files, or another process of the snapshots.
 pub(super) const WAIT_US: i64 = 1_000_000;
 
@@ -38,8 +36,6 @@ pub(super) struct Progress {
     is_synced: bool,
     /// The snapshots that hold nothing any more of what it takes.
     snapshots: BTreeSet<String>,
-    /// When it may be tried again after a failure.
-    retry_us: i64,
 }
 
 /// What became of an attempt to rewrite a snapshot.
@@ -135,12 +131,11 @@ impl Store {
         published: &dyn Fn(&Manifest),
     ) -> Result<Option<Step>, Error> {
         let Some(erasing) = self.shared.state().erasing.first().cloned() else { return Ok(None) };
-        let now_us = self.env.clock.steady_us();
         let id = erasing.erasure.id;
         if maintenance.erasure.id != Some(id) {
             maintenance.erasure = Progress { id: Some(id), ..Progress::default() };
         }
-        if now_us < maintenance.erasure.retry_us {
+        if self.failures.rest_us(&Work::Erasure).is_some() {
             return Ok(None);
         }
         // Where it waits for somebody there is neither a failure nor a success.
@@ -150,14 +145,7 @@ impl Store {
             waits = step.is_none();
             step.ok_or(Error::Busy)
         });
-        if waits {
-            return Ok(None);
-        }
-        let step = step.map(Some);
-        if step.as_ref().is_err_and(|error| !error.is_damage()) {
-            maintenance.erasure.retry_us = now_us.saturating_add(RETRY_US);
-        }
-        step
+        if waits { Ok(None) } else { step.map(Some) }
     }
 
     fn advance(

@@ -194,12 +194,17 @@ impl Store {
                 return Ok(Step::Sealed);
             }
         }
-        match self.failures.attempt(&Work::Planning, || Ok(self.next_job(&sealed)))? {
-            (manifest, Some(job)) => {
+        match self.failures.attempt_unless_resting(&Work::Planning, || Ok(Some(self.next_job(&sealed))))? {
+            Some((manifest, Some(job))) => {
                 self.failures.attempt(&Work::of(&job), || self.run(maintenance, &manifest, &job, published))
             }
-            (_, None) => self.finish(maintenance),
+            Some((_, None)) | None => self.finish(maintenance),
         }
+    }
+
+    /// How long to wait after a step that has failed, in microseconds.
+    pub(crate) fn pause_us(&self) -> i64 {
+        self.failures.pause_us()
     }
 
     /// What the plan says, without what goes on failing and has to rest.
