@@ -54,6 +54,12 @@ impl Store {
         relative.and_then(|path| manifest.get(path)).is_some_and(|file| check_file(&self.env, root, file).is_ok())
     }
 
+    /// Whether files were found damaged of which the manifest does not know.
+    pub(super) fn has_unrecorded_damage(&self) -> bool {
+        let state = self.shared.state();
+        state.suspects.keys().any(|path| state.manifest.contains(path) && !state.manifest.is_damaged(path))
+    }
+
     /// Makes the manifest remember what has been found; `None` if there is nothing new.
     pub(super) fn set_aside(
         &self,

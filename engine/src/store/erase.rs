@@ -177,6 +177,12 @@ impl Store {
         if maintenance.has_readers() {
             return Ok(None);
         }
+        if !maintenance.is_tidy && !self.may_tidy(maintenance) {
+            return Ok(None);
+        }
+        if let Some(step) = self.tidy_for(maintenance, erasure, published)? {
+            return Ok(Some(step));
+        }
         self.forget_originals(erasure)?;
         if !maintenance.erasure.is_synced {
             let synced = mallard_compactor::sync_partitions(&self.env, self.layout.root(), erasure);

@@ -6,7 +6,7 @@
 //! IMPORTANT: the order inside [`Store::commit`] is the product. Manifest first (the only commit point), then the swap
 //! of the state, then the caller's derived views, and only then may anything be unlinked.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -81,7 +81,13 @@ pub(super) struct Maintenance {
     manifest_log: ManifestLog,
     /// Edits whose removed files may still be read by views of an older manifest, oldest first.
     retired: Vec<Retired>,
-    orphans_checked: bool,
+    /// Whether nothing is left of what no manifest names. IMPORTANT: it is not before the first step of a life, nor after a job
+    /// or a commit that has failed, until somebody has looked: an erasure is not done while a file may have its rows.
+    pub(super) is_tidy: bool,
+    /// Whether the first step of this life was done.
+    pub(super) has_begun: bool,
+    /// The folders that could not be looked at the last time.
+    pub(super) unread: Vec<PathBuf>,
     /// The erasure in progress.
     pub(super) erasure: erase::Progress,
     /// Retention in snapshots.
@@ -122,7 +128,9 @@ impl Maintenance {
         Self {
             manifest_log,
             retired: Vec::new(),
-            orphans_checked: false,
+            is_tidy: false,
+            has_begun: false,
+            unread: Vec::new(),
             erasure: erase::Progress::default(),
             expiry: expire::Progress::default(),
             erased_ids: erased_ids::Progress::default(),
@@ -165,13 +173,8 @@ impl Store {
         if let Some(cause) = self.poisoned() {
             return Err(Error::Poisoned(cause));
         }
-        // IMPORTANT: not while views may read what was replaced in this life, which looks like a leftover.
-        if !maintenance.orphans_checked && !maintenance.has_readers() {
-            let cleaned =
-                self.failures.attempt_unless_resting(&Work::Cleaning, || self.clean(maintenance, published).map(Some));
-            if let Some(step) = cleaned? {
-                return Ok(step);
-            }
+        if let Some(step) = self.tidy_step(maintenance, published)? {
+            return Ok(step);
         }
         let set_aside =
             self.failures.attempt_unless_resting(&Work::SettingAside, || self.set_aside(maintenance, published));
@@ -198,7 +201,7 @@ impl Store {
             Some((manifest, Some(job))) => {
                 self.failures.attempt(&Work::of(&job), || self.run(maintenance, &manifest, &job, published))
             }
-            Some((_, None)) | None => self.finish(maintenance),
+            Some((_, None)) | None => self.finish(maintenance, published),
         }
     }
 
@@ -222,7 +225,15 @@ impl Store {
     }
 
     /// The last of the work, when no job is due.
-    fn finish(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<Step, Error> {
+    fn finish(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Step, Error> {
+        // Nobody reads any more what was replaced when this step began.
+        if let Some(step) = self.tidy_step(maintenance, published)? {
+            return Ok(step);
+        }
         let expired =
             self.failures.attempt_unless_resting(&Work::SnapshotRetention, || self.expire_snapshot(maintenance));
         if let Some(step) = expired? {
@@ -274,33 +285,6 @@ impl Store {
         Arc::clone(&self.shared.state().manifest)
     }
 
-    /// First step of a life: derived views are refreshed from the manifest, then leftovers of the last life go.
-    fn clean(
-        &self,
-        maintenance: &mut MutexGuard<'_, Maintenance>,
-        published: &dyn Fn(&Manifest),
-    ) -> Result<Step, Error> {
-        let manifest = self.manifest();
-        let conditions = self.restored(&manifest);
-        if !conditions.is_empty() {
-            tracing::info!(files = conditions.len(), "damaged Parquet files are sound again");
-            self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() }, |_| {})?;
-        }
-        let manifest = self.manifest();
-        published(&manifest);
-        let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest);
-        let orphans = orphans.inspect_err(|error| self.stop_if_final(error))?;
-        for path in &orphans.missing {
-            self.suspect(Path::new(path), "it is missing or cut");
-        }
-        // What could be looked at is done; the rest is tried again.
-        if let Some(error) = orphans.unread.into_iter().next() {
-            return Err(error.into());
-        }
-        maintenance.orphans_checked = true;
-        Ok(Step::Cleaned { files: orphans.removed.len() })
-    }
-
     /// How long there is nothing to do.
     fn rest_us(&self) -> i64 {
         match self.is_erasing() {
@@ -340,6 +324,8 @@ impl Store {
         job: &Job,
     ) -> Result<Edit, Error> {
         self.keep_erased_ids(maintenance)?;
+        // Whatever ends the job before its edit is there leaves files that no manifest names.
+        let was_tidy = std::mem::replace(&mut maintenance.is_tidy, false);
         let erasures = if is_seeded(Bug::CompactErased) { Vec::new() } else { self.erasures() };
         let context = Context {
             env: &self.env,
@@ -349,10 +335,12 @@ impl Store {
             erasures: &erasures,
             memory: Some(self),
         };
-        Ok(mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
+        let edit = mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
             self.suspect_input(error);
             self.stop_if_final(error);
-        })?)
+        })?;
+        maintenance.is_tidy = was_tidy;
+        Ok(edit)
     }
 
     /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
@@ -388,10 +376,13 @@ impl Store {
         let edit = Edit { high_water: logged(&self.log, high_water), ..edit };
         let committing = Committing(&self.shared);
         let committed = maintenance.manifest_log.commit(&edit);
-        let next = committed.inspect_err(|error| match maintenance.manifest_log.is_poisoned() {
-            true => self.shared.poison(&error.to_string()),
-            // No new file could be begun, or the edit was refused: nothing has changed.
-            false => self.stop_if_final(error),
+        let next = committed.inspect_err(|error| {
+            maintenance.is_tidy = false;
+            match maintenance.manifest_log.is_poisoned() {
+                true => self.shared.poison(&error.to_string()),
+                // No new file could be begun, or the edit was refused: nothing has changed.
+                false => self.stop_if_final(error),
+            }
         })?;
         self.shared.publish(next, |state| {
             state.begin(edit.begun.iter().cloned().map(Arc::new));

@@ -36,6 +36,7 @@ mod space;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod view;
 
 use std::sync::{Arc, Mutex};
