@@ -11,10 +11,10 @@ use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, pl
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Draft, Kind, Lsn};
 
+use super::Store;
 use super::failures::Work;
 use super::maintain::{Maintenance, Step};
 use super::state::Erasing;
-use super::{Store, damage};
 use crate::backup::{Rewriting, Snapshots};
 use crate::erasure::{Erased, ErasureRequest, ledger};
 use crate::error::{AppendError, Error};
@@ -183,6 +183,7 @@ impl Store {
         if let Some(step) = self.tidy_for(maintenance, erasure, published)? {
             return Ok(Some(step));
         }
+        self.forget_dead_copies()?;
         self.forget_originals(erasure)?;
         if !maintenance.erasure.is_synced {
             let synced = mallard_compactor::sync_partitions(&self.env, self.layout.root(), erasure);
@@ -243,7 +244,6 @@ impl Store {
         let Some((job, last)) = planned else { return Ok(None) };
         let edit = self.make(maintenance, &manifest, &job)?;
         let events = edit.erased_rows;
-        let copies = damage::copies(&manifest, &edit);
         let done = |state: &mut super::state::State| {
             if let Some(erasing) = state.erasing_mut(erasure.id) {
                 erasing.done_until = Some(last);
@@ -252,9 +252,7 @@ impl Store {
         if edit.remove.is_empty() {
             done(&mut self.shared.state());
         } else {
-            self.commit(maintenance, &manifest, edit, done)?;
-            published(&self.manifest());
-            self.forget_copies(&copies)?;
+            self.commit_and_publish(maintenance, &manifest, edit, published, done)?;
         }
         Ok(Some(Step::Erased { events }))
     }

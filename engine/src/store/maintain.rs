@@ -307,13 +307,29 @@ impl Store {
             Job::Expire { .. } => Step::Expired { events: edit.expired_rows },
             Job::Erase { .. } => Step::Erased { events: edit.erased_rows },
         };
-        let copies = damage::copies(manifest, &edit);
-        self.commit(maintenance, manifest, edit, |_| {})?;
-        published(&self.manifest());
-        if !copies.is_empty() {
-            self.forget_copies(&copies)?;
-        }
+        self.commit_and_publish(maintenance, manifest, edit, published, |_| {})?;
         Ok(step)
+    }
+
+    /// Commits, tells the derived views, and removes the second names of the damaged files that are live no more.
+    pub(super) fn commit_and_publish(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        manifest: &Arc<Manifest>,
+        edit: Edit,
+        published: &dyn Fn(&Manifest),
+        change: impl FnOnce(&mut State),
+    ) -> Result<(), Error> {
+        let has_copies = damage::removes_damaged(manifest, &edit);
+        self.commit(maintenance, manifest, edit, change)?;
+        let was_tidy = maintenance.is_tidy;
+        maintenance.is_tidy &= !has_copies;
+        published(&self.manifest());
+        if has_copies {
+            self.forget_dead_copies()?;
+            maintenance.is_tidy = was_tidy;
+        }
+        Ok(())
     }
 
     /// Does the work of a job; nothing of it counts before the edit is committed.

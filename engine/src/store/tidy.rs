@@ -4,6 +4,7 @@
 //! ```text
 //! tmp/*.parquet, tmp/quarantine    what a job was writing when it was refused, or died
 //! events/                          what a job had published when the next file, or the commit, was refused
+//! quarantine/*.parquet             second names of damaged files that are live no more; originals that were never live stay
 //! ```
 
 use std::io::ErrorKind;
@@ -19,7 +20,7 @@ use super::maintain::{Maintenance, Step};
 use crate::error::{Error, IoContext as _};
 
 /// The ending of Parquet files.
-const PARQUET: &str = ".parquet";
+pub(super) const PARQUET: &str = ".parquet";
 /// Where the records that cannot become rows are written before they get their name.
 const RECORDS: &str = "quarantine";
 
@@ -55,6 +56,7 @@ impl Store {
             maintenance.has_begun = true;
         }
         self.remove_drafts()?;
+        self.forget_dead_copies()?;
         let manifest = self.manifest();
         let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest);
         let orphans = orphans.inspect_err(|error| self.stop_if_final(error))?;

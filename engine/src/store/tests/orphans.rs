@@ -1,5 +1,6 @@
 //! Files that no manifest names and that hold rows: none is left when an erasure is called done, and none is left for ever.
 
+use mallard_compactor::Manifest;
 use mallard_event::Subject;
 use mallard_wal::disk::sim::Fault;
 use mallard_wal::disk::{Disk as _, durable};
@@ -11,6 +12,7 @@ use crate::query::Span;
 
 const REST_US: i64 = 30_000_000;
 const EVENTS: &str = "/data/events";
+const QUARANTINE: &str = "/data/quarantine";
 const TMP: &str = "/data/tmp";
 
 /// Erases everything of a site, of the last days.
@@ -45,6 +47,10 @@ fn files_of(bench: &Bench, site: &str) -> Vec<String> {
 
 fn drafts(bench: &Bench) -> Vec<String> {
     names(bench, TMP).into_iter().filter(|name| name.ends_with(".parquet")).collect()
+}
+
+fn copies(bench: &Bench) -> Vec<String> {
+    names(bench, QUARANTINE).into_iter().filter(|name| name.ends_with(".parquet")).collect()
 }
 
 /// For every operation of the disk in the first step that `prepare` leaves to do: it is refused, the site is erased at once.
@@ -138,4 +144,68 @@ fn a_file_that_is_missing_keeps_orphans_only_until_that_is_recorded() {
     bench.settle_well();
     assert!(bench.store().manifest().is_damaged(&bench.live("a")[0].path));
     assert!(bench.disk.open(&orphan).is_err(), "it is gone in the same life");
+}
+
+/// Makes the only file of a site a damaged one, with a second name in quarantine.
+fn damaged(bench: &mut Bench, site: &str) {
+    bench.files(site, 1);
+    let file = bench.live(site).remove(0);
+    bench.disk.corrupt(&Bench::path(&file), 100, 1).unwrap();
+    assert!(bench.store().suspect(&Bench::path(&file), "its crc32 is another"));
+    bench.settle_well();
+}
+
+fn plant(bench: &Bench, name: &str) {
+    bench.disk.create(&Path::new(QUARANTINE).join(name)).unwrap();
+}
+
+/// Maintains until the manifest knows a site no more, and dies before anything follows from that.
+fn die_without(bench: &Bench, site: &str) {
+    let site = SiteId::parse(site).unwrap();
+    let published = |manifest: &Manifest| assert!(manifest.site(&site).is_some(), "killed");
+    for _ in 0..50 {
+        if matches!(bench.store().maintain(&published), Err(Error::Panicked(_))) {
+            return;
+        }
+    }
+    panic!("the site is still there");
+}
+
+#[test]
+fn the_copy_of_a_damaged_file_does_not_outlive_an_erasure_that_was_cut_off_after_its_commit() {
+    for is_killed in [true, false] {
+        let mut bench = Bench::new(1);
+        damaged(&mut bench, "a");
+        damaged(&mut bench, "b");
+        for name in ["original-00000001.2020-01-01.c.parquet", "original-00000002.2020-01-01.a.parquet"] {
+            plant(&bench, name);
+        }
+        assert_eq!(copies(&bench).len(), 4);
+        erase_site(&bench, "a", 1);
+        die_without(&bench, "a");
+        assert!(bench.live("a").is_empty() && copies(&bench).len() == 4, "it was committed");
+        if is_killed {
+            bench.restart();
+        }
+        settle_in_the_end(&bench);
+        assert!(!bench.store().is_erasing());
+        let kept = bench.live("b").remove(0).path.rsplit('/').next().unwrap().to_owned();
+        let expected =
+            [kept, "original-00000001.2020-01-01.c.parquet".into(), "original-00000002.2020-01-01.a.parquet".into()];
+        assert_eq!(copies(&bench), expected, "killed: {is_killed}");
+    }
+}
+
+#[test]
+fn the_copy_of_a_damaged_file_does_not_outlive_retention_that_was_cut_off_after_its_commit() {
+    let mut bench = Bench::with(|config| {
+        (config.flush_events, config.limits.retention_days, config.is_date_sure) = (1, Some(2), true);
+    });
+    damaged(&mut bench, "a");
+    bench.clock.advance_us(5 * DAY_US);
+    die_without(&bench, "a");
+    assert!(bench.live("a").is_empty(), "it has expired");
+    bench.restart();
+    bench.settle_well();
+    assert_eq!(copies(&bench), Vec::<String>::new());
 }
