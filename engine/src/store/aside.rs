@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use mallard_compactor::{Erasure, Reach};
 use mallard_event::{Date, Timestamp, codec};
 use mallard_wal::disk::{self, Disk, durable};
+use mallard_wal::recovery::read_past_damage;
 use mallard_wal::{Kind, Lsn, scan};
 
 use super::tidy::PARQUET;
@@ -66,7 +67,7 @@ impl Store {
     }
 
     /// Removes what holds nothing but events before the first day that is kept.
-    pub(super) fn expire_originals(&self, first_kept: Date) -> Result<(), Error> {
+    pub(super) fn forget_expired(&self, first_kept: Date) -> Result<(), Error> {
         let quarantine = self.layout.quarantine();
         let mut names = self.quarantined(|name| {
             NotAdopted::named(name).and_then(|file| file.place).is_some_and(|(date, _)| date < first_kept)
@@ -90,7 +91,10 @@ impl Store {
 
     /// Whether a segment holds no event from this day on, as far as it can be read.
     fn has_expired(&self, path: &Path, first_kept: Date) -> Result<bool, Error> {
-        let bytes = disk::read(self.env.disk.as_ref(), path).at(path)?;
+        let bytes = match read_past_damage(self.env.disk.as_ref(), path) {
+            Err(error) if disk::is_about_the_file(&error) => return Ok(false),
+            bytes => bytes.at(path)?,
+        };
         let Ok(scan) = scan(&bytes, self.identity.store_id) else { return Ok(false) };
         let newest_us = scan.records().fold(scan.header.created_us, |newest_us, record| {
             let event = (record.kind == Kind::EVENT).then(|| codec::decode(record.body_version, record.body).ok());

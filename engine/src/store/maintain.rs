@@ -234,6 +234,8 @@ impl Store {
         if let Some(step) = self.tidy_step(maintenance, published)? {
             return Ok(step);
         }
+        let originals = &Work::RetentionOfOriginals;
+        self.failures.attempt_unless_resting(originals, || self.expire_originals(maintenance))?;
         let expired =
             self.failures.attempt_unless_resting(&Work::SnapshotRetention, || self.expire_snapshot(maintenance));
         if let Some(step) = expired? {
