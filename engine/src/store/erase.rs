@@ -222,12 +222,10 @@ impl Store {
         if manifest.checkpoint() >= through {
             return Ok(None);
         }
-        let segments: Vec<_> =
-            self.log.sealed().into_iter().filter(|one| one.last_lsn > manifest.checkpoint()).collect();
+        let segments = self.uncompacted(&manifest);
         if segments.is_empty() {
             return Ok(self.log.seal()?.map(|_| Step::Sealed));
         }
-        let segments: Vec<_> = segments.into_iter().take(self.config.limits.segments_max).collect();
         self.run(maintenance, &manifest, &Job::Compact { segments }, published).map(Some)
     }
 

@@ -181,6 +181,9 @@ impl Store {
         if let Some(step) = set_aside? {
             return Ok(step);
         }
+        if let Some(step) = self.relieve(maintenance, published)? {
+            return Ok(step);
+        }
         if let Some(step) = self.erase_step(maintenance, published)? {
             return Ok(step);
         }
@@ -222,6 +225,33 @@ impl Store {
         let rests = |site: &SiteId, date| is_resting(&Work::Merging { site: site.clone(), date });
         let planned = mallard_compactor::plan_without(&manifest, sealed, now_us, &limits, &rests);
         (manifest, planned)
+    }
+
+    /// Where an erasure would go on and senders are slowed down already, what waits goes into files first: an erasure may take
+    /// long, and events would be refused meanwhile. `None` if that is not so, or cannot be done.
+    fn relieve(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        if !self.is_erasing() || self.shared.tail_bytes() <= self.config.tail_bytes_slow {
+            return Ok(None);
+        }
+        let manifest = self.manifest();
+        let segments = self.uncompacted(&manifest);
+        if segments.is_empty() {
+            let sealed = self.failures.attempt_unless_resting(&Work::Sealing, || Ok(self.log.seal()?));
+            return Ok(sealed?.map(|_| Step::Sealed));
+        }
+        let job = Job::Compact { segments };
+        let compact = || self.run(maintenance, &manifest, &job, published).map(Some);
+        self.failures.attempt_unless_resting(&Work::Compaction, compact)
+    }
+
+    /// The next segments that a compaction takes.
+    pub(super) fn uncompacted(&self, manifest: &Manifest) -> Vec<SealedSegment> {
+        let above = self.log.sealed().into_iter().filter(|segment| segment.last_lsn > manifest.checkpoint());
+        above.take(self.config.limits.segments_max).collect()
     }
 
     /// The last of the work, when no job is due.
