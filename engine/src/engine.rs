@@ -148,7 +148,7 @@ impl Engine {
     /// Repeating an erasure is always safe.
     pub fn erase(&self, request: &ErasureRequest) -> Result<Erased, EraseError> {
         let (id, receipt) = self.store.begin_erasure(request).map_err(|_| EraseError::NotRecorded)?;
-        receipt.wait().map_err(|error| match error {
+        self.store.recorded(id, receipt).map_err(|error| match error {
             ReceiptError::NoSpace(_) | ReceiptError::NotWritten(_) => EraseError::NotRecorded,
             ReceiptError::OutcomeUnknown => EraseError::OutcomeUnknown,
         })?;

@@ -17,7 +17,7 @@ use super::maintain::{Maintenance, Step};
 use super::state::Erasing;
 use crate::backup::{Rewriting, Snapshots};
 use crate::erasure::{Erased, ErasureRequest, ledger};
-use crate::error::{AppendError, Error};
+use crate::error::{AppendError, Error, ReceiptError};
 use crate::receipt::Receipt;
 use crate::tail::Entry;
 
@@ -79,6 +79,11 @@ impl Store {
             self.forget_erasure(id);
             super::refusal(refused)
         })
+    }
+
+    /// Waits until an erasure is decided. Nobody waits any longer for one that is not.
+    pub fn recorded(&self, id: [u8; 16], receipt: Receipt) -> Result<(), ReceiptError> {
+        receipt.wait().map(drop).inspect_err(|_| self.forget_erasure(id))
     }
 
     /// What an erasure has done, once it is finished; says so once.
