@@ -27,6 +27,8 @@ use crate::repair::add_notes;
 /// How long maintenance rests when nothing is due: commits wake it earlier.
 const REST_US: i64 = 60 * 1_000_000;
 const REST_US_MIN: i64 = 1_000;
+/// The same while the log cannot begin a segment.
+const RENEWAL_US: i64 = 5 * 1_000_000;
 
 /// What one call of [`Store::maintain`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,8 +274,18 @@ impl Store {
             return Ok(step);
         }
         self.failures.attempt_unless_resting(&Work::ErasedIds, || self.forget_erased_ids(maintenance))?;
+        self.renew_log()?;
         self.failures.forget_jobs();
         Ok(Step::Idle { next_in_us: self.next_in_us() })
+    }
+
+    /// Lets a log that has no segment try to begin one: whoever goes by what health says may send nothing before it has.
+    fn renew_log(&self) -> Result<(), Error> {
+        let log = self.log.status();
+        if log.no_segment.is_none() || log.active_records > 0 {
+            return Ok(());
+        }
+        self.failures.attempt_unless_resting(&Work::Sealing, || Ok(self.log.seal()?)).map(drop)
     }
 
     /// How long there is nothing to do; what rests is tried again. NOTE: while compaction rests, events go on being due.
@@ -319,10 +331,11 @@ impl Store {
 
     /// How long there is nothing to do.
     fn rest_us(&self) -> i64 {
-        match self.is_erasing() {
-            true => erase::WAIT_US,
-            false => self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US),
+        if self.is_erasing() {
+            return erase::WAIT_US;
         }
+        let rest_us_max = if self.log.status().no_segment.is_some() { RENEWAL_US } else { REST_US };
+        self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, rest_us_max)
     }
 
     pub(super) fn run(

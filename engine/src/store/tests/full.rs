@@ -166,3 +166,13 @@ fn an_erasure_that_was_not_recorded_is_not_remembered() {
     assert!(bench.store().recorded(id, receipt).is_err());
     assert_eq!(bench.store().shared.state().ended.len(), 0);
 }
+
+#[test]
+fn a_log_that_could_not_begin_a_segment_begins_one_when_there_is_room_though_no_event_comes() {
+    let mut bench = without_a_segment();
+    bench.disk.set_capacity(4 << 30);
+    bench.clock.advance_us(REST_US);
+    bench.settle_well();
+    assert_eq!((bench.store().status().ingest, bench.reasons()), (Ingest::Accepting, vec![]));
+    bench.send("a", 1);
+}
