@@ -11,13 +11,14 @@ use std::sync::Arc;
 use mallard_event::columns::rows_from;
 use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::Lsn;
-use mallard_wal::disk::{self, Disk, Env};
+use mallard_wal::disk::{Disk, Env};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::{Error, at};
 use crate::layout;
 use crate::manifest::{FileEntry, LsnRange};
 use crate::orphans::parquet_files;
+use crate::parquet::whole;
 
 /// The schema version of adopted files: columns from `lsn` on are missing, types may be narrower than the table's.
 pub const SCHEMA_ADOPTED: u16 = 0;
@@ -90,7 +91,7 @@ pub fn adopt(env: &Env, root: &Path) -> Result<Adoption, Error> {
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> Result<bytes::Bytes, Error> {
-    disk::read(disk, path).map(bytes::Bytes::from).map_err(at("read", path))
+    disk.open(path).and_then(|file| whole(file.as_ref())).map_err(at("read", path))
 }
 
 fn describe(path: &str, bytes: &bytes::Bytes, first: Lsn) -> Result<FileEntry, Refusal> {

@@ -152,7 +152,7 @@ impl Engine {
     /// Repeating an erasure is always safe.
     pub fn erase(&self, request: &ErasureRequest) -> Result<Erased, EraseError> {
         let (id, receipt) = self.store.begin_erasure(request).map_err(|_| EraseError::NotRecorded)?;
-        receipt.wait().map_err(|error| match error {
+        self.store.recorded(id, receipt).map_err(|error| match error {
             ReceiptError::NoSpace(_) | ReceiptError::NotWritten(_) => EraseError::NotRecorded,
             ReceiptError::OutcomeUnknown => EraseError::OutcomeUnknown,
         })?;
@@ -211,6 +211,11 @@ impl Engine {
         if let Err(error) = self.duck.refresh_views(&self.store.layout().duckdb(), &files, is_alike) {
             tracing::warn!(%error, "mallard.duckdb could not be refreshed");
         }
+    }
+
+    /// How long to wait after a step of maintenance that has failed, in microseconds.
+    pub(crate) fn pause_us(&self) -> i64 {
+        self.store.pause_us()
     }
 
     /// Waits until there may be work for [`Engine::maintain`], at most `limit`.

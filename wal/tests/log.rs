@@ -472,3 +472,18 @@ fn an_observer_that_panics_poisons_the_log_and_leaves_no_waiter_behind() {
     assert!(matches!(log.close(), Err(Error::Poisoned { .. })));
     assert_eq!(log.append(draft(2, 10), 2).unwrap_err(), Refused::Poisoned);
 }
+
+#[test]
+fn a_log_that_could_not_begin_a_segment_says_so_no_longer_once_a_seal_has_begun_one() {
+    let (home, disk) = simulated();
+    disk.set_capacity(0);
+    let running = home.start(0, Drive::Manual).unwrap();
+    assert!(running.log.status().no_segment.is_some());
+    assert_eq!(running.log.seal().unwrap(), None);
+    assert!(running.log.status().no_segment.is_some(), "there is still no room");
+    disk.set_capacity(1 << 30);
+    assert_eq!(running.log.seal().unwrap(), None, "there is nothing to seal");
+    assert_eq!(running.log.status().no_segment, None);
+    assert!(running.log.status().wal_bytes > 0);
+    assert_eq!(running.commit(1, 10), 1);
+}

@@ -23,7 +23,7 @@ mod writer;
 
 pub use ids::{IdRow, arrivals, newest_arrival, read_ids};
 pub use loose::Loose;
-pub(crate) use reader::Verified;
+pub(crate) use reader::{Verified, whole};
 pub use reader::{check_file, forget_cached, read_file};
 pub(crate) use writer::{Draft, Identity, widest_column};
 

@@ -1,11 +1,12 @@
 //! Reading a live Parquet file: its length and checksum are verified before a byte of it is believed.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use mallard_event::columns;
 use mallard_wal::Lsn;
-use mallard_wal::disk::{self, Disk, Env};
+use mallard_wal::disk::{self, Disk, Env, File};
 use mallard_wal::seeded::{Bug, is_seeded};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -35,17 +36,22 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
+/// All bytes of a file that never changes, for the Parquet reader. Mapped where that is possible: a file may be larger than the
+/// memory of the machine.
+pub(crate) fn whole(file: &dyn File) -> io::Result<bytes::Bytes> {
+    file.bytes().map(|bytes| bytes::Bytes::from_owner(Shared(bytes)))
+}
+
 impl Verified {
     /// Opens a live file and verifies all of it.
     pub(crate) fn open(disk: &dyn Disk, root: &Path, entry: &FileEntry) -> Result<Self, Error> {
         let path = root.join(&*entry.path);
         let file = disk.open(&path).map_err(at("open", &path))?;
-        let bytes = file.bytes().map_err(at("read", &path))?;
+        let bytes = whole(file.as_ref()).map_err(at("read", &path))?;
         let found = (bytes.len() as u64, crc32fast::hash(&bytes));
         if found != (entry.bytes, entry.crc32) && !is_seeded(Bug::SkipFileChecksum) {
             return Err(Error::FileDamaged { path, expected: (entry.bytes, entry.crc32), found });
         }
-        let bytes = bytes::Bytes::from_owner(Shared(bytes));
         let metadata =
             ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).map_err(Error::parquet(&path))?;
         let adopted_from = (entry.schema_version == SCHEMA_ADOPTED).then_some(entry.lsns.first);

@@ -40,6 +40,7 @@ use crate::error::{Error, at};
 use crate::layout;
 use crate::manifest::{FileEntry, LsnRange, Manifest};
 use crate::orphans::parquet_files;
+use crate::parquet::whole;
 
 /// Every Parquet file there is, and what of it counts.
 #[derive(Debug)]
@@ -139,8 +140,8 @@ impl Rebuild {
             let highest = self.levels.entry(folder.to_owned()).or_insert(level);
             *highest = level.max(*highest);
         }
-        let bytes = match disk::read(disk, &root.join(path)) {
-            Ok(bytes) => Bytes::from(bytes),
+        let bytes = match disk.open(&root.join(path)).and_then(|file| whole(file.as_ref())) {
+            Ok(bytes) => bytes,
             // A device that cannot read it has damaged it.
             Err(error) if error.raw_os_error() == Some(EIO) => Bytes::new(),
             Err(error) => return Err(at("read", &root.join(path))(error)),

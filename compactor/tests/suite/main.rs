@@ -1,7 +1,7 @@
 //! The compactor on a simulated disk, through its public interface. One program, because linking is what takes time.
 //!
 //! [`erasure`]: what is to be no more. [`jobs`] and [`planning`]: what is done, and when. [`manifest_state`] and [`manifest_log`]: the state, its bytes and its
-//! files. [`parquet_files`]: what others see of ours. [`power_cut`]: all of it, cut off anywhere. [`media`]: all of it,
+//! files. [`heap`]: how much of a file is in memory. [`parquet_files`]: what others see of ours. [`power_cut`]: all of it, cut off anywhere. [`media`]: all of it,
 //! damaged. [`seeded`]: known bugs, which these must see.
 
 #![allow(
@@ -19,6 +19,7 @@
 )]
 
 mod erasure;
+mod heap;
 mod jobs;
 mod manifest_log;
 mod manifest_state;

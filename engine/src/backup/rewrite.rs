@@ -122,17 +122,22 @@ impl Rewriting<'_> {
 
 /// Puts everything into Parquet files and finishes every erasure; afterwards the manifest alone is the store.
 pub(super) fn empty_log(store: &Store) -> Result<(), Error> {
+    let mut damage = None;
     loop {
         match store.maintain(&|_| {}) {
             Ok(Step::Idle { .. }) => break,
             Ok(_) => {}
-            Err(error) if error.is_damage() => {}
+            Err(error) if error.is_damage() => damage = Some(error),
             Err(error) => return Err(error),
         }
     }
     if store.is_erasing() || store.manifest().checkpoint() < store.high_water() {
-        let reason = "its log cannot be compacted".to_owned();
-        return Err(Error::Refused { path: store.layout().root().to_owned(), reason });
+        let refused = || {
+            let reason = "its log cannot be compacted".to_owned();
+            Error::Refused { path: store.layout().root().to_owned(), reason }
+        };
+        // NOTE: work that meets damage again and again rests. Whoever comes again goes on without what was found so far.
+        return Err(damage.unwrap_or_else(refused));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! The number of the process would not do for a name: in a container every program may be the first. What a kill leaves goes
 //! at the next start of the server.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,7 +51,31 @@ impl Drop for Spill {
     }
 }
 
-/// Whether a `sql` holds this folder of `tmp/`.
+/// Whether a `sql` holds this folder of `tmp/`. A lock that cannot be taken for another reason, such as a volume without room
+/// for it, is held by nobody.
 pub(crate) fn is_spilling(disk: &dyn Disk, folder: &Path, name: &str) -> bool {
-    name.starts_with(PREFIX) && disk.lock(&folder.join(LOCK)).is_err()
+    let is_held = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    name.starts_with(PREFIX) && disk.lock(&folder.join(LOCK)).is_err_and(is_held)
+}
+
+#[cfg(test)]
+mod tests {
+    use mallard_wal::disk::sim::{self, ENOSPC, Fault};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_nobody_holds_is_not_spilled_into_because_its_lock_cannot_be_taken() {
+        let (env, disk, _) = sim::env(1);
+        let layout = Layout::new("/data");
+        layout.create(env.disk.as_ref()).unwrap();
+        let folder = layout.tmp().join("sql-1");
+        env.disk.create_dir(&folder).unwrap();
+        let held = env.disk.lock(&folder.join(LOCK)).unwrap();
+        assert!(is_spilling(&disk, &folder, "sql-1"));
+        drop(held);
+        disk.fail_at(disk.operations() + 1, Fault::ErrorOnce(ENOSPC));
+        assert!(!is_spilling(&disk, &folder, "sql-1"));
+        assert!(disk.is_sound(), "the fault has struck");
+    }
 }

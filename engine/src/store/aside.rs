@@ -18,8 +18,10 @@ use std::path::{Path, PathBuf};
 use mallard_compactor::{Erasure, Reach};
 use mallard_event::{Date, Timestamp, codec};
 use mallard_wal::disk::{self, Disk, durable};
+use mallard_wal::recovery::read_past_damage;
 use mallard_wal::{Kind, Lsn, scan};
 
+use super::tidy::PARQUET;
 use super::{Store, damage};
 use crate::adopt::{DATABASE, NotAdopted};
 use crate::error::{Error, IoContext as _};
@@ -30,13 +32,21 @@ use crate::layout::Layout;
 const UNREAD_DAYS: i32 = 1;
 
 impl Store {
-    /// Removes the second names of damaged Parquet files that are live no more.
-    pub(super) fn forget_copies(&self, copies: &[damage::Copy]) -> Result<(), Error> {
-        let quarantine = self.layout.quarantine();
-        // Earlier versions kept every file under its bare name.
-        let is_kept = |name: &str| self.env.disk.open(&quarantine.join(name)).is_ok();
-        let name = |copy: &damage::Copy| if is_kept(&copy.name) { copy.name.clone() } else { copy.bare.clone() };
-        self.forget_quarantined(&copies.iter().map(name).collect::<Vec<_>>())
+    /// Removes the second names of Parquet files that are live no more, whoever has taken those out of the manifest: an earlier
+    /// life may have been killed before it came here.
+    pub(super) fn forget_dead_copies(&self) -> Result<(), Error> {
+        let is_copy = |name: &str| name.ends_with(PARQUET) && NotAdopted::named(name).is_none();
+        let copies = self.quarantined(is_copy)?;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let (manifest, mut dead) = (self.manifest(), copies.clone());
+        for file in manifest.files() {
+            let live = damage::Copy::of(file);
+            let is_of_earlier_version = manifest.is_damaged(&file.path) && !copies.contains(&live.name);
+            dead.retain(|name| *name != live.name && !(is_of_earlier_version && *name == live.bare));
+        }
+        if dead.is_empty() { Ok(()) } else { self.forget_quarantined(&dead) }
     }
 
     /// Removes what may hold events of an erasure. The sound records of segments were recovered.
@@ -57,7 +67,7 @@ impl Store {
     }
 
     /// Removes what holds nothing but events before the first day that is kept.
-    pub(super) fn expire_originals(&self, first_kept: Date) -> Result<(), Error> {
+    pub(super) fn forget_expired(&self, first_kept: Date) -> Result<(), Error> {
         let quarantine = self.layout.quarantine();
         let mut names = self.quarantined(|name| {
             NotAdopted::named(name).and_then(|file| file.place).is_some_and(|(date, _)| date < first_kept)
@@ -81,7 +91,10 @@ impl Store {
 
     /// Whether a segment holds no event from this day on, as far as it can be read.
     fn has_expired(&self, path: &Path, first_kept: Date) -> Result<bool, Error> {
-        let bytes = disk::read(self.env.disk.as_ref(), path).at(path)?;
+        let bytes = match read_past_damage(self.env.disk.as_ref(), path) {
+            Err(error) if disk::is_about_the_file(&error) => return Ok(false),
+            bytes => bytes.at(path)?,
+        };
         let Ok(scan) = scan(&bytes, self.identity.store_id) else { return Ok(false) };
         let newest_us = scan.records().fold(scan.header.created_us, |newest_us, record| {
             let event = (record.kind == Kind::EVENT).then(|| codec::decode(record.body_version, record.body).ok());

@@ -54,6 +54,12 @@ impl Store {
         relative.and_then(|path| manifest.get(path)).is_some_and(|file| check_file(&self.env, root, file).is_ok())
     }
 
+    /// Whether files were found damaged of which the manifest does not know.
+    pub(super) fn has_unrecorded_damage(&self) -> bool {
+        let state = self.shared.state();
+        state.suspects.keys().any(|path| state.manifest.contains(path) && !state.manifest.is_damaged(path))
+    }
+
     /// Makes the manifest remember what has been found; `None` if there is nothing new.
     pub(super) fn set_aside(
         &self,
@@ -140,14 +146,14 @@ impl Store {
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) name: String,
-    /// The file's own.
+    /// The file's own, under which earlier versions kept every file.
     pub(super) bare: String,
 }
 
 impl Copy {
     /// A file of this program has a name that no other has: its first LSN is of one site and day. Two that were adopted may
     /// have the same in two folders.
-    fn of(file: &FileEntry) -> Self {
+    pub(super) fn of(file: &FileEntry) -> Self {
         let bare = file.path.rsplit('/').next().unwrap_or(&file.path).to_owned();
         let name = match file.schema_version == SCHEMA_ADOPTED {
             true => format!("adopted-{:08x}-{bare}", crc32fast::hash(file.path.as_bytes())),
@@ -157,8 +163,7 @@ impl Copy {
     }
 }
 
-/// The second names of the damaged files that an edit removes.
-pub(super) fn copies(manifest: &Manifest, edit: &Edit) -> Vec<Copy> {
-    let damaged = edit.remove.iter().filter(|path| manifest.is_damaged(path));
-    damaged.filter_map(|path| manifest.get(path)).map(Copy::of).collect()
+/// Whether an edit removes damaged files, which have second names.
+pub(super) fn removes_damaged(manifest: &Manifest, edit: &Edit) -> bool {
+    edit.remove.iter().any(|path| manifest.is_damaged(path))
 }

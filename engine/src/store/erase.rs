@@ -11,20 +11,18 @@ use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, pl
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Draft, Kind, Lsn};
 
+use super::Store;
 use super::failures::Work;
 use super::maintain::{Maintenance, Step};
 use super::state::Erasing;
-use super::{Store, damage};
 use crate::backup::{Rewriting, Snapshots};
 use crate::erasure::{Erased, ErasureRequest, ledger};
-use crate::error::{AppendError, Error};
+use crate::error::{AppendError, Error, ReceiptError};
 use crate::receipt::Receipt;
 use crate::tail::Entry;
 
 /// Erasures that may be unfinished at one time: every query looks at all of them.
 const UNFINISHED_MAX: usize = 100;
-/// How long an erasure that has failed rests, so that compaction goes on beside it.
-const RETRY_US: i64 = 5_000_000;
 /// How soon it is looked whether readers have let go of replaced files, or another process of the snapshots.
 pub(super) const WAIT_US: i64 = 1_000_000;
 
@@ -38,8 +36,6 @@ pub(super) struct Progress {
     is_synced: bool,
     /// The snapshots that hold nothing any more of what it takes.
     snapshots: BTreeSet<String>,
-    /// When it may be tried again after a failure.
-    retry_us: i64,
 }
 
 /// What became of an attempt to rewrite a snapshot.
@@ -83,6 +79,11 @@ impl Store {
             self.forget_erasure(id);
             super::refusal(refused)
         })
+    }
+
+    /// Waits until an erasure is decided. Nobody waits any longer for one that is not.
+    pub fn recorded(&self, id: [u8; 16], receipt: Receipt) -> Result<(), ReceiptError> {
+        receipt.wait().map(drop).inspect_err(|_| self.forget_erasure(id))
     }
 
     /// What an erasure has done, once it is finished; says so once.
@@ -135,12 +136,11 @@ impl Store {
         published: &dyn Fn(&Manifest),
     ) -> Result<Option<Step>, Error> {
         let Some(erasing) = self.shared.state().erasing.first().cloned() else { return Ok(None) };
-        let now_us = self.env.clock.steady_us();
         let id = erasing.erasure.id;
         if maintenance.erasure.id != Some(id) {
             maintenance.erasure = Progress { id: Some(id), ..Progress::default() };
         }
-        if now_us < maintenance.erasure.retry_us {
+        if self.failures.rest_us(&Work::Erasure).is_some() {
             return Ok(None);
         }
         // Where it waits for somebody there is neither a failure nor a success.
@@ -150,14 +150,7 @@ impl Store {
             waits = step.is_none();
             step.ok_or(Error::Busy)
         });
-        if waits {
-            return Ok(None);
-        }
-        let step = step.map(Some);
-        if step.as_ref().is_err_and(|error| !error.is_damage()) {
-            maintenance.erasure.retry_us = now_us.saturating_add(RETRY_US);
-        }
-        step
+        if waits { Ok(None) } else { step.map(Some) }
     }
 
     fn advance(
@@ -189,6 +182,13 @@ impl Store {
         if maintenance.has_readers() {
             return Ok(None);
         }
+        if !maintenance.is_tidy && !self.may_tidy(maintenance) {
+            return Ok(None);
+        }
+        if let Some(step) = self.tidy_for(maintenance, erasure, published)? {
+            return Ok(Some(step));
+        }
+        self.forget_dead_copies()?;
         self.forget_originals(erasure)?;
         if !maintenance.erasure.is_synced {
             let synced = mallard_compactor::sync_partitions(&self.env, self.layout.root(), erasure);
@@ -227,12 +227,10 @@ impl Store {
         if manifest.checkpoint() >= through {
             return Ok(None);
         }
-        let segments: Vec<_> =
-            self.log.sealed().into_iter().filter(|one| one.last_lsn > manifest.checkpoint()).collect();
+        let segments = self.uncompacted(&manifest);
         if segments.is_empty() {
             return Ok(self.log.seal()?.map(|_| Step::Sealed));
         }
-        let segments: Vec<_> = segments.into_iter().take(self.config.limits.segments_max).collect();
         self.run(maintenance, &manifest, &Job::Compact { segments }, published).map(Some)
     }
 
@@ -249,7 +247,6 @@ impl Store {
         let Some((job, last)) = planned else { return Ok(None) };
         let edit = self.make(maintenance, &manifest, &job)?;
         let events = edit.erased_rows;
-        let copies = damage::copies(&manifest, &edit);
         let done = |state: &mut super::state::State| {
             if let Some(erasing) = state.erasing_mut(erasure.id) {
                 erasing.done_until = Some(last);
@@ -258,9 +255,7 @@ impl Store {
         if edit.remove.is_empty() {
             done(&mut self.shared.state());
         } else {
-            self.commit(maintenance, &manifest, edit, done)?;
-            published(&self.manifest());
-            self.forget_copies(&copies)?;
+            self.commit_and_publish(maintenance, &manifest, edit, published, done)?;
         }
         Ok(Some(Step::Erased { events }))
     }

@@ -14,10 +14,12 @@ use super::maintain::{Maintenance, Step};
 use crate::backup::{Rewriting, Snapshots};
 use crate::error::Error;
 
-/// What maintenance remembers of retention in snapshots, in this life.
+/// What maintenance remembers of retention in quarantine and in snapshots, in this life.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The first day that is kept, as of the last look.
+    /// The first day that is kept, as of the last look at originals.
+    originals: Option<Date>,
+    /// The same, as of the last look at snapshots.
     first_kept: Option<Date>,
     /// The snapshots that hold nothing before it.
     done: BTreeSet<String>,
@@ -45,13 +47,22 @@ impl Store {
         state.tail.sites().any(|(_, site)| site.days().keys().next().is_some_and(|day| *day < first))
     }
 
+    /// Removes the originals that have expired, once a day. What keeps them does not keep days in snapshots.
+    pub(super) fn expire_originals(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<(), Error> {
+        let Some(first_kept) = self.first_kept() else { return Ok(()) };
+        if maintenance.expiry.originals != Some(first_kept) {
+            self.forget_expired(first_kept)?;
+            maintenance.expiry.originals = Some(first_kept);
+        }
+        Ok(())
+    }
+
     /// Takes the expired days out of one more snapshot; `None` if there is none to do.
     pub(super) fn expire_snapshot(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<Option<Step>, Error> {
         let Some(first_kept) = self.first_kept() else { return Ok(None) };
         let progress = &mut maintenance.expiry;
         if progress.first_kept != Some(first_kept) {
-            self.expire_originals(first_kept)?;
-            *progress = Progress { first_kept: Some(first_kept), ..Progress::default() };
+            *progress = Progress { originals: progress.originals, first_kept: Some(first_kept), ..Progress::default() };
         }
         if progress.is_done {
             return Ok(None);

@@ -6,7 +6,7 @@
 //! IMPORTANT: the order inside [`Store::commit`] is the product. Manifest first (the only commit point), then the swap
 //! of the state, then the caller's derived views, and only then may anything be unlinked.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use crate::repair::add_notes;
 /// How long maintenance rests when nothing is due: commits wake it earlier.
 const REST_US: i64 = 60 * 1_000_000;
 const REST_US_MIN: i64 = 1_000;
+/// The same while the log cannot begin a segment.
+const RENEWAL_US: i64 = 5 * 1_000_000;
 
 /// What one call of [`Store::maintain`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,13 @@ pub(super) struct Maintenance {
     manifest_log: ManifestLog,
     /// Edits whose removed files may still be read by views of an older manifest, oldest first.
     retired: Vec<Retired>,
-    orphans_checked: bool,
+    /// Whether nothing is left of what no manifest names. IMPORTANT: it is not before the first step of a life, nor after a job
+    /// or a commit that has failed, until somebody has looked: an erasure is not done while a file may have its rows.
+    pub(super) is_tidy: bool,
+    /// Whether the first step of this life was done.
+    pub(super) has_begun: bool,
+    /// The folders that could not be looked at the last time.
+    pub(super) unread: Vec<PathBuf>,
     /// The erasure in progress.
     pub(super) erasure: erase::Progress,
     /// Retention in snapshots.
@@ -122,7 +130,9 @@ impl Maintenance {
         Self {
             manifest_log,
             retired: Vec::new(),
-            orphans_checked: false,
+            is_tidy: false,
+            has_begun: false,
+            unread: Vec::new(),
             erasure: erase::Progress::default(),
             expiry: expire::Progress::default(),
             erased_ids: erased_ids::Progress::default(),
@@ -165,17 +175,15 @@ impl Store {
         if let Some(cause) = self.poisoned() {
             return Err(Error::Poisoned(cause));
         }
-        // IMPORTANT: not while views may read what was replaced in this life, which looks like a leftover.
-        if !maintenance.orphans_checked && !maintenance.has_readers() {
-            let cleaned =
-                self.failures.attempt_unless_resting(&Work::Cleaning, || self.clean(maintenance, published).map(Some));
-            if let Some(step) = cleaned? {
-                return Ok(step);
-            }
+        if let Some(step) = self.tidy_step(maintenance, published)? {
+            return Ok(step);
         }
         let set_aside =
             self.failures.attempt_unless_resting(&Work::SettingAside, || self.set_aside(maintenance, published));
         if let Some(step) = set_aside? {
+            return Ok(step);
+        }
+        if let Some(step) = self.relieve(maintenance, published)? {
             return Ok(step);
         }
         if let Some(step) = self.erase_step(maintenance, published)? {
@@ -194,12 +202,17 @@ impl Store {
                 return Ok(Step::Sealed);
             }
         }
-        match self.failures.attempt(&Work::Planning, || Ok(self.next_job(&sealed)))? {
-            (manifest, Some(job)) => {
+        match self.failures.attempt_unless_resting(&Work::Planning, || Ok(Some(self.next_job(&sealed))))? {
+            Some((manifest, Some(job))) => {
                 self.failures.attempt(&Work::of(&job), || self.run(maintenance, &manifest, &job, published))
             }
-            (_, None) => self.finish(maintenance),
+            Some((_, None)) | None => self.finish(maintenance, published),
         }
+    }
+
+    /// How long to wait after a step that has failed, in microseconds.
+    pub(crate) fn pause_us(&self) -> i64 {
+        self.failures.pause_us()
     }
 
     /// What the plan says, without what goes on failing and has to rest.
@@ -216,8 +229,45 @@ impl Store {
         (manifest, planned)
     }
 
+    /// Where an erasure would go on and senders are slowed down already, what waits goes into files first: an erasure may take
+    /// long, and events would be refused meanwhile. `None` if that is not so, or cannot be done.
+    fn relieve(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Option<Step>, Error> {
+        if !self.is_erasing() || self.shared.tail_bytes() <= self.config.tail_bytes_slow {
+            return Ok(None);
+        }
+        let manifest = self.manifest();
+        let segments = self.uncompacted(&manifest);
+        if segments.is_empty() {
+            let sealed = self.failures.attempt_unless_resting(&Work::Sealing, || Ok(self.log.seal()?));
+            return Ok(sealed?.map(|_| Step::Sealed));
+        }
+        let job = Job::Compact { segments };
+        let compact = || self.run(maintenance, &manifest, &job, published).map(Some);
+        self.failures.attempt_unless_resting(&Work::Compaction, compact)
+    }
+
+    /// The next segments that a compaction takes.
+    pub(super) fn uncompacted(&self, manifest: &Manifest) -> Vec<SealedSegment> {
+        let above = self.log.sealed().into_iter().filter(|segment| segment.last_lsn > manifest.checkpoint());
+        above.take(self.config.limits.segments_max).collect()
+    }
+
     /// The last of the work, when no job is due.
-    fn finish(&self, maintenance: &mut MutexGuard<'_, Maintenance>) -> Result<Step, Error> {
+    fn finish(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        published: &dyn Fn(&Manifest),
+    ) -> Result<Step, Error> {
+        // Nobody reads any more what was replaced when this step began.
+        if let Some(step) = self.tidy_step(maintenance, published)? {
+            return Ok(step);
+        }
+        let originals = &Work::RetentionOfOriginals;
+        self.failures.attempt_unless_resting(originals, || self.expire_originals(maintenance))?;
         let expired =
             self.failures.attempt_unless_resting(&Work::SnapshotRetention, || self.expire_snapshot(maintenance));
         if let Some(step) = expired? {
@@ -225,8 +275,18 @@ impl Store {
         }
         self.failures.attempt_unless_resting(&Work::ErasedIds, || self.forget_erased_ids(maintenance))?;
         self.failures.attempt_unless_resting(&Work::Date, || self.keep_date())?;
+        self.renew_log()?;
         self.failures.forget_jobs();
         Ok(Step::Idle { next_in_us: self.next_in_us() })
+    }
+
+    /// Lets a log that has no segment try to begin one: whoever goes by what health says may send nothing before it has.
+    fn renew_log(&self) -> Result<(), Error> {
+        let log = self.log.status();
+        if log.no_segment.is_none() || log.active_records > 0 {
+            return Ok(());
+        }
+        self.failures.attempt_unless_resting(&Work::Sealing, || Ok(self.log.seal()?)).map(drop)
     }
 
     /// How long there is nothing to do; what rests is tried again. NOTE: while compaction rests, events go on being due.
@@ -270,39 +330,13 @@ impl Store {
         Arc::clone(&self.shared.state().manifest)
     }
 
-    /// First step of a life: derived views are refreshed from the manifest, then leftovers of the last life go.
-    fn clean(
-        &self,
-        maintenance: &mut MutexGuard<'_, Maintenance>,
-        published: &dyn Fn(&Manifest),
-    ) -> Result<Step, Error> {
-        let manifest = self.manifest();
-        let conditions = self.restored(&manifest);
-        if !conditions.is_empty() {
-            tracing::info!(files = conditions.len(), "damaged Parquet files are sound again");
-            self.commit(maintenance, &manifest, Edit { conditions, ..Edit::default() }, |_| {})?;
-        }
-        let manifest = self.manifest();
-        published(&manifest);
-        let orphans = mallard_compactor::remove_orphans(&self.env, self.layout.root(), &manifest);
-        let orphans = orphans.inspect_err(|error| self.stop_if_final(error))?;
-        for path in &orphans.missing {
-            self.suspect(Path::new(path), "it is missing or cut");
-        }
-        // What could be looked at is done; the rest is tried again.
-        if let Some(error) = orphans.unread.into_iter().next() {
-            return Err(error.into());
-        }
-        maintenance.orphans_checked = true;
-        Ok(Step::Cleaned { files: orphans.removed.len() })
-    }
-
     /// How long there is nothing to do.
     fn rest_us(&self) -> i64 {
-        match self.is_erasing() {
-            true => erase::WAIT_US,
-            false => self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, REST_US),
+        if self.is_erasing() {
+            return erase::WAIT_US;
         }
+        let rest_us_max = if self.log.status().no_segment.is_some() { RENEWAL_US } else { REST_US };
+        self.shared.due_in_us().unwrap_or(REST_US).clamp(REST_US_MIN, rest_us_max)
     }
 
     pub(super) fn run(
@@ -319,13 +353,29 @@ impl Store {
             Job::Expire { .. } => Step::Expired { events: edit.expired_rows },
             Job::Erase { .. } => Step::Erased { events: edit.erased_rows },
         };
-        let copies = damage::copies(manifest, &edit);
-        self.commit(maintenance, manifest, edit, |_| {})?;
-        published(&self.manifest());
-        if !copies.is_empty() {
-            self.forget_copies(&copies)?;
-        }
+        self.commit_and_publish(maintenance, manifest, edit, published, |_| {})?;
         Ok(step)
+    }
+
+    /// Commits, tells the derived views, and removes the second names of the damaged files that are live no more.
+    pub(super) fn commit_and_publish(
+        &self,
+        maintenance: &mut MutexGuard<'_, Maintenance>,
+        manifest: &Arc<Manifest>,
+        edit: Edit,
+        published: &dyn Fn(&Manifest),
+        change: impl FnOnce(&mut State),
+    ) -> Result<(), Error> {
+        let has_copies = damage::removes_damaged(manifest, &edit);
+        self.commit(maintenance, manifest, edit, change)?;
+        let was_tidy = maintenance.is_tidy;
+        maintenance.is_tidy &= !has_copies;
+        published(&self.manifest());
+        if has_copies {
+            self.forget_dead_copies()?;
+            maintenance.is_tidy = was_tidy;
+        }
+        Ok(())
     }
 
     /// Does the work of a job; nothing of it counts before the edit is committed.
@@ -336,6 +386,8 @@ impl Store {
         job: &Job,
     ) -> Result<Edit, Error> {
         self.keep_erased_ids(maintenance)?;
+        // Whatever ends the job before its edit is there leaves files that no manifest names.
+        let was_tidy = std::mem::replace(&mut maintenance.is_tidy, false);
         let erasures = if is_seeded(Bug::CompactErased) { Vec::new() } else { self.erasures() };
         let context = Context {
             env: &self.env,
@@ -345,10 +397,12 @@ impl Store {
             erasures: &erasures,
             memory: Some(self),
         };
-        Ok(mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
+        let edit = mallard_compactor::run(&context, manifest, job).inspect_err(|error| {
             self.suspect_input(error);
             self.stop_if_final(error);
-        })?)
+        })?;
+        maintenance.is_tidy = was_tidy;
+        Ok(edit)
     }
 
     /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
@@ -384,10 +438,13 @@ impl Store {
         let edit = Edit { high_water: logged(&self.log, high_water), ..edit };
         let committing = Committing(&self.shared);
         let committed = maintenance.manifest_log.commit(&edit);
-        let next = committed.inspect_err(|error| match maintenance.manifest_log.is_poisoned() {
-            true => self.shared.poison(&error.to_string()),
-            // No new file could be begun, or the edit was refused: nothing has changed.
-            false => self.stop_if_final(error),
+        let next = committed.inspect_err(|error| {
+            maintenance.is_tidy = false;
+            match maintenance.manifest_log.is_poisoned() {
+                true => self.shared.poison(&error.to_string()),
+                // No new file could be begun, or the edit was refused: nothing has changed.
+                false => self.stop_if_final(error),
+            }
         })?;
         self.shared.publish(next, |state| {
             state.begin(edit.begun.iter().cloned().map(Arc::new));

@@ -37,6 +37,7 @@ mod space;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod view;
 
 use std::sync::{Arc, Mutex};

@@ -37,11 +37,12 @@ impl Bytes {
         // the file's bytes (undefined behaviour) and no page of it becomes unreachable (SIGBUS). Both rest on rules of
         // the store, not on this function, and here they are:
         //
-        // - No writer in this process. Only sealed segments are mapped. Sealing ends with the last write, the cut to
-        //   the final length and a sync; after it the program has no call that opens the file for writing. Recovery
-        //   writes a repaired segment under another name and renames it over the old one, and trimming unlinks: both
-        //   leave the mapped inode as it is, and the mapping keeps it alive. Handles made by `create` and `open_write`
-        //   never map (`RealFile::bytes` reads for them), so a file being written cannot be mapped by mistake.
+        // - No writer in this process. Only sealed segments and finished Parquet files are mapped. Sealing ends with the
+        //   last write, the cut to the final length and a sync; after it the program has no call that opens the file for
+        //   writing. Recovery writes a repaired segment under another name and renames it over the old one, and trimming
+        //   unlinks: both leave the mapped inode as it is, and the mapping keeps it alive. A Parquet file is written under
+        //   a name in `tmp/` and renamed when it is whole. Handles made by `create` and `open_write` never map
+        //   (`RealFile::bytes` reads for them), so a file being written cannot be mapped by mistake.
         // - No writer in another process. The data directory is locked for the life of the process, its folders are
         //   0700 and its files 0600. Someone with the same user id who writes into a sealed segment regardless could
         //   as well write into this process's memory.

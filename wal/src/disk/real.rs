@@ -137,9 +137,9 @@ impl Disk for RealDisk {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut file = writable().create(true).open(path)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        // The pid is for a person who wonders who holds the lock. The program never reads it: the lock is the flock.
-        file.set_len(0)?;
-        writeln!(file, "{}", process::id())?;
+        // The pid is for a person who wonders who holds the lock. The program never reads it: the lock is the flock, and a
+        // volume without room for a number must not keep a store from opening.
+        file.set_len(0).and_then(|()| writeln!(file, "{}", process::id())).ok();
         Ok(Box::new(RealLock { _file: file }))
     }
 }
@@ -332,6 +332,16 @@ mod tests {
         let path = folder.path().join("LOCK");
         let _lock = RealDisk::default().lock(&path).unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), format!("{}\n", process::id()));
+    }
+
+    /// A device that takes no byte stands for a volume that is full.
+    #[test]
+    fn a_lock_is_held_also_where_nobody_can_be_told_by_whom() {
+        match RealDisk::default().lock(Path::new("/dev/full")) {
+            // Another test run on this machine holds it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            locked => drop(locked.unwrap()),
+        }
     }
 
     #[test]

@@ -120,13 +120,13 @@ impl Active {
         Ok(Some(SealedSegment::new(path, &header, &seal, bytes)))
     }
 
-    /// Begins a segment of full size, if there is none.
-    pub(super) fn renew(&mut self) -> Result<(), Failure> {
+    /// Begins a segment of full size, if there is none; returns whether it has.
+    pub(super) fn renew(&mut self) -> Result<bool, Failure> {
         if self.segment.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let prepared = self.take_prepared(self.config.segment_bytes)?;
-        self.activate(prepared)
+        self.activate(prepared).map(|()| true)
     }
 
     /// The writer of the active segment.

@@ -184,7 +184,9 @@ impl<T> Committer<T> {
         let ended = self.active.end().map(|sealed| self.publish_sealed(sealed));
         let sealed = self.settle(ended)?;
         let renewed = self.active.renew();
-        self.settle(renewed)?;
+        if self.settle(renewed)? {
+            self.shared.has_segment();
+        }
         Ok(sealed)
     }
 

@@ -92,7 +92,7 @@ pub struct Status {
     pub active_oldest_us: Option<i64>,
     /// The first failure, if the log is poisoned.
     pub poisoned: Option<String>,
-    /// Why appends fail for want of a segment, until one succeeds.
+    /// Why appends fail for want of a segment, until one succeeds or a segment is begun.
     pub no_segment: Option<NoSegment>,
     /// Number of frames with records synced since the start.
     pub syncs: u64,
@@ -174,7 +174,7 @@ impl<T> Log<T> {
     }
 
     /// Seals the active segment and begins the next; none if it has no record. Records that still wait in the queue
-    /// go to the next segment. Blocks until it is done.
+    /// go to the next segment. Where there is no active segment it tries to begin one. Blocks until it is done.
     pub fn seal(&self) -> Result<Option<SealedSegment>, Error> {
         match &self.driver {
             Driver::Manual(committer) => {

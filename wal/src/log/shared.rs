@@ -73,6 +73,11 @@ impl<T> Shared<T> {
         self.figures().active = writer.map(ActiveFigures::of);
     }
 
+    /// A segment was begun: what kept one from being prepared does so no longer.
+    pub(super) fn has_segment(&self) {
+        self.figures().no_segment = None;
+    }
+
     /// A segment was sealed.
     pub(super) fn sealed(&self, segment: SealedSegment) {
         self.figures().sealed.push(segment);

@@ -4,10 +4,11 @@
 //! What cannot be read is filled with ones, so that it never passes for the zeros of unused space.
 
 use std::io;
+use std::path::Path;
 
 use rustix::io::Errno;
 
-use crate::disk::File;
+use crate::disk::{Disk, File};
 
 const CHUNK_BYTES: usize = 256 * 1024;
 const SECTOR_BYTES: usize = 512;
@@ -54,6 +55,14 @@ impl Image {
     pub(super) const fn unreadable_bytes(&self) -> u64 {
         self.unreadable_bytes
     }
+}
+
+/// The bytes of a file as far as the device can read them, for whoever only wants to know what can be known of it: what cannot
+/// be read never passes for what was written.
+pub fn read_past_damage(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let mut image = Image::default();
+    image.read(disk.open(path)?.as_ref(), u64::MAX)?;
+    Ok(image.bytes)
 }
 
 /// Reads sector by sector; returns how many bytes could not be read.

@@ -39,6 +39,7 @@ use std::path::{Path, PathBuf};
 
 pub use report::{KnownEnd, Origin, Report};
 
+pub use self::image::read_past_damage;
 pub(crate) use self::survey::{Found, Survey};
 pub use self::survey::{first_lsn, strangers};
 use self::walk::{Place, Walk};

@@ -1,4 +1,5 @@
-//! When compaction does not keep up: senders are slowed down, then refused, and a full disk is another refusal.
+//! When compaction does not keep up: senders are slowed down, then refused, and a full disk is another refusal. An erasure
+//! gives way before that.
 
 use super::*;
 
@@ -33,4 +34,32 @@ fn a_growing_backlog_slows_senders_down_before_it_refuses_them_and_a_full_disk_r
     bench.settle_well();
     assert_eq!(bench.store().hold_back_us(), 0);
     bench.send("a", 1);
+}
+
+#[test]
+fn a_long_erasure_gives_way_to_a_backlog_that_slows_senders_down() {
+    let mut bench = Bench::with(|config| {
+        (config.flush_events, config.limits.erase_files_max) = (1, 1);
+        (config.tail_bytes_slow, config.tail_bytes_max) = (5_000, 40_000);
+    });
+    for _ in 0..8 {
+        bench.files("a", 1);
+        bench.clock.advance_us(DAY_US);
+    }
+    bench.config.flush_events = 10_000;
+    bench.restart();
+    bench.settle_well();
+    super::orphans::erase_site(&bench, "a", 20);
+    while bench.live("a").len() > 5 {
+        bench.store().maintain(&|_| {}).unwrap();
+    }
+    while bench.store().hold_back_us() == 0 {
+        bench.send("b", 1);
+    }
+    let steps: Vec<_> = (0..2).map(|_| bench.store().maintain(&|_| {}).unwrap()).collect();
+    assert!(matches!(steps[..], [Step::Sealed, Step::Compacted { .. }]), "{steps:?}");
+    assert_eq!(bench.store().hold_back_us(), 0);
+    assert!(bench.store().is_erasing());
+    bench.settle_well();
+    assert!(!bench.store().is_erasing() && bench.live("a").is_empty());
 }

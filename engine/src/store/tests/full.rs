@@ -8,7 +8,9 @@ use mallard_wal::disk::{Disk as _, File};
 use rustix::io::Errno;
 
 use super::*;
+use crate::erasure::ErasureRequest;
 use crate::error::ReceiptError;
+use crate::query::Span;
 use crate::status::Ingest;
 
 const CAPACITY_BYTES: u64 = 64 << 20;
@@ -137,4 +139,40 @@ fn a_log_that_cannot_begin_a_segment_says_why_and_goes_on_when_it_can() {
     bench.send("a", 1);
     let status = bench.store().status();
     assert_eq!((status.ingest, status.degraded_reasons), (Ingest::Accepting, vec![]));
+}
+
+/// A store that cannot begin a segment for want of room.
+fn without_a_segment() -> Bench {
+    let mut bench = Bench::with(|config| config.disk_reserve_bytes = 0);
+    bench.disk.set_capacity(0);
+    let refused = (0..1_000).find_map(|_| {
+        let receipt = bench.offer("a").unwrap();
+        bench.store().pump().unwrap();
+        receipt.wait().err()
+    });
+    assert!(matches!(refused, Some(ReceiptError::NoSpace(_))), "{refused:?}");
+    bench.store().log.seal().unwrap();
+    assert_eq!(bench.store().status().ingest, Ingest::DiskReserve);
+    bench
+}
+
+#[test]
+fn an_erasure_that_was_not_recorded_is_not_remembered() {
+    let bench = without_a_segment();
+    let site = SiteId::parse("a").unwrap();
+    let request = ErasureRequest { site, span: Span { start_us: 0, end_us: DAY_US }, subject: None };
+    let (id, receipt) = bench.store().begin_erasure(&request).unwrap();
+    bench.store().pump().unwrap();
+    assert!(bench.store().recorded(id, receipt).is_err());
+    assert_eq!(bench.store().shared.state().ended.len(), 0);
+}
+
+#[test]
+fn a_log_that_could_not_begin_a_segment_begins_one_when_there_is_room_though_no_event_comes() {
+    let mut bench = without_a_segment();
+    bench.disk.set_capacity(4 << 30);
+    bench.clock.advance_us(REST_US);
+    bench.settle_well();
+    assert_eq!((bench.store().status().ingest, bench.reasons()), (Ingest::Accepting, vec![]));
+    bench.send("a", 1);
 }

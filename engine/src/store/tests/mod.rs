@@ -6,6 +6,8 @@ mod full;
 mod generations;
 mod leftovers;
 pub(super) mod losses;
+mod orphans;
+mod pacing;
 mod panics;
 mod quarantine;
 mod rotten;

@@ -1,4 +1,5 @@
-//! Second names for damaged files: none is given, or two files have the same.
+//! What is in quarantine: second names for damaged files, where none is given, or two files have the same; segments that cannot
+//! be read any more.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use mallard_compactor::{Edit, FileEntry, SCHEMA_ADOPTED};
 use mallard_wal::disk::sim::Fault;
 use mallard_wal::disk::{Disk as _, durable};
 
-use super::{Bench, ROOT};
+use super::{Bench, DAY_US, ROOT};
 
 const EPERM: i32 = 1;
 
@@ -41,6 +42,33 @@ fn adopted_files_of_two_days_that_share_a_name_are_both_kept_and_forgotten_apart
     super::unreadable::erase_visitor(&bench, "a");
     bench.settle_well();
     assert_eq!((bench.live("a").len(), bench.live("b").len(), kept()), (0, 1, 1), "the other's copy stays");
+}
+
+/// A sector of a file cannot be read: what is in the others still says how old it is.
+#[test]
+fn a_segment_in_quarantine_that_cannot_be_read_does_not_end_retention_in_snapshots() {
+    let mut bench = Bench::with(|config| {
+        (config.flush_events, config.limits.retention_days, config.is_date_sure) = (100, Some(2), true);
+    });
+    bench.send("a", 30);
+    let sealed = bench.store().log.seal().unwrap().unwrap();
+    let bytes = mallard_wal::disk::read(&bench.disk, &sealed.path).unwrap();
+    let quarantine = &bench.store().layout().quarantine();
+    let names = ["00000000000000000001.wal", "00000000000000000001.wal.1", "00000000000000000001.wal.2"];
+    for name in names {
+        bench.disk.create(&quarantine.join(name)).unwrap().write_all_at(&bytes, 0).unwrap();
+    }
+    bench.disk.break_sector(&quarantine.join(names[0]), 0).unwrap();
+    bench.disk.break_sector(&quarantine.join(names[1]), bytes.len() as u64 - 1).unwrap();
+    bench.settle_well();
+    assert_eq!(bench.snapshots().take(&[]).unwrap().image.events, 30);
+    bench.settle_well();
+    bench.clock.advance_us(5 * DAY_US);
+    bench.settle_well();
+    assert_eq!(bench.reasons(), Vec::<String>::new());
+    let left: Vec<_> = bench.disk.list(quarantine).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(left, [names[0]], "nobody can say how old it is");
+    assert_eq!(bench.snapshots().list().unwrap()[0].image.events, 0, "the snapshot's events have expired");
 }
 
 /// Makes a live file one that was adopted as `data.parquet`.
