@@ -5,7 +5,7 @@ use mallard_wal::segment::HeaderError;
 use mallard_wal::{KnownEnd, Origin};
 
 use super::log::Cut;
-use super::{Action, Repair, identity, relative};
+use super::{Action, Repair, identity, note_unaccounted, relative};
 use crate::erasure::ledger;
 use crate::error::Error;
 use crate::identity::Identity;
@@ -113,6 +113,9 @@ impl Repair {
             memory: None,
         };
         let manifest = plan.write(&context, erasures)?;
+        // Before it is the manifest: a verification would call them lost. What erasures explain it finds by itself, so this
+        // may be too many, and is never too few.
+        note_unaccounted(&self.env, &self.layout, plan.unaccounted)?;
         // IMPORTANT: the new one first. It has the highest number, so from here on it is the manifest.
         ManifestLog::succeed(&self.env, self.layout.root(), identity.store_id, &manifest)?;
         self.carry_out(&actions)

@@ -5,9 +5,11 @@
 //!
 //! It takes a bit for each position: 12 MB for a hundred million.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::UInt64Type;
-use mallard_compactor::{FileEntry, LsnRange, LsnSet, Manifest, SCHEMA_ADOPTED};
+use mallard_compactor::{Erasure, FileEntry, LsnRange, LsnSet, Manifest, SCHEMA_ADOPTED};
 use mallard_wal::Lsn;
 
 /// The positions of all rows that were read.
@@ -87,4 +89,11 @@ pub(super) fn unaccounted(manifest: &Manifest) -> u64 {
     let known =
         [totals.rows, totals.expired_rows, totals.erased_rows, count(manifest.gaps()), count(manifest.quarantined())];
     known.into_iter().fold(manifest.checkpoint().get(), u64::saturating_sub)
+}
+
+/// How many positions through the checkpoint are those of erasures.
+pub(super) fn erasures(manifest: &Manifest, ledger: &[Erasure]) -> u64 {
+    let known = manifest.erasures().iter().map(|erasure| &**erasure).chain(ledger);
+    let behind = known.filter(|erasure| (Lsn::new(1)..=manifest.checkpoint()).contains(&erasure.lsn));
+    behind.map(|erasure| erasure.id).collect::<BTreeSet<_>>().len() as u64
 }
