@@ -65,7 +65,7 @@ impl Snapshots {
         let target = self.folder(&id);
         let unfinished = self.layout.snapshots().join(format!("{id}{UNFINISHED}"));
         let image = self.image_in(&unfinished, without)?;
-        self.env.disk.rename(&unfinished, &target).at(&target)?;
+        self.env.disk.rename(&unfinished, &target).at(&target).inspect_err(|_| self.give_up(&unfinished))?;
         self.env.disk.sync_dir(&self.layout.snapshots()).at(&target)?;
         Ok(Snapshot { taken_us: taken_us(&id).unwrap_or_default(), id, image })
     }
@@ -86,10 +86,12 @@ impl Snapshots {
 
     /// Takes an image, of which nothing stays if that fails: on a full volume its second names would keep what is removed.
     fn image_in(&self, folder: &Path, without: &[&str]) -> Result<Image, Error> {
-        image::take(&self.env, &self.layout, folder, without).inspect_err(|_| {
-            // If this fails too, whoever takes the lock next does it.
-            remove_tree(self.env.disk.as_ref(), folder).ok();
-        })
+        image::take(&self.env, &self.layout, folder, without).inspect_err(|_| self.give_up(folder))
+    }
+
+    /// If this fails too, whoever takes the lock next does it.
+    fn give_up(&self, unfinished: &Path) {
+        remove_tree(self.env.disk.as_ref(), unfinished).ok();
     }
 
     /// All of them, oldest first.

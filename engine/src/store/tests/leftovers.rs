@@ -69,20 +69,16 @@ fn a_failed_sync_after_segments_were_trimmed_is_not_tried_again_in_the_same_life
 #[test]
 fn a_failed_sync_of_quarantine_is_not_tried_again_before_an_erasure_is_done() {
     for errno in FAILED_SYNCS {
-        let mut bench = Bench::new(1);
-        bench.files("a", 1);
-        super::unreadable::erase_visitor(&bench, "a");
-        for operation in 1.. {
+        let bench = (1..500).find_map(|operation| {
+            let mut bench = Bench::new(1);
+            bench.files("a", 1);
+            super::unreadable::erase_visitor(&bench, "a");
             bench.disk.fail_at(bench.disk.operations() + operation, Fault::ErrorOnce(errno));
             bench.settle();
-            if bench.disk.struck().is_some_and(|struck| struck == "sync_dir /data/quarantine") {
-                break;
-            }
-            bench.disk.heal();
-            assert!(bench.disk.operations() < 100_000);
-            bench.restart();
-            super::unreadable::erase_visitor(&bench, "a");
-        }
+            let struck = bench.disk.struck().expect("the sync comes before the erasure is done");
+            (struck == "sync_dir /data/quarantine").then_some(bench)
+        });
+        let bench = bench.unwrap();
         assert!(bench.store().poisoned().is_some(), "errno {errno}");
         bench.clock.advance_us(REST_US);
         bench.settle();
