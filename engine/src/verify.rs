@@ -28,6 +28,7 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::repair::{self, read_notes};
 use crate::store::erased_ids;
+pub(crate) use positions::missing;
 use positions::{FileRows, Positions};
 
 /// Files of one kind that were read from end to end.
@@ -213,8 +214,7 @@ impl Verifier<'_> {
             Ok(count) => count,
             Err(reason) => return self.fault(Some(&self.layout.unaccounted()), reason, None),
         };
-        let erasures = positions::erasures(manifest, &ledger);
-        let missing = self.found.unaccounted.saturating_sub(erasures).saturating_sub(by_repairs);
+        let missing = positions::missing(manifest, &ledger, by_repairs);
         if missing > 0 {
             let what = format!(
                 "{missing} events through LSN {} are in no file, and neither a loss nor retention, an erasure or a repair explains that",

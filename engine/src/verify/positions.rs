@@ -91,8 +91,14 @@ pub(super) fn unaccounted(manifest: &Manifest) -> u64 {
     known.into_iter().fold(manifest.checkpoint().get(), u64::saturating_sub)
 }
 
+/// How many of these nothing else explains: neither the erasures that the ledger and the manifest know, nor what repairs could
+/// not account for.
+pub(crate) fn missing(manifest: &Manifest, ledger: &[Erasure], by_repairs: u64) -> u64 {
+    unaccounted(manifest).saturating_sub(erasures(manifest, ledger)).saturating_sub(by_repairs)
+}
+
 /// How many positions through the checkpoint are those of erasures.
-pub(super) fn erasures(manifest: &Manifest, ledger: &[Erasure]) -> u64 {
+fn erasures(manifest: &Manifest, ledger: &[Erasure]) -> u64 {
     let known = manifest.erasures().iter().map(|erasure| &**erasure).chain(ledger);
     let behind = known.filter(|erasure| (Lsn::new(1)..=manifest.checkpoint()).contains(&erasure.lsn));
     behind.map(|erasure| erasure.id).collect::<BTreeSet<_>>().len() as u64
