@@ -55,6 +55,8 @@ soak:
     MALLARD_TEST_KILLS=1000 MALLARD_TEST_FULL=1 cargo test --release --workspace --test crash -- --nocapture
     MALLARD_TEST_COPY_KILLS=300 cargo test --release --workspace --test kills -- --nocapture
     MALLARD_TEST_SCHEDULES=200000 MALLARD_TEST_FULL=1 cargo test --release --workspace --test simulation -- --nocapture
+    MALLARD_TEST_FULL=1 cargo test --release --workspace --test media -- --nocapture
+    MALLARD_TEST_FULL=1 cargo test --release --workspace --test suite media -- --nocapture
     fuzz/run all 60
 
 # The whole-store simulation, for as long as one wishes: just sim 1000000 0 (how many histories, from which seed).

@@ -71,6 +71,11 @@ impl Layout {
         self.root.join("LOCK")
     }
 
+    /// How many positions no repair of the manifest could account for: `control/unaccounted`, so that copies have it.
+    pub(crate) fn unaccounted(&self) -> PathBuf {
+        self.control().join("unaccounted")
+    }
+
     /// Store id and format version.
     pub fn store(&self) -> PathBuf {
         self.root.join("STORE")

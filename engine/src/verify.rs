@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mallard_compactor::{Condition, FileEntry, LsnRange, Manifest, ManifestLog, forget_cached, read_file};
+use mallard_compactor::{Condition, Erasure, FileEntry, LsnRange, Manifest, ManifestLog, forget_cached, read_file};
 use mallard_wal::disk::Env;
 use mallard_wal::{Examination, Lsn};
 
@@ -28,6 +28,7 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::repair::{self, read_notes};
 use crate::store::erased_ids;
+pub(crate) use positions::missing;
 use positions::{FileRows, Positions};
 
 /// Files of one kind that were read from end to end.
@@ -77,7 +78,7 @@ pub struct Verification {
     /// The live Parquet files.
     pub parquet: Checked,
     /// Positions through the compacted LSN that are in no file, not lost and not in quarantine, and that neither retention nor an
-    /// erasure took: erasures themselves, and what a repair could not account for.
+    /// erasure took: erasures themselves, and what a repair could not account for. More than that is a fault.
     pub unaccounted: u64,
     /// Ranges of LSNs, both ends included, that an earlier recovery found destroyed.
     pub lost: Vec<(u64, u64)>,
@@ -131,7 +132,7 @@ impl Verifier<'_> {
         let log = Examination::begin(self.env.disk.as_ref(), &self.layout.wal(), self.identity.store_id)?;
         let total = log.bytes_left() + manifest.files().map(|file| file.bytes).sum::<u64>();
         self.log(log, &manifest, total)?;
-        self.ledger();
+        self.unaccounted(&manifest);
         self.erased_ids();
         let mut positions = Positions::new(&manifest);
         for file in manifest.files() {
@@ -203,14 +204,38 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn ledger(&mut self) {
+    /// Whether something explains every position that has no row.
+    ///
+    /// NOTE: the ledger is read after the manifest. An erasure whose record the manifest has left behind is in the one or the
+    /// other, and it may be told from the other records of the log by nothing else.
+    fn unaccounted(&mut self, manifest: &Manifest) {
+        let Some(ledger) = self.ledger() else { return };
+        let by_repairs = match repair::unaccounted(self.env.disk.as_ref(), self.layout) {
+            Ok(count) => count,
+            Err(reason) => return self.fault(Some(&self.layout.unaccounted()), reason, None),
+        };
+        let missing = positions::missing(manifest, &ledger, by_repairs);
+        if missing > 0 {
+            let what = format!(
+                "{missing} events through LSN {} are in no file, and neither a loss nor retention, an erasure or a repair explains that",
+                manifest.checkpoint()
+            );
+            self.fault(None, what, None);
+        }
+    }
+
+    fn ledger(&mut self) -> Option<Vec<Erasure>> {
         let path = self.layout.ledger();
-        if let Err(error) = ledger::read_if_any(self.env.disk.as_ref(), &path) {
-            let what = match error {
-                Error::Refused { reason, .. } => reason,
-                other => other.to_string(),
-            };
-            self.fault(Some(&path), what, None);
+        match ledger::read_if_any(self.env.disk.as_ref(), &path) {
+            Ok(entries) => Some(entries),
+            Err(error) => {
+                let what = match error {
+                    Error::Refused { reason, .. } => reason,
+                    other => other.to_string(),
+                };
+                self.fault(Some(&path), what, None);
+                None
+            }
         }
     }
 

@@ -16,9 +16,9 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::Server;
 use support::http::Response;
 use support::volume::holders;
+use support::{Server, until};
 
 const OWN: Option<&str> = Some("http://localhost");
 
@@ -89,7 +89,7 @@ fn a_session_ends_with_its_time_and_with_another_password_and_not_with_a_restart
     assert_eq!(report(&server, &cookie), 401, "another password ends every session");
     assert_eq!(log_in(&server, "first password", &[]).status, 401);
     let cookie = cookie_of(&log_in(&server, "second password", &[]));
-    while report(&server, &cookie) == 200 {}
+    until("the session has ended", || report(&server, &cookie) != 200);
     assert_eq!(report(&server, &cookie), 401, "its time is over");
     assert_eq!(report(&server, &cookie_of(&log_in(&server, "second password", &[]))), 200);
 }
@@ -102,7 +102,7 @@ fn a_lockout_ends_by_itself() {
     assert_eq!(log_in(&server, "wrong", &[]).status, 401);
     let locked = log_in(&server, "correct horse battery", &[]);
     assert_eq!((locked.status, locked.header("retry-after")), (429, Some("1")));
-    while log_in(&server, "correct horse battery", &[]).status == 429 {}
+    until("the lockout has ended", || log_in(&server, "correct horse battery", &[]).status != 429);
     assert_eq!(log_in(&server, "correct horse battery", &[]).status, 200);
 }
 

@@ -212,3 +212,37 @@ fn a_schedule_takes_the_first_snapshot_at_once() {
     let id = line["fields"]["id"].as_str().unwrap();
     assert!(home.path().join("snapshots").join(id).is_dir());
 }
+
+#[test]
+fn a_schedule_keeps_as_many_of_its_own_snapshots_as_it_may_and_every_one_that_somebody_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let schedule = [("MALLARD_SNAPSHOT_INTERVAL_HOURS", "1"), ("MALLARD_SNAPSHOT_KEEP", "2")];
+    let folder = home.path().join("snapshots");
+    let (mut asked_for, mut scheduled) = (Vec::new(), Vec::new());
+    for life in 0..4 {
+        let server = Server::with_password(home.path(), &schedule);
+        let line = server.logged("Snapshot taken on schedule");
+        let session = server.log_in();
+        if life < 2 {
+            let answer = session.post("/api/store/snapshots", Some("http://localhost"));
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            let taken: Value = serde_json::from_slice(&answer.body).unwrap();
+            asked_for.push(taken["id"].as_str().unwrap().to_owned());
+        }
+        let id = line["fields"]["id"].as_str().unwrap();
+        // An hour and more passes: the name is the time.
+        let old = format!("2025010{}T000000000Z-scheduled", life + 1);
+        scheduled.push(old.clone());
+        let listed = session.json("/api/store/snapshots");
+        let mut listed: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+        listed.sort_unstable();
+        let before = scheduled.len() - 1;
+        let mut expected: Vec<_> = scheduled[before.saturating_sub(1)..before].iter().map(String::as_str).collect();
+        expected.extend(asked_for.iter().map(String::as_str));
+        expected.push(id);
+        expected.sort_unstable();
+        assert_eq!(listed, expected, "life {life}");
+        server.kill();
+        fs::rename(folder.join(id), folder.join(&old)).unwrap();
+    }
+}

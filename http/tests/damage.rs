@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{Server, Session};
+use support::{Server, Session, until};
 
 const DAMAGED: &str = "a.example";
 const OTHER: &str = "b.example";
@@ -99,7 +99,7 @@ fn a_damaged_file_takes_only_its_own_rows_and_every_answer_says_so() {
     assert_eq!(report(&session, DAMAGED), (3, Some(incomplete.clone())), "and events are accepted");
 
     let name = file.file_name().unwrap();
-    while health(&server).0 == "ok" {}
+    until("the damage is noticed", || health(&server).0 != "ok");
     assert!(data_dir.join("quarantine").join(name).exists(), "the original is kept before the damage is recorded");
     let (status, reasons) = health(&server);
     let relative = file.strip_prefix(data_dir).unwrap().to_str().unwrap();
@@ -163,7 +163,7 @@ fn the_command_acknowledges_for_a_stopped_server_and_refuses_beside_a_running_on
     assert!(days.starts_with("b.example 20"), "{days}");
     let text = format!("Nothing of the range can be read. Damaged: {days}. See degraded_reasons of /health/detailed.");
     assert_eq!(answer.error(), text);
-    while health(&server).0 == "ok" {}
+    until("the damage is noticed", || health(&server).0 != "ok");
     assert_eq!(run(data_dir, "acknowledge-loss").0, Some(75));
     server.kill();
 

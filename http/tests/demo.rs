@@ -21,7 +21,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use support::Server;
+use support::{Server, until};
 
 const ARGUMENTS: [&str; 3] = ["demo", "--events", "2000"];
 
@@ -71,7 +71,9 @@ fn interrupt(data_dir: &Path) {
         .unwrap();
     let segment = data_dir.join("wal/00000000000000000001.wal");
     // Behind the header page stands the first frame.
-    while !fs::read(&segment).is_ok_and(|bytes| bytes.get(4096).is_some_and(|byte| *byte != 0)) {}
+    until("the first frame is in the segment", || {
+        fs::read(&segment).is_ok_and(|bytes| bytes.get(4096).is_some_and(|byte| *byte != 0))
+    });
     demo.kill().unwrap();
     demo.wait().unwrap();
 }

@@ -16,14 +16,17 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mallard_engine::{Config, Engine, env};
+use mallard_event::SiteId;
 use serde_json::{Value, json};
-use support::{Server, Session};
+use support::{Server, Session, until};
 use tempfile::TempDir;
 
 const ROUNDS: u64 = 20;
@@ -72,24 +75,44 @@ impl Drop for Volume {
     }
 }
 
-/// Sends events until one is answered with `until`; every other answer must be `before`. Returns how many were accepted.
-fn send_until(server: &Server, sent: &mut u64, until: u16, before: u16) -> u64 {
+/// What was accepted: each event's id and its position.
+type Accepted = BTreeMap<String, u64>;
+
+/// Sends events until one is answered with `until`; every other answer must be `before`.
+fn send_until(server: &Server, sent: &mut u64, until: u16, before: u16, accepted: &mut Accepted) {
     let mut client = server.connect();
-    let mut accepted = 0;
     loop {
         *sent += 1;
-        let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{sent}") });
+        let id = format!("order-{sent}");
+        let event = json!({ "d": SITE, "n": "pageview", "u": format!("https://{SITE}/{sent}"), "id": id });
         let answer = client.post_event(&event).unwrap();
-        accepted += u64::from(answer.status == 202);
         assert_eq!(answer.status == 202, answer.lsn().is_some());
+        if let Some(lsn) = answer.lsn() {
+            assert_eq!(accepted.insert(id, lsn), None);
+        }
         if answer.status == 507 {
             assert_eq!(answer.header("retry-after"), Some("60"));
         }
         if answer.status == until {
-            return accepted;
+            return;
         }
         assert_eq!(answer.status, before, "{}", answer.text());
     }
+}
+
+/// Exactly what was accepted is in a store without a server: nothing else, and each under its position.
+fn check(data_dir: &Path, accepted: &Accepted) {
+    let engine = Engine::open(Config::new(data_dir), env::real()).unwrap();
+    let rows = engine.events(&SiteId::parse(SITE).unwrap()).unwrap();
+    let mut stored = Accepted::new();
+    for row in rows {
+        let id = row.event.event_id.as_str().to_owned();
+        assert_eq!(stored.insert(id.clone(), row.lsn.unwrap()), None, "{id} is stored twice");
+    }
+    let lost = accepted.iter().find(|(id, lsn)| stored.get(*id) != Some(lsn));
+    let strange = stored.keys().find(|id| !accepted.contains_key(*id));
+    assert_eq!((lost, strange), (None, None), "{} accepted, {} stored", accepted.len(), stored.len());
+    engine.close().unwrap();
 }
 
 fn metric(server: &Server, name: &str) -> u64 {
@@ -152,36 +175,39 @@ fn a_full_disk_refuses_events_loses_none_and_resumes_by_itself() {
     let data_dir = volume.path().join("data");
     let server = Server::with_password(&data_dir, &BUSY);
     let session = server.log_in();
-    let (mut sent, mut accepted) = (0, 0);
+    let (mut sent, mut accepted) = (0, Accepted::new());
     let (mut rounds_refusing, mut compacted_while_full, mut failures) = (0, 0, 0);
     for round in 0..ROUNDS {
         // Every fourth time nothing at all is left, and maintenance itself fails.
         let is_brimful = round % 4 == 3;
         volume.fill(if is_brimful { 0 } else { 10 });
-        accepted += send_until(&server, &mut sent, 507, 202);
-        rounds_refusing += u64::from(check_full(&server, &session, accepted));
+        send_until(&server, &mut sent, 507, 202, &mut accepted);
+        rounds_refusing += u64::from(check_full(&server, &session, accepted.len() as u64));
         let failures_before = failures;
         while metric(&server, "mallard_buffered_events") > 0 && failures == failures_before {
             failures = metric(&server, "mallard_flush_failures_total");
         }
         compacted_while_full += u64::from(failures == failures_before);
         assert!(is_brimful || failures == failures_before, "the reserve is room enough for a compaction");
-        check_full(&server, &session, accepted);
+        check_full(&server, &session, accepted.len() as u64);
         volume.empty();
-        accepted += send_until(&server, &mut sent, 202, 507);
+        send_until(&server, &mut sent, 202, 507, &mut accepted);
         check_no_leftovers(&server, &data_dir);
     }
     assert!(rounds_refusing > ROUNDS / 4, "health says so while events are refused: {rounds_refusing} rounds");
     assert_eq!(metric(&server, "mallard_wal_poisoned"), 0);
-    assert_eq!(metric(&server, "mallard_events_ingested_total"), accepted);
-    assert_eq!(session.pageviews(SITE), accepted);
+    let count = accepted.len() as u64;
+    assert_eq!(metric(&server, "mallard_events_ingested_total"), count);
+    assert_eq!(session.pageviews(SITE), count);
     drop(session);
     server.kill();
 
     let server = Server::with_password(&data_dir, &BUSY);
-    assert_eq!(server.log_in().pageviews(SITE), accepted);
+    assert_eq!(server.log_in().pageviews(SITE), count);
+    server.kill();
+    check(&data_dir, &accepted);
     println!(
-        "{ROUNDS} rounds, {sent} events sent, {accepted} accepted and there; compaction went on in {compacted_while_full} \
+        "{ROUNDS} rounds, {sent} events sent, {count} accepted and there; compaction went on in {compacted_while_full} \
          rounds, {failures} of its attempts found no room"
     );
 }
@@ -217,7 +243,7 @@ fn a_server_starts_on_a_full_volume_with_the_room_of_the_ballast_and_says_so_whe
         assert_eq!(server.post_event(&event).status, 202);
     }
     let ballast = data_dir.join("ballast");
-    while fs::metadata(&ballast).map_or(0, |file| file.len()) < 4 << 20 {}
+    until("there is ballast again", || fs::metadata(&ballast).map_or(0, |file| file.len()) >= 4 << 20);
     volume.fill(0);
     server.kill();
     take_the_rest(&volume, &data_dir);
@@ -248,8 +274,9 @@ fn a_server_starts_on_a_full_volume_with_the_room_of_the_ballast_and_says_so_whe
     let session = server.log_in();
     assert_eq!(session.pageviews(SITE), 50);
     sent = 0;
-    let accepted = send_until(&server, &mut sent, 202, 507);
-    assert_eq!(session.pageviews(SITE), 50 + accepted);
+    let mut accepted = Accepted::new();
+    send_until(&server, &mut sent, 202, 507, &mut accepted);
+    assert_eq!(session.pageviews(SITE), 50 + accepted.len() as u64);
 }
 
 /// Bytes free on the volume.
@@ -327,7 +354,7 @@ fn on_a_full_disk_an_erasure_still_works_and_makes_room() {
             assert_eq!(server.post_event(&json!({ "d": "b.example", "n": "pageview", "u": "/" })).status, 202);
         }
     }
-    while metric(&server, "mallard_buffered_events") > 0 {}
+    until("everything is compacted", || metric(&server, "mallard_buffered_events") == 0);
     volume.fill(0);
     let full = free(&volume);
     let range = "start_date=2025-01-01&end_date=2034-12-31";

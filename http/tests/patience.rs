@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use support::http::{Client, Response};
 use support::large::{EXPORT, LARGE, fill, request};
-use support::{Server, Session};
+use support::{Server, Session, until};
 
 /// How many connections are served at a time.
 const CONNECTIONS: usize = 512;
@@ -90,7 +90,7 @@ fn an_export_that_its_client_does_not_take_breaks_off_and_passes_for_no_whole_on
     fill(&server, &session);
     let mut reader = server.connect();
     reader.send(&request(&session)).unwrap();
-    while !reader.has_answer() {}
+    until("the answer begins", || reader.has_answer());
     let next = next_export(&session);
     assert_eq!((next.status, next.text().lines().count()), (200, LARGE), "the next one is whole");
     reader.read_response().expect_err("the end is missing");
@@ -127,7 +127,7 @@ fn an_erasure_does_not_wait_for_an_export_that_its_client_does_not_take() {
     let mut reader = server.connect();
     let request = format!("GET {EXPORT} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\n\r\n");
     reader.send(request.as_bytes()).unwrap();
-    while !reader.has_answer() {}
+    until("the answer begins", || reader.has_answer());
     let days = "start_date=2025-01-01&end_date=2034-12-31";
     let erased = session.delete(&format!("/api/gdpr/erase?site_id=b.example&{days}"), Some("http://localhost"));
     let body: Value = serde_json::from_slice(&erased.body).unwrap();

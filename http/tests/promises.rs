@@ -24,7 +24,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::large::{LARGE, fill, request};
 use support::load::{Books, Load};
-use support::{Server, Session};
+use support::{Server, Session, until};
 
 const FLUSH: [(&str, &str); 2] = [("MALLARD_FLUSH_COUNT", "1"), ("MALLARD_FLUSH_INTERVAL", "1")];
 const STOPS: u64 = 12;
@@ -111,7 +111,7 @@ fn no_event_whatever_its_bytes_holds_up_compaction_or_another_site() {
         assert_eq!(session.pageviews("good.example"), good);
     }
     assert!(odd >= 6, "{odd} of them are events");
-    while server.metric("mallard_buffered_events") > 0 {}
+    until("everything is compacted", || server.metric("mallard_buffered_events") == 0);
     assert_eq!(server.metric("mallard_flush_failures_total"), 0);
     assert_eq!(server.metric("mallard_quarantined_files"), 0);
     assert_eq!(session.json("/health/detailed")["status"], "ok");
@@ -138,12 +138,12 @@ fn events_compaction_and_readiness_do_not_wait_for_a_question_that_goes_on() {
     // Nobody takes a byte: the question is not over while the connection stands.
     let mut reader = server.connect();
     reader.send(&request(&session)).unwrap();
-    while server.metric("mallard_buffered_events") > 0 {}
+    until("everything is compacted", || server.metric("mallard_buffered_events") == 0);
     for number in 1..=20 {
         assert_eq!(server.post_event(&view("a.example")).status, 202);
         assert_eq!(session.pageviews("a.example"), number);
     }
-    while server.metric("mallard_buffered_events") > 0 {}
+    until("everything is compacted", || server.metric("mallard_buffered_events") == 0);
     assert_eq!(server.get("/health/ready").text(), "ready");
     let answer = reader.read_response().unwrap();
     assert_eq!((answer.status, answer.text().lines().count()), (200, LARGE), "and it ends when it is read");
@@ -192,7 +192,7 @@ fn files_that_are_cut_emptied_or_changed_are_named_and_others_answer_in_full() {
         assert_eq!(status, 200, "what came since can be read");
         assert!(incomplete.unwrap().starts_with(site), "and the answer says what it misses");
     }
-    while server.metric("mallard_quarantined_files") < 3 {}
+    until("three files are in quarantine", || server.metric("mallard_quarantined_files") >= 3);
     let health = session.json("/health/detailed");
     let reasons: Vec<&str> = health["degraded_reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert_eq!((&health["status"], reasons.len()), (&json!("degraded"), 3), "{reasons:?}");

@@ -18,7 +18,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::http::Client;
-use support::{Server, Session};
+use support::{Server, Session, until};
 
 const SITE: &str = "slow.example";
 /// Matches nothing, after a hundred ways of going on have been followed through all of a long text.
@@ -85,7 +85,7 @@ fn a_query_whose_client_has_gone_ends_and_the_next_one_is_answered() {
         }
     }
     drop(slow);
-    while session.get(QUICK).status != 200 {}
+    until("a question is answered again", || session.get(QUICK).status == 200);
     assert_eq!(server.metric("mallard_query_rejections_total{reason=\"cancelled\"}"), 1);
     assert_eq!(server.metric("mallard_query_rejections_total{reason=\"time\"}"), 0);
 }

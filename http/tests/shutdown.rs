@@ -18,10 +18,10 @@ mod support;
 use mallard_engine::env;
 use rustix::process::Signal;
 use serde_json::json;
-use support::Server;
 use support::large::{LARGE, fill, request};
 use support::load::{Books, Load};
 use support::skip::say;
+use support::{Server, until};
 
 const ROUNDS: u64 = 20;
 
@@ -100,7 +100,7 @@ fn an_answer_that_is_being_sent_when_the_stop_begins_is_sent_whole() {
     assert_eq!(idle.request("GET", "/health", &[], "").unwrap().status, 200);
     let mut reader = server.connect();
     reader.send(&request(&session)).unwrap();
-    while !reader.has_answer() {}
+    until("the answer begins", || reader.has_answer());
     server.signal(Signal::TERM);
     assert!(idle.is_closed(), "connections without a request have ended by now");
     let answer = reader.read_response().unwrap();
@@ -152,7 +152,7 @@ fn a_client_that_takes_nothing_leaves_the_log_the_time_to_be_sealed() {
     fill(&server, &session);
     let mut reader = server.connect();
     reader.send(&request(&session)).unwrap();
-    while !reader.has_answer() {}
+    until("the answer begins", || reader.has_answer());
     server.signal(Signal::TERM);
     let cut = "connections were cut at the end of the shutdown timeout";
     assert_eq!(last_words(&server), [cut, "Shutdown complete"]);

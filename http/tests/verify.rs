@@ -108,13 +108,20 @@ fn a_damaged_parquet_file_is_named_with_its_site_and_day() {
 }
 
 #[test]
-fn a_damaged_or_missing_part_of_the_log_is_named() {
+fn a_damaged_segment_a_missing_log_and_a_missing_parquet_file_are_named() {
     let data_dir = killed();
     let newest = files(&data_dir.path().join("wal"), ".wal").pop().unwrap();
     flip(&newest, 4096 + 100);
     let (code, found) = verify(data_dir.path());
     assert_eq!((code, found["faults"].as_array().unwrap().len()), (Some(74), 1), "{found}");
     assert_eq!(found["faults"][0]["path"], newest.strip_prefix(data_dir.path()).unwrap().to_str().unwrap());
+
+    let data_dir = killed();
+    files(&data_dir.path().join("wal"), ".wal").iter().for_each(|segment| fs::remove_file(segment).unwrap());
+    let (code, found) = verify(data_dir.path());
+    let fault = &found["faults"][0];
+    assert_eq!((code, &fault["path"]), (Some(74), &json!("wal")), "{found}");
+    assert!(fault["what"].as_str().unwrap().starts_with("there is no log: everything from LSN "), "{found}");
 
     let data_dir = killed();
     let victim = files(&data_dir.path().join("events/site_id=a.example"), ".parquet").remove(0);

@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mallard_compactor::{Manifest, ManifestLog};
-use mallard_wal::disk::{Disk, Entry, Env};
+use mallard_wal::disk::{self, Disk, Entry, Env};
 
 use crate::error::{Error, IoContext as _};
 use crate::identity::Identity;
@@ -67,6 +67,10 @@ impl Taker<'_> {
         disk.create_dir(root).at(root)?;
         self.link_if_there(&self.store.ledger(), &self.target.ledger())?;
         let manifest = ManifestLog::peek(disk, self.store.root(), identity.store_id)?;
+        // An erasure that has begun and ended in between would be in neither, and its position without an explanation.
+        if self.ledger(self.store)? != self.ledger(&self.target)? {
+            return Ok(None);
+        }
         for folder in [self.target.wal(), self.target.control()] {
             disk.create_dir(&folder).at(&folder)?;
         }
@@ -88,6 +92,13 @@ impl Taker<'_> {
             last_lsn: log.last_lsn.map(|lsn| lsn.get().max(manifest.checkpoint().get())),
             bytes: totals.bytes + log.bytes,
         }))
+    }
+
+    fn ledger(&self, of: &Layout) -> Result<Option<Vec<u8>>, Error> {
+        match disk::read(self.disk, &of.ledger()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            bytes => bytes.at(&of.ledger()).map(Some),
+        }
     }
 
     /// The Parquet files; false if one is gone that the manifest of now does not name either.

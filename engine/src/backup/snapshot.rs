@@ -1,7 +1,8 @@
 //! [`Snapshots`]: images that are kept in `snapshots/`, named by the time at which they were taken.
 //!
 //! A snapshot costs a second name for each file, and the space of what the store itself has merged or dropped since. One
-//! that is being taken ends in `.new`; what a crash leaves of it goes when the next one is taken.
+//! that is being taken ends in `.new`; what a crash leaves of it goes when the next one is taken. One that the schedule takes says
+//! so in its name: only those are removed when there are enough newer ones, never one that somebody has asked for.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,14 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 
 const UNFINISHED: &str = ".new";
+const SCHEDULED: &str = "-scheduled";
 const ID_FORMAT: &str = "%Y%m%dT%H%M%S%3fZ";
 
 /// A snapshot that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its name: the time at which it was taken, `20261231T235959999Z`.
+    /// Its name: the time at which it was taken, `20261231T235959999Z`; of one that the schedule has taken
+    /// `20261231T235959999Z-scheduled`.
     pub id: String,
     /// The same time in microseconds since 1970, to the millisecond.
     pub taken_us: i64,
@@ -43,14 +46,26 @@ impl Snapshots {
         Self { env, layout: Layout::new(data_dir) }
     }
 
-    /// Takes one, without the documents in `without`.
+    /// Takes one that stays until somebody removes it, without the documents in `without`.
     pub fn take(&self, without: &[&str]) -> Result<Snapshot, Error> {
+        self.take_as("", without)
+    }
+
+    /// Takes one of which the newest `keep` stay, at least one, and removes the others; says how many these were.
+    pub fn take_on_schedule(&self, keep: usize, without: &[&str]) -> Result<(Snapshot, usize), Error> {
+        // Before, so that a full volume gets room; but the last whole one stays until there is a newer one.
+        let surplus = self.prune(keep.saturating_sub(1).max(1))?;
+        let snapshot = self.take_as(SCHEDULED, without)?;
+        Ok((snapshot, surplus + self.prune(keep.max(1))?))
+    }
+
+    fn take_as(&self, kind: &str, without: &[&str]) -> Result<Snapshot, Error> {
         let _lock = self.lock()?;
-        let id = id_of(self.env.clock.now_us());
+        let id = id_of(self.env.clock.now_us()) + kind;
         let target = self.folder(&id);
         let unfinished = self.layout.snapshots().join(format!("{id}{UNFINISHED}"));
-        let image = image::take(&self.env, &self.layout, &unfinished, without)?;
-        self.env.disk.rename(&unfinished, &target).at(&target)?;
+        let image = self.image_in(&unfinished, without)?;
+        self.env.disk.rename(&unfinished, &target).at(&target).inspect_err(|_| self.give_up(&unfinished))?;
         self.env.disk.sync_dir(&self.layout.snapshots()).at(&target)?;
         Ok(Snapshot { taken_us: taken_us(&id).unwrap_or_default(), id, image })
     }
@@ -63,10 +78,20 @@ impl Snapshots {
     ) -> Result<T, Error> {
         let _lock = self.lock()?;
         let folder = self.layout.snapshots().join(format!("passing{UNFINISHED}"));
-        let image = image::take(&self.env, &self.layout, &folder, without)?;
+        let image = self.image_in(&folder, without)?;
         let outcome = using(&folder, image);
         remove_tree(self.env.disk.as_ref(), &folder)?;
         outcome
+    }
+
+    /// Takes an image, of which nothing stays if that fails: on a full volume its second names would keep what is removed.
+    fn image_in(&self, folder: &Path, without: &[&str]) -> Result<Image, Error> {
+        image::take(&self.env, &self.layout, folder, without).inspect_err(|_| self.give_up(folder))
+    }
+
+    /// If this fails too, whoever takes the lock next does it.
+    fn give_up(&self, unfinished: &Path) {
+        remove_tree(self.env.disk.as_ref(), unfinished).ok();
     }
 
     /// All of them, oldest first.
@@ -78,11 +103,11 @@ impl Snapshots {
         Ok(snapshots)
     }
 
-    /// When the newest was taken. One that is dated in the future was taken under a date that has been set back since: how
+    /// When the schedule took its newest. One that is dated in the future was taken under a date that has been set back since: how
     /// long ago that was nobody can say, so it does not count.
     pub fn newest_us(&self) -> Result<Option<i64>, Error> {
         let now_us = self.env.clock.now_us();
-        Ok(self.ids()?.into_iter().map(|(_, taken_us)| taken_us).filter(|taken_us| *taken_us <= now_us).max())
+        Ok(self.scheduled()?.into_iter().map(|(_, taken_us)| taken_us).filter(|taken_us| *taken_us <= now_us).max())
     }
 
     /// Removes one; false if there is none of that name.
@@ -104,11 +129,11 @@ impl Snapshots {
         remove_tree(disk, &unfinished)
     }
 
-    /// Removes all but the newest `keep`; returns how many. Those that are dated in the future count as the oldest: they were
+    /// Removes all of the schedule's but the newest `keep`; returns how many. Those that are dated in the future count as the oldest: they were
     /// taken before the date was set back.
     pub fn prune(&self, keep: usize) -> Result<usize, Error> {
         let now_us = self.env.clock.now_us();
-        let mut ids = self.ids()?;
+        let mut ids = self.scheduled()?;
         ids.sort_by_key(|(_, taken_us)| (*taken_us <= now_us, *taken_us));
         let surplus = ids.len().saturating_sub(keep);
         for (id, _) in ids.iter().take(surplus) {
@@ -131,6 +156,10 @@ impl Snapshots {
 
     pub(super) fn folder(&self, id: &str) -> PathBuf {
         self.layout.snapshots().join(id)
+    }
+
+    fn scheduled(&self) -> Result<Vec<(String, i64)>, Error> {
+        Ok(self.ids()?.into_iter().filter(|(id, _)| id.ends_with(SCHEDULED)).collect())
     }
 
     pub(super) fn ids(&self) -> Result<Vec<(String, i64)>, Error> {
@@ -188,6 +217,7 @@ fn id_of(at_us: i64) -> String {
 
 /// The time in a name; `None` if it is none of ours.
 fn taken_us(id: &str) -> Option<i64> {
+    let id = id.strip_suffix(SCHEDULED).unwrap_or(id);
     let at = jiff::civil::DateTime::strptime(ID_FORMAT, id).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
     (id_of(at.as_microsecond()) == id).then(|| at.as_microsecond())
 }
@@ -201,6 +231,10 @@ mod tests {
         let at_us = 1_798_761_599_999_000;
         assert_eq!(id_of(at_us), "20261231T235959999Z");
         assert_eq!(taken_us("20261231T235959999Z"), Some(at_us));
+        assert_eq!(taken_us("20261231T235959999Z-scheduled"), Some(at_us));
+        for other in ["-scheduled", "20261231T235959999Z-scheduled-scheduled", "20261231T235959999Z-scheduled.new"] {
+            assert_eq!(taken_us(other), None, "{other}");
+        }
         for other in ["", "..", "LOCK", "20261231T235959999Z.new", "20261331T235959999Z", "20261231T235959Z"] {
             assert_eq!(taken_us(other), None, "{other}");
         }

@@ -5,11 +5,12 @@ use mallard_wal::segment::HeaderError;
 use mallard_wal::{KnownEnd, Origin};
 
 use super::log::Cut;
-use super::{Action, Repair, identity, relative};
+use super::{Action, Repair, identity, note_unaccounted, relative, unaccounted};
 use crate::erasure::ledger;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::store::origin;
+use crate::verify;
 
 /// The device's own refusal.
 const EIO: i32 = 5;
@@ -57,9 +58,33 @@ impl Repair {
 
     /// The manifest stays. After a repair that was cut off it may be the new one, beside what it has replaced.
     fn keep(&mut self, manifest: &Manifest) -> Result<(), Error> {
-        if !self.is_resumed {
+        if self.is_resumed {
+            self.tidy(manifest)?;
+        }
+        self.account(manifest)
+    }
+
+    /// Positions that nothing explains stay so for ever: entries of the ledger are lost, or rows. An operator has to know, once.
+    fn account(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let noted = unaccounted(self.disk(), &self.layout).unwrap_or(0);
+        let ledger = match self.entries_of_ledger() {
+            Ok(entries) => entries,
+            Err(_) => ledger::salvage(self.disk(), &self.layout.ledger())?.0,
+        };
+        let missing = verify::missing(manifest, &ledger, noted);
+        if missing == 0 {
             return Ok(());
         }
+        let what = format!(
+            "{missing} positions through LSN {} are in no file, and nothing explains that: events, or erasures that are in no ledger any more; from now on they are accounted for",
+            manifest.checkpoint()
+        );
+        let action = Action { path: "control/unaccounted".to_owned(), what, kept: None };
+        self.announce(std::slice::from_ref(&action), &[])?;
+        if self.is_dry { Ok(()) } else { note_unaccounted(&self.env, &self.layout, noted.saturating_add(missing)) }
+    }
+
+    fn tidy(&mut self, manifest: &Manifest) -> Result<(), Error> {
         let unnamed = parquet_paths(self.disk(), self.layout.root())?.into_keys();
         let unnamed = unnamed.filter(|path| !manifest.contains(path));
         let mut actions: Vec<Action> =
@@ -113,6 +138,9 @@ impl Repair {
             memory: None,
         };
         let manifest = plan.write(&context, erasures)?;
+        // Before it is the manifest: a verification would call them lost. What erasures explain it finds by itself, so this
+        // may be too many, and is never too few.
+        note_unaccounted(&self.env, &self.layout, plan.unaccounted)?;
         // IMPORTANT: the new one first. It has the highest number, so from here on it is the manifest.
         ManifestLog::succeed(&self.env, self.layout.root(), identity.store_id, &manifest)?;
         self.carry_out(&actions)

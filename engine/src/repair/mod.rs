@@ -35,7 +35,7 @@ use mallard_wal::Lsn;
 use mallard_wal::disk::{Disk, Env, Lock, durable};
 
 pub(crate) use folders::set_aside;
-pub(crate) use notes::{add_notes, forget_notes, read_notes};
+pub(crate) use notes::{add_notes, forget_notes, note_unaccounted, read_notes, unaccounted};
 
 use crate::config::Config;
 use crate::control::Control;

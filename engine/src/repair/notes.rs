@@ -42,3 +42,22 @@ pub(crate) fn add_notes(env: &Env, layout: &Layout, lines: impl Iterator<Item = 
     let path = layout.repaired();
     durable::replace(env.disk.as_ref(), &layout.tmp().join("REPAIRED"), &path, text.as_bytes()).at(&path)
 }
+
+/// How many positions the last repair of the manifest could not account for; 0 if there was none.
+pub(crate) fn unaccounted(disk: &dyn Disk, layout: &Layout) -> Result<u64, String> {
+    match disk::read(disk, &layout.unaccounted()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error.to_string()),
+        Ok(bytes) => {
+            let number = String::from_utf8_lossy(&bytes).trim_end().parse();
+            number.map_err(|_| "it is damaged: no number is in it".to_owned())
+        }
+    }
+}
+
+/// Notes how many positions a repair of the manifest could not account for, durably.
+pub(crate) fn note_unaccounted(env: &Env, layout: &Layout, count: u64) -> Result<(), Error> {
+    let path = layout.unaccounted();
+    let text = format!("{count}\n");
+    durable::replace(env.disk.as_ref(), &layout.tmp().join("unaccounted"), &path, text.as_bytes()).at(&path)
+}

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use mallard_compactor::{ERASURE_VERSION, Edit, Erasure, Job, Manifest, Reach, plan_erasure};
+use mallard_wal::disk::is_failed_sync;
 use mallard_wal::seeded::{Bug, is_seeded};
 use mallard_wal::{Draft, Kind, Lsn};
 
@@ -283,13 +284,13 @@ impl Store {
     }
 
     /// IMPORTANT: what has failed to be written or synced may not be tried again in this life of the process, as in
-    /// [`Store::stop_if_final`]. Reading may, and what was refused before it reached a device.
+    /// [`Store::stop_if_final`]. Reading may, and what was refused before it reached a device; a sync never is.
     pub(super) fn stop_unless_refused(&self, error: &Error) {
         if let Error::Compactor(error) = error {
             self.stop_if_final(error);
         }
         let is_final = match error {
-            Error::Io { source, .. } => source.raw_os_error().is_some(),
+            Error::Io { source, .. } => source.raw_os_error().is_some() || is_failed_sync(source),
             Error::Wal(mallard_wal::Error::Io { operation, .. }) => !matches!(*operation, "remove" | "read"),
             Error::Poisoned(_) | Error::Wal(mallard_wal::Error::Poisoned { .. }) => true,
             _ => false,

@@ -408,7 +408,7 @@ impl Store {
     /// IMPORTANT: a job whose write, sync or rename failed may not be run again in this life of the process. The kernel
     /// reports a failed sync once and forgets it; the second attempt would succeed over folders and bytes that never
     /// reached the disk, and the manifest would name them. A refusal (a full disk, a quota, no permission, too many open
-    /// files) is different: nothing has reached a device.
+    /// files) is different: nothing has reached a device. A sync is never refused in that sense.
     pub(super) fn stop_if_final(&self, error: &mallard_compactor::Error) {
         if let mallard_compactor::Error::Io { source, action, .. } = error
             && !matches!(*action, "open" | "read" | "list" | "unlink")

@@ -5,9 +5,11 @@
 //!
 //! It takes a bit for each position: 12 MB for a hundred million.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::UInt64Type;
-use mallard_compactor::{FileEntry, LsnRange, LsnSet, Manifest, SCHEMA_ADOPTED};
+use mallard_compactor::{Erasure, FileEntry, LsnRange, LsnSet, Manifest, SCHEMA_ADOPTED};
 use mallard_wal::Lsn;
 
 /// The positions of all rows that were read.
@@ -87,4 +89,17 @@ pub(super) fn unaccounted(manifest: &Manifest) -> u64 {
     let known =
         [totals.rows, totals.expired_rows, totals.erased_rows, count(manifest.gaps()), count(manifest.quarantined())];
     known.into_iter().fold(manifest.checkpoint().get(), u64::saturating_sub)
+}
+
+/// How many of these nothing else explains: neither the erasures that the ledger and the manifest know, nor what repairs could
+/// not account for.
+pub(crate) fn missing(manifest: &Manifest, ledger: &[Erasure], by_repairs: u64) -> u64 {
+    unaccounted(manifest).saturating_sub(erasures(manifest, ledger)).saturating_sub(by_repairs)
+}
+
+/// How many positions through the checkpoint are those of erasures.
+fn erasures(manifest: &Manifest, ledger: &[Erasure]) -> u64 {
+    let known = manifest.erasures().iter().map(|erasure| &**erasure).chain(ledger);
+    let behind = known.filter(|erasure| (Lsn::new(1)..=manifest.checkpoint()).contains(&erasure.lsn));
+    behind.map(|erasure| erasure.id).collect::<BTreeSet<_>>().len() as u64
 }

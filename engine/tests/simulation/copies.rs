@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use mallard_engine::{Archive, Config, Error, Image, Progress, Restore, Store, backup};
+use mallard_engine::{Archive, Config, Error, Image, Progress, Restore, Store, backup, verify};
 use mallard_event::SiteId;
 use mallard_wal::Drive;
 use mallard_wal::disk::sim;
@@ -62,6 +62,8 @@ impl Copy {
         assert_gone(&machine, oracle);
         let mut config = Config::new(Path::new("/data"));
         config.wal.segment_bytes = 16 << 10;
+        let verified = verify(Path::new("/data"), &machine, &mut |_, _| {}).unwrap();
+        assert_eq!(verified.faults, [], "a restored store is sound");
         let store = Store::open(config, machine, Drive::Manual, Arc::new(Progress::default())).unwrap();
         let sites = SITES.iter().map(|site| SiteId::parse(site).unwrap());
         let rows = sites.flat_map(|site| store.events(&site).unwrap());

@@ -1,4 +1,5 @@
-//! A life full of erasures, with the power cut, a kill or an error at every operation of it.
+//! A life full of erasures, with the power cut, a kill or an error at every third operation of it, or with
+//! `MALLARD_TEST_FULL=1` (`just soak`) at every one.
 //!
 //! What is checked beside everything else: an event that was erased is never visible again once the erasure is
 //! acknowledged, no other event is touched, and in the end nothing of it is found on the disk, in a snapshot, or in a copy
@@ -58,7 +59,7 @@ pub fn fail(at: u64, fault: Fault) {
 }
 
 #[test]
-fn a_power_cut_at_every_operation_of_an_erasure_brings_nothing_back_and_touches_nothing_else() {
+fn a_power_cut_at_every_third_operation_of_an_erasure_brings_nothing_back_and_touches_nothing_else() {
     let moments = moments();
     cores::map(&moments, |&at| {
         for mode in [CrashMode::LoseAll, CrashMode::Random] {
@@ -69,7 +70,7 @@ fn a_power_cut_at_every_operation_of_an_erasure_brings_nothing_back_and_touches_
 }
 
 #[test]
-fn a_kill_or_an_error_at_every_operation_of_an_erasure_is_made_good() {
+fn a_kill_or_an_error_at_every_third_operation_of_an_erasure_is_made_good() {
     let moments = moments();
     cores::map(&moments, |&at| {
         for fault in [Fault::Killed, Fault::ErrorOnce(EIO), Fault::ErrorOnce(ENOSPC)] {

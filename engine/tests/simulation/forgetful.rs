@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mallard_wal::disk::sim::SimDisk;
-use mallard_wal::disk::{Bytes, Disk, Entry, File, Lock};
+use mallard_wal::disk::{Bytes, Disk, Entry, File, Lock, is_failed_sync};
 
 /// What is never made durable, or what becomes of a sync that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,14 @@ pub enum Forgets {
     SnapshotFolders,
     /// The bytes of a snapshot's log and manifest, which are no second names.
     SnapshotBytes,
+    /// The names in `quarantine/`, from which an erasure removes originals.
+    QuarantineNames,
+    /// The bytes of the ledger of erasures.
+    LedgerBytes,
+    /// The bytes of what is kept of erased ids.
+    ErasedIdsBytes,
+    /// Its name.
+    ErasedIdsNames,
     /// A sync that failed is tried again.
     ToGiveUp,
     /// A sync that failed is taken for one that did not.
@@ -64,12 +72,20 @@ impl Forgets {
     /// What only a snapshot shows.
     pub const OF_SNAPSHOTS: [Self; 3] = [Self::SnapshotNames, Self::SnapshotFolders, Self::SnapshotBytes];
 
+    /// What only an erasure shows.
+    pub const OF_ERASURES: [Self; 2] = [Self::QuarantineNames, Self::LedgerBytes];
+
+    /// What only a retry of an erased event shows.
+    pub const OF_RETRIES: [Self; 2] = [Self::ErasedIdsBytes, Self::ErasedIdsNames];
+
     fn file(self, path: &Path) -> bool {
         match self {
             Self::SnapshotBytes => path.starts_with("/data/snapshots"),
             Self::SegmentBytes => path.starts_with("/data/wal"),
             Self::ParquetBytes => path.extension().is_some_and(|extension| extension == "parquet"),
             Self::ManifestBytes => path.starts_with("/data/manifest"),
+            Self::LedgerBytes => path == Path::new("/data/tmp/erasure.log"),
+            Self::ErasedIdsBytes => path == Path::new("/data/control/erased-ids.new"),
             Self::StoreBytes => path == Path::new("/data/tmp/STORE"),
             _ => false,
         }
@@ -85,6 +101,8 @@ impl Forgets {
             Self::ManifestNames => path == Path::new("/data/manifest"),
             Self::TopFolders => path == Path::new("/data"),
             Self::RootFolder => path == Path::new("/"),
+            Self::QuarantineNames => path == Path::new("/data/quarantine"),
+            Self::ErasedIdsNames => path == Path::new("/data/control"),
             Self::SnapshotNames => path == Path::new("/data/snapshots"),
             Self::SnapshotFolders => path.starts_with("/data/snapshots/") && path != Path::new("/data/snapshots"),
             _ => false,
@@ -94,7 +112,7 @@ impl Forgets {
     fn settle(self, sync: impl Fn() -> io::Result<()>) -> io::Result<()> {
         match self {
             Self::ToGiveUp => sync().or_else(|_| sync()),
-            Self::Failures => sync().or_else(|error| if error.raw_os_error().is_some() { Ok(()) } else { Err(error) }),
+            Self::Failures => sync().or_else(|error| if is_failed_sync(&error) { Ok(()) } else { Err(error) }),
             _ => sync(),
         }
     }

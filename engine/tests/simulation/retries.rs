@@ -13,6 +13,7 @@ use mallard_wal::disk::sim::{self, CrashMode, SimClock, SimDisk, SimRng};
 use mallard_wal::disk::{Disk as _, Env};
 
 use crate::cores;
+use crate::forgetful::{Forgetful, Forgets};
 use crate::lives::case;
 
 const HOUR_US: i64 = 3_600 * 1_000_000;
@@ -31,7 +32,14 @@ struct Sender {
 
 impl Sender {
     fn new() -> Self {
-        let (env, disk, clock) = sim::env(3);
+        Self::forgetting(None)
+    }
+
+    fn forgetting(forgets: Option<Forgets>) -> Self {
+        let (mut env, disk, clock) = sim::env(3);
+        if let Some(forgets) = forgets {
+            env.disk = Arc::new(Forgetful { disk: disk.clone(), forgets });
+        }
         // Not at the start of an hour: times of arrival are kept in whole hours.
         clock.advance_us(10 * HOUR_US + 1_234_567);
         Self { env, disk, clock, store: None, acknowledged: Vec::new() }
@@ -142,6 +150,17 @@ fn cut_off(at: u64, mode: CrashMode) {
         sender.maintain();
         sender.retry();
     }
+}
+
+/// The power goes when all is done, on a disk that leaves a sync out.
+pub fn cut_off_in_the_end(forgets: Option<Forgets>, survivors: u64, mode: CrashMode) {
+    let mut sender = Sender::forgetting(forgets);
+    assert!(sender.open());
+    sender.live();
+    sender.store = None;
+    sender.disk.crash_by(mode, &mut SimRng::new(survivors));
+    assert!(sender.open());
+    sender.retry();
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::forgetful::Forgets;
 use crate::history::History;
 use crate::lives;
 use crate::quiet::quietly;
+use crate::retries;
 use crate::world::{Setting, World};
 
 /// Every how many operations of the life the power is cut a second time, in the recovery.
@@ -204,6 +205,38 @@ fn every_sync_of_a_snapshot_that_is_left_out_is_missed() {
     assert_eq!(missed(None), 0, "where nothing is left out");
     for forgets in Forgets::OF_SNAPSHOTS {
         let missed = missed(Some(forgets));
+        println!("{forgets:?} forgotten: seen by {missed} of 16 power cuts");
+        assert!(missed > 0, "{forgets:?}");
+    }
+}
+
+/// An erasure of what lies in files, in the log and in `quarantine/`; then the power goes.
+fn erase_and_cut_off(forgets: Option<Forgets>, survivors: u64, mode: CrashMode) {
+    let mut world = World::new(Setting { forgets, ..Setting::new(9) });
+    world.open();
+    let live = [Act::Append(5), Act::Pump, Act::Settle, Act::Append(3), Act::Pump];
+    live.into_iter().for_each(|act| world.act_only(act));
+    world.set_aside();
+    [Act::Erase(0), Act::Pump, Act::Settle].into_iter().for_each(|act| world.act_only(act));
+    assert!(world.oracle.borrow().has_erased() && !world.store().is_erasing());
+    world.crash_only(&mut SimRng::new(survivors), mode);
+    world.check_originals();
+    world.assert_verified();
+}
+
+#[test]
+fn every_sync_of_an_erasure_that_is_left_out_is_missed() {
+    type CutOff = fn(Option<Forgets>, u64, CrashMode);
+    let missed = |cut_off: CutOff, forgets| {
+        let modes = [CrashMode::LoseAll, CrashMode::Random];
+        let attempts = (0..8).flat_map(|survivors| modes.map(|mode| (survivors, mode)));
+        attempts.filter(|(survivors, mode)| quietly(|| cut_off(forgets, *survivors, *mode)).is_err()).count()
+    };
+    let of_erasures = Forgets::OF_ERASURES.map(|forgets| (erase_and_cut_off as CutOff, forgets));
+    let of_retries = Forgets::OF_RETRIES.map(|forgets| (retries::cut_off_in_the_end as CutOff, forgets));
+    for (cut_off, forgets) in of_erasures.into_iter().chain(of_retries) {
+        assert_eq!(missed(cut_off, None), 0, "where nothing is left out");
+        let missed = missed(cut_off, Some(forgets));
         println!("{forgets:?} forgotten: seen by {missed} of 16 power cuts");
         assert!(missed > 0, "{forgets:?}");
     }

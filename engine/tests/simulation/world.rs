@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use mallard_compactor::{Manifest, read_file};
-use mallard_engine::{Config, Image, Progress, Receipt, ReceiptError, Snapshots, Step, Store};
+use mallard_engine::{Config, Image, Progress, Receipt, ReceiptError, Snapshots, Step, Store, verify};
 use mallard_event::{Date, SiteId, Timestamp};
 use mallard_wal::Drive;
 use mallard_wal::disk::sim::{self, CrashMode, Fault, SimClock, SimDisk, SimRng};
-use mallard_wal::disk::{Clock as _, Env};
+use mallard_wal::disk::{self, Clock as _, Disk as _, Env, durable};
 
 use crate::act::Act;
 use crate::copies::{self, Copy};
 use crate::forgetful::{Forgetful, Forgets};
 use crate::oracle::{DAY_US, Oracle, Rows, SITES, number_of};
 
+const QUARANTINE: &str = "/data/quarantine";
 const FLUSH_INTERVAL_US: i64 = 60 * 1_000_000;
 /// More steps than any backlog of a test needs.
 const STEPS_MAX: usize = 300;
@@ -283,6 +284,30 @@ impl World {
         }
     }
 
+    /// The process is gone, and nobody starts another.
+    pub fn shut(&mut self) {
+        self.close_files();
+    }
+
+    /// The oldest segment lies in `quarantine/`, as a start leaves one that was damaged.
+    pub fn set_aside(&self) {
+        let disk = &self.disk;
+        let name = disk.list(Path::new("/data/wal")).unwrap().into_iter().find_map(|entry| {
+            let is_segment = Path::new(&entry.name).extension().is_some_and(|extension| extension == "wal");
+            is_segment.then_some(entry.name)
+        });
+        let name = name.unwrap();
+        let bytes = disk::read(disk, &Path::new("/data/wal").join(&name)).unwrap();
+        durable::replace(disk, Path::new("/data/tmp/original"), &Path::new(QUARANTINE).join(name), &bytes).unwrap();
+    }
+
+    /// An erasure that is done has left no original.
+    pub fn check_originals(&self) {
+        if self.oracle.borrow().has_erased() {
+            assert_eq!(self.disk.list(Path::new(QUARANTINE)).unwrap(), [], "an erasure has left an original");
+        }
+    }
+
     /// What a copy of now holds: of a store that has failed, nobody knows what its log has.
     fn visible(&self) -> Option<Vec<usize>> {
         let rows = self.rows().filter(|_| self.setting.is_watchful && self.is_well())?;
@@ -373,7 +398,21 @@ impl World {
         self.settle();
         self.check();
         self.check_erased();
+        self.verify();
         self.check_copies();
+    }
+
+    /// A verification explains every position: that of each row, and of each that is gone.
+    fn verify(&self) {
+        if (self.setting.is_watchful || self.oracle.borrow().has_erased()) && self.setting.forgets.is_none() {
+            self.assert_verified();
+        }
+    }
+
+    /// A verification finds no fault.
+    pub fn assert_verified(&self) {
+        let found = verify(Path::new("/data"), &self.env, &mut |_, _| {}).unwrap();
+        assert_eq!(found.faults, []);
     }
 
     /// Nothing of what was erased is on the disk.

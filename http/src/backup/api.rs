@@ -83,7 +83,7 @@ async fn on<T: Send + 'static>(
     }
 }
 
-/// Takes a snapshot whenever the newest is old enough, and removes the oldest beyond the number to keep.
+/// Takes a snapshot whenever the newest that it took is old enough, and removes its oldest beyond the number to keep.
 pub(crate) async fn on_schedule(app: Arc<App>) {
     let interval_us = i64::from(app.config.snapshot_interval_hours) * HOUR_US;
     let keep = app.config.snapshot_keep;
@@ -94,10 +94,7 @@ pub(crate) async fn on_schedule(app: Arc<App>) {
         let now_us = app.clock.now_us();
         let is_due = move |newest_us: Option<i64>| newest_us.is_none_or(|newest_us| now_us - newest_us >= interval_us);
         let work = move |snapshots: &Snapshots| match snapshots.newest_us() {
-            Ok(newest_us) if is_due(newest_us) => {
-                let snapshot = snapshots.take(&WITHOUT)?;
-                snapshots.prune(keep).map(|pruned| Some((snapshot, pruned)))
-            }
+            Ok(newest_us) if is_due(newest_us) => snapshots.take_on_schedule(keep, &WITHOUT).map(Some),
             looked => looked.map(|_| None),
         };
         match on(&app, work).await {

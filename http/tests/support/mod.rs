@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use http::{Client, Response};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
@@ -24,6 +25,18 @@ use serde_json::{Value, json};
 
 /// The password that the servers of tests are started with.
 const PASSWORD: &str = "correct horse battery";
+
+/// How long a test waits for what must come: only a run that would hang for ever gets that far.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Asks again and again until it is so, and fails with a message where it never is.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "this does not come true: {what}");
+        thread::yield_now();
+    }
+}
 
 /// A running server.
 #[derive(Debug)]
@@ -164,12 +177,18 @@ impl Server {
 
     /// The next line of the log that has this message.
     pub(crate) fn logged(&self, message: &str) -> Value {
-        self.log.iter().find(|line| line["fields"]["message"] == message).expect("the line, before the server ends")
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("no line \"{message}\": {error}"));
+            if line["fields"]["message"] == message {
+                return line;
+            }
+        }
     }
 
     /// The next line of the log.
     pub(crate) fn next_line(&self) -> Value {
-        self.log.recv().expect("a line, before the server ends")
+        self.log.recv_timeout(PATIENCE).expect("a line, before the server ends")
     }
 
     /// SIGKILL; returns when the process is gone.

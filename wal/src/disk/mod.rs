@@ -129,9 +129,29 @@ pub fn is_lack_of_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// What a sync that has failed is told by: the operating system's answer alone does not say which call it was.
+#[derive(Debug, thiserror::Error)]
+#[error("a sync has failed: {0}")]
+struct FailedSync(#[source] io::Error);
+
+/// The error of a sync that has failed with this answer. Its kind stays.
+fn failed_sync(answer: io::Error) -> io::Error {
+    io::Error::new(answer.kind(), FailedSync(answer))
+}
+
+/// Whether this is the error of a sync that has failed. The kernel may have given up what was to be synced and take it for
+/// clean, so the next sync would say "done": IMPORTANT: it may not be tried again, whatever the reason.
+pub fn is_failed_sync(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<FailedSync>())
+}
+
 /// Whether the operating system refused before anything could reach a device: no room, no permission, too many open files.
-/// Then no sync has failed, and the same may be tried again.
+/// Then the same may be tried again. NOTE: never so of a sync, which meets a full volume or a quota after the writes that
+/// it is about, where space is given out late.
 pub fn is_refusal(error: &io::Error) -> bool {
+    if is_failed_sync(error) {
+        return false;
+    }
     let too_many = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
     is_lack_of_space(error) || is_denied || too_many.contains(&error.raw_os_error())

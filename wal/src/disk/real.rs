@@ -36,7 +36,7 @@ use rustix::fs::{Advice, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::{Bytes, Clock, Disk, Entropy, Entry, Env, File, Lock};
+use super::{Bytes, Clock, Disk, Entropy, Entry, Env, File, Lock, failed_sync};
 
 /// Readable and writable by the owner only.
 const FILE_MODE: u32 = 0o600;
@@ -117,7 +117,7 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let folder = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(rustix::fs::fsync(folder)?)
+        rustix::fs::fsync(folder).map_err(|answer| failed_sync(answer.into()))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -200,7 +200,7 @@ impl File for RealFile {
 
     fn sync_data(&self) -> io::Result<()> {
         // IMPORTANT: not `File::sync_data`, which repeats an interrupted call. See "Interrupted calls" above.
-        Ok(rustix::fs::fdatasync(&self.file)?)
+        rustix::fs::fdatasync(&self.file).map_err(|answer| failed_sync(answer.into()))
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use mallard_wal::disk::sim::{CrashMode, EIO, ENOSPC, Fault, SECTOR_BYTES, SimDisk, SimRng};
-use mallard_wal::disk::{Disk, read, read_exact_at};
+use mallard_wal::disk::{Disk, is_failed_sync, is_lack_of_space, is_refusal, read, read_exact_at};
 
 use super::{SEEDS, crash, disk_with_file, names, outcomes, path, root};
 
@@ -102,7 +102,7 @@ fn a_repeated_sync_says_done_about_bytes_that_the_failed_one_gave_up() {
         let (disk, file) = disk_with_file(seed, &[1; SECTOR_BYTES]);
         file.write_all_at(&[2; SECTOR_BYTES], 0).unwrap();
         disk.fail_at(disk.operations() + 1, Fault::ErrorOnce(EIO));
-        assert_eq!(errno(file.sync_data()), Some(EIO));
+        assert!(is_failed_sync(&file.sync_data().unwrap_err()));
         file.sync_data().unwrap();
         assert_eq!(read(&disk, path("/file")).unwrap(), [2; SECTOR_BYTES], "the cache still shows it");
         if seed % 2 == 0 {
@@ -279,5 +279,26 @@ fn a_killed_process_does_nothing_more_and_the_next_one_can_still_sync_what_it_wr
         again.sync_data().unwrap();
         crash(&disk, seed);
         assert_eq!(read(&disk, path("/file")).unwrap(), [2; SECTOR_BYTES]);
+    }
+}
+
+#[test]
+fn the_same_answer_is_a_refusal_of_any_call_but_of_a_sync() {
+    let edquot = rustix::io::Errno::DQUOT.raw_os_error();
+    for errno in [ENOSPC, edquot] {
+        let (disk, file) = disk_with_file(0, b"bytes");
+        let fail_next = || disk.fail_at(disk.operations() + 1, Fault::ErrorOnce(errno));
+        fail_next();
+        let written = file.write_all_at(b"x", 0).unwrap_err();
+        fail_next();
+        let created = disk.create(path("/other")).unwrap_err();
+        fail_next();
+        let synced = file.sync_data().unwrap_err();
+        fail_next();
+        let named = disk.sync_dir(root()).unwrap_err();
+        let errors = [written, created, synced, named];
+        assert_eq!(errors.each_ref().map(is_refusal), [true, true, false, false], "{errors:?}");
+        assert_eq!(errors.each_ref().map(is_failed_sync), [false, false, true, true], "{errors:?}");
+        assert!(errors.iter().all(is_lack_of_space), "what is to be done about it stays the same: {errors:?}");
     }
 }

@@ -9,7 +9,7 @@ use super::fault::{Admission, Call, Fault, What, power_is_off};
 use super::handle::SimFile;
 use super::machine::Machine;
 use super::{CrashMode, SimRng, hold};
-use crate::disk::{Disk, Entry, File, Lock};
+use crate::disk::{Disk, Entry, File, Lock, failed_sync};
 
 /// A file system in memory that can lose its power. Clones share it.
 ///
@@ -82,6 +82,11 @@ impl SimDisk {
     /// The last call that a planned fault has struck.
     pub fn struck(&self) -> Option<String> {
         hold(&self.machine).faults.struck()
+    }
+
+    /// The first call that a planned fault has struck since the last power cut or [`SimDisk::heal`].
+    pub fn first_struck(&self) -> Option<String> {
+        hold(&self.machine).faults.first_struck()
     }
 
     /// The last few thousand mutating calls, oldest first, for the message of a failed test.
@@ -195,11 +200,12 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut machine = hold(&self.machine);
-        match machine.faults.admit(Call { what: What::SyncDir, path: path.into() }) {
+        let what = if machine.folder(path).is_ok() { What::SyncDir } else { What::OpenDir };
+        match machine.faults.admit(Call { what, path: path.into() }) {
             Admission::Run => machine.sync_dir(path),
             Admission::Fail(error) | Admission::Short(error) => {
                 machine.fail_sync_dir(path)?;
-                Err(error)
+                Err(failed_sync(error))
             }
             Admission::PowerCut | Admission::Gone => Err(power_is_off()),
         }

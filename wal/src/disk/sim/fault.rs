@@ -54,12 +54,20 @@ pub(super) enum What {
     RemoveFile,
     RemoveDir,
     SyncDir,
+    /// The sync of a folder that is not there, which comes no further than this.
+    OpenDir,
     Lock,
-    Write { bytes: usize, offset: u64 },
+    Write {
+        bytes: usize,
+        offset: u64,
+    },
     SyncData,
     SetLen(u64),
     Open,
-    Read { bytes: usize, offset: u64 },
+    Read {
+        bytes: usize,
+        offset: u64,
+    },
     Length,
     ForgetCache,
     List,
@@ -84,6 +92,7 @@ impl fmt::Display for Call {
             What::RemoveFile => write!(f, "remove_file {path}"),
             What::RemoveDir => write!(f, "remove_dir {path}"),
             What::SyncDir => write!(f, "sync_dir {path}"),
+            What::OpenDir => write!(f, "open_dir {path}"),
             What::Lock => write!(f, "lock {path}"),
             What::Write { bytes, offset } => write!(f, "write {path} {bytes} bytes at {offset}"),
             What::SyncData => write!(f, "sync_data {path}"),
@@ -125,6 +134,8 @@ pub(super) struct Faults {
     planned_calls: BTreeMap<u64, Fault>,
     for_ever: Option<ForEver>,
     struck: Option<String>,
+    /// The first call that was struck since the faults were cleared.
+    first_struck: Option<String>,
     trace: VecDeque<Call>,
 }
 
@@ -162,8 +173,14 @@ impl Faults {
         self.struck.clone()
     }
 
+    /// The first call that a planned fault has struck since [`Faults::clear`].
+    pub(super) fn first_struck(&self) -> Option<String> {
+        self.first_struck.clone()
+    }
+
     /// The power is back, and nothing is planned any more.
     pub(super) fn clear(&mut self) {
+        self.first_struck = None;
         self.power_cut_at = None;
         self.power_is_off = false;
         self.planned.clear();
@@ -225,6 +242,7 @@ impl Faults {
 
     fn strike(&mut self, fault: Fault, is_blind: bool, call: &Call) -> Admission {
         self.struck = Some(call.to_string());
+        self.first_struck.get_or_insert_with(|| call.to_string());
         match fault {
             Fault::ErrorOnce(errno) => Admission::Fail(io::Error::from_raw_os_error(errno)),
             Fault::ErrorForEver(errno) => {

@@ -117,7 +117,7 @@ impl File for SimFile {
             }
             Admission::Fail(error) | Admission::Short(error) => {
                 inode.fail_sync(&mut Fate::new(CrashMode::Random, &mut machine.rng));
-                Err(error)
+                Err(disk::failed_sync(error))
             }
             Admission::PowerCut | Admission::Gone => Err(power_is_off()),
         }
