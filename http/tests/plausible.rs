@@ -1,5 +1,5 @@
-//! Filters, comparison and a moment of the past over the wire, and the Stats API of Plausible: the requests that its
-//! documentation publishes, with the answers that the events posted here must give.
+//! Filters, comparison and a moment of the past over the wire, and the Stats API of Plausible over a few events of today. The
+//! requests that its documentation publishes are replayed in `published.rs`.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,7 +60,7 @@ fn refusal(session: &Session<'_>, mut body: Value) -> String {
 }
 
 #[test]
-fn the_published_queries_of_the_second_version_are_answered() {
+fn queries_of_the_second_version_are_answered() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[]);
     visit(&server);
@@ -99,8 +99,7 @@ fn the_published_queries_of_the_second_version_are_answered() {
         json!({ "metrics": ["visitors"], "date_range": "all", "dimensions": ["visit:source"],
         "include": { "imports": true } }),
     );
-    let sources =
-        json!([{ "metrics": [2], "dimensions": ["Google"] }, { "metrics": [1], "dimensions": ["Direct / None"] }]);
+    let sources = json!([{ "metrics": [2], "dimensions": ["Google"] }, { "metrics": [1], "dimensions": ["news"] }]);
     assert_eq!((&imports["results"], &imports["meta"]["imports_included"]), (&sources, &json!(false)));
     series(&session);
     filters(&session);
@@ -148,7 +147,8 @@ fn filters(session: &Session<'_>) {
         (json!([["is", "event:name", ["Signup"]], ["has_done", ["is", "event:page", ["/pricing"]]]]), 1),
         (json!([["has_not_done", ["is", "event:name", ["Signup"]]]]), 2),
         (json!([["is", "visit:entry_page", ["/"]], ["is", "visit:exit_page", ["/docs"]]]), 1),
-        (json!([["is", "visit:source", ["Direct / None"]]]), 1),
+        (json!([["is", "visit:source", ["news"]]]), 1),
+        (json!([["is", "visit:source", ["Direct / None"]]]), 0),
     ] {
         let answer = query(session, json!({ "metrics": ["visitors"], "date_range": "7d", "filters": filters }));
         assert_eq!(answer["results"][0]["metrics"], json!([visitors]), "{filters}");
@@ -170,10 +170,14 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
         refusal(&session, body)
     };
     for (more, message) in [
-        (json!({ "metrics": ["total_revenue"] }), "metrics: metric total_revenue is not supported"),
+        (json!({ "metrics": ["scroll_depth"] }), "metrics: metric scroll_depth is not supported"),
         (
-            json!({ "dimensions": ["visit:country_name"] }),
-            "dimensions: visit:country_name is not supported. Use visit:country with ISO 3166-1 codes.",
+            json!({ "dimensions": ["visit:city"] }),
+            "dimensions: visit:city is not supported. GeoName numbers are not stored. Use visit:city_name.",
+        ),
+        (
+            json!({ "metrics": ["conversion_rate"], "filters": [["not", ["is", "event:page", ["/"]]]] }),
+            "metrics: conversion_rate needs a filter on event:goal that is not in another, or event:goal itself",
         ),
         (json!({ "filters": [["is", "segment", [2]]] }), "filters[0][2]: there is no segment 2"),
         (json!({ "filters": [["is", "event:goal", ["Signup"]]] }), "filters[0][2]: there is no goal 'Signup'"),
@@ -251,7 +255,7 @@ fn systems_and_browsers_have_plausibles_names_in_filters_and_in_answers() {
 }
 
 #[test]
-fn the_published_requests_of_the_first_version_are_answered() {
+fn requests_of_the_first_version_are_answered() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[]);
     visit(&server);
@@ -271,7 +275,7 @@ fn the_published_requests_of_the_first_version_are_answered() {
     let sources = ask("breakdown?period=6mo&property=visit:source&metrics=visitors,bounce_rate&limit=5&");
     let expected = json!([
         { "source": "Google", "visitors": 2, "bounce_rate": 0 },
-        { "source": "Direct / None", "visitors": 1, "bounce_rate": 100 },
+        { "source": "news", "visitors": 1, "bounce_rate": 100 },
     ]);
     assert_eq!(sources["results"], expected);
     let pages = ask("breakdown?period=6mo&property=event:page&limit=2&");
@@ -284,8 +288,9 @@ fn the_published_requests_of_the_first_version_are_answered() {
     assert_eq!(wild["results"], json!({ "visitors": { "value": 3 } }));
     let plans = ask("breakdown?period=6mo&property=event:props:plan&filters=event:name%3D%3DSignup&");
     assert_eq!(plans["results"], json!([{ "plan": "pro", "visitors": 1 }]));
-    let refused = session.get(&format!("/api/v1/stats/aggregate?site_id={SITE}&metrics=conversion_rate"));
-    assert_eq!((refused.status, refused.error()), (400, "metrics: metric conversion_rate is not supported".into()));
+    let refused = session.get(&format!("/api/v1/stats/aggregate?site_id={SITE}&metrics=total_revenue"));
+    let message = "metrics: metric total_revenue is not supported here. Use /api/v2/query.";
+    assert_eq!((refused.status, refused.error().as_str()), (400, message));
 }
 
 #[test]
