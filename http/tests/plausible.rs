@@ -70,6 +70,8 @@ fn queries_of_the_second_version_are_answered() {
     assert_eq!(aggregate["results"], json!([{ "metrics": [3, 6], "dimensions": [] }]));
     assert_eq!(aggregate["meta"], json!({}));
     assert_eq!(aggregate["query"]["order_by"], json!([["visitors", "desc"]]));
+    let day = query(&session, json!({ "metrics": ["visitors", "pageviews"], "date_range": "24h" }));
+    assert_eq!(day["results"], json!([{ "metrics": [3, 5], "dimensions": [] }]));
     let past = query(&session, json!({ "metrics": ["visitors"], "date_range": ["2024-08-01", "2024-08-15"] }));
     assert_eq!(past["results"], json!([{ "metrics": [0], "dimensions": [] }]));
     assert_eq!(past["query"]["date_range"], json!(["2024-08-01T00:00:00+00:00", "2024-08-15T23:59:59+00:00"]));
@@ -187,11 +189,20 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
         ),
         (
             json!({ "date_range": "fortnight" }),
-            "Invalid period: fortnight. Use day, today, 7d, 28d, 30d, 90d, 91d, month, 6mo, 12mo, year, all, realtime or custom.",
+            "date_range: unknown period 'fortnight'. Use day, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, 24h, or two dates or times.",
         ),
         (
             json!({ "date_range": ["2024-01-02"] }),
             "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)",
+        ),
+        (
+            json!({ "date_range": ["2024-01-02", "2024-1-3"] }),
+            "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)",
+        ),
+        (json!({ "date_range": ["2024-01-02", "2024-01-01"] }), "date_range: the end must be after the start"),
+        (
+            json!({ "date_range": ["2004-01-02", "2024-01-01"] }),
+            "Date range must not exceed 3653 days. Ask for a shorter range.",
         ),
         (
             json!({ "date_range": ["2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z"] }),

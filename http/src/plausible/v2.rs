@@ -18,10 +18,14 @@ use crate::request::{Pairs, Request};
 use crate::response::Response;
 use crate::stats;
 use crate::stats::filter::{self, Conversion, Saved};
-use crate::stats::params::{Params, Range};
+use crate::stats::params::{Params, Range, date, range_of};
 
 const BODY_BYTES_MAX: usize = 64 << 10;
 const HOUR_US: i64 = 3_600_000_000;
+/// What a range of dates may be.
+const RANGE: &str = "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)";
+/// Periods by their names.
+const PERIODS: [&str; 10] = ["day", "7d", "28d", "30d", "91d", "month", "6mo", "12mo", "year", "all"];
 /// The most text that the dimensions of one page have together.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -157,19 +161,33 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
     let text = |field: &str| body.get(field).and_then(Value::as_str);
     let mut pairs: Pairs<'_> = vec![("site_id".into(), text("site_id").unwrap_or_default().into())];
     pairs.extend(text("timezone").map(|zone| ("timezone".into(), zone.into())));
-    let refused =
-        || ApiError::bad_request("date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)");
+    let refused = || ApiError::bad_request(RANGE);
     let range = body.get("date_range").ok_or_else(|| ApiError::bad_request("date_range: is missing"))?;
     let mut exact = None;
     match range {
-        Value::String(period) if !["realtime", "custom"].contains(&period.as_str()) => {
+        Value::String(period) if period == "24h" => {
+            let now_us = app.now().micros();
+            exact = Some(Span { start_us: now_us - 24 * HOUR_US, end_us: now_us + 1 });
+        }
+        Value::String(period) if PERIODS.contains(&period.as_str()) => {
             pairs.push(("period".into(), period.as_str().into()));
+        }
+        Value::String(period) => {
+            let message = format!(
+                "date_range: unknown period '{period}'. Use {}, 24h, or two dates or times.",
+                PERIODS.join(", ")
+            );
+            return Err(ApiError::bad_request(message));
         }
         Value::Array(ends) => match ends.as_slice() {
             [Value::String(first), Value::String(last)] if first.contains('T') || last.contains('T') => {
                 exact = Some(span(first, last).ok_or_else(refused)?);
             }
             [Value::String(first), Value::String(last)] => {
+                range_of(date(first, RANGE)?, date(last, RANGE)?).map_err(|error| match first > last {
+                    true => ApiError::bad_request("date_range: the end must be after the start"),
+                    false => error,
+                })?;
                 pairs.push(("start_date".into(), first.as_str().into()));
                 pairs.push(("end_date".into(), last.as_str().into()));
             }
