@@ -58,7 +58,7 @@ pub use query::{
     Answer, BreakdownRow, Bucket, CacheFigures, Cancel, Cell, Cohort, DailyRow, Dimension, Direction, Figures, Filter,
     FilterError, FlowRow, Funnel, FunnelReport, FunnelStep, GoalReport, GoalRow, GoalTotals, Group, Grouping, Groups,
     Identity, Interval, Journey, Journeys, Key, MainReport, PathRow, Paths, Pick, Position, QueryConfig, QueryError,
-    Question, Realtime, Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Term, ValueRow,
+    Question, Realtime, Revenue, Span, SqlCancel, SqlError, SqlPart, Subject, Takings, Term, ValueRow, labels,
 };
 pub use receipt::Receipt;
 pub use repair::{Action, Repair, Repaired};

@@ -86,7 +86,14 @@ impl<'a> Reports<'a> {
     /// Figures by any combination of values: a group for each that occurs, in the order of time.
     pub fn groups(&self, question: &Question, keys: &[Key]) -> Result<Answer<Arc<Groups>>, QueryError> {
         self.ask(question, ("groups", keys), |view, deadline| {
-            query::groups(self.duck, view, question, keys, deadline)?.try_map(|groups| Ok(Arc::new(groups)))
+            query::groups(self.duck, view, question, keys, false, deadline)?.try_map(|groups| Ok(Arc::new(groups)))
+        })
+    }
+
+    /// The same, each group with what its events earned.
+    pub fn takings(&self, question: &Question, keys: &[Key]) -> Result<Answer<Arc<Groups>>, QueryError> {
+        self.ask(question, ("takings", keys), |view, deadline| {
+            query::groups(self.duck, view, question, keys, true, deadline)?.try_map(|groups| Ok(Arc::new(groups)))
         })
     }
 

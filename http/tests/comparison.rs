@@ -139,6 +139,69 @@ fn lines_are_compared_with_the_lines_of_their_value_and_money_with_its_currency(
 }
 
 #[test]
+fn a_range_of_its_own_and_one_of_the_same_weekdays_have_their_figures() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    history(&server, &session);
+    let main = |range: &str| session.json(&format!("/api/stats/main?site_id={SITE}&{range}"));
+    let custom = main(
+        "start_date=2024-03-02&end_date=2024-03-02&compare=custom&compare_start_date=2024-02-01&compare_end_date=2024-03-02",
+    );
+    assert_eq!(custom["comparison_range"], json!({ "start_date": "2024-02-01", "end_date": "2024-03-02" }));
+    assert_eq!(
+        (&custom["current"]["unique_visitors"], &custom["comparison"]["unique_visitors"]),
+        (&json!(3), &json!(5))
+    );
+    assert_eq!(custom["change"]["unique_visitors"], json!(-0.4));
+    // A Friday; the first of March was one, too. The day before, and seven days before.
+    let friday = "start_date=2024-03-08&end_date=2024-03-08&compare=previous_period";
+    assert_eq!(main(friday)["comparison"]["unique_visitors"], 0);
+    let matched = main(&format!("{friday}&match_day_of_week=true"));
+    assert_eq!(matched["comparison_range"], json!({ "start_date": BEFORE, "end_date": BEFORE }));
+    assert_eq!(
+        (&matched["comparison"]["unique_visitors"], &matched["change"]["unique_visitors"]),
+        (&json!(2), &json!(-1.0))
+    );
+}
+
+#[test]
+fn hours_of_a_day_with_a_clock_change_are_compared_with_the_same_hours() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = Server::with_password(data_dir.path(), &[]);
+    let session = server.log_in();
+    let key = session.create_key(&json!({ "name": "importer", "scope": "Ingest" }));
+    let view = |visitor: u32, at: &str| {
+        json!({
+            "d": SITE, "n": "pageview", "u": "/", "ip": "192.0.2.1", "user_agent": format!("V{visitor}"), "timestamp": at,
+        })
+    };
+    let times = [
+        "2024-03-30T09:30:00Z",
+        "2024-03-31T08:30:00Z",
+        "2024-03-31T08:40:00Z", // ten o'clock, before and in summer
+        "2024-10-26T00:30:00Z",
+        "2024-10-27T00:30:00Z",
+        "2024-10-27T01:30:00Z", // two o'clock, three times
+        "2024-10-26T08:30:00Z",
+        "2024-10-27T09:30:00Z",
+        "2024-10-27T09:40:00Z", // ten o'clock, before and in winter
+    ];
+    server.post_batch(&key, &(0..).zip(times).map(|(visitor, at)| view(visitor, at)).collect());
+    let changes = |day: &str, time: &str| {
+        let range = format!("start_date={day}&end_date={day}&timezone=Europe/Berlin&compare=previous_period");
+        let both = session.json(&format!("/api/stats/timeseries?site_id={SITE}&{range}"));
+        let lines = both["change"].as_array().unwrap().clone();
+        let is_asked = |line: &&Value| line["date"] == format!("{day} {time}");
+        lines.iter().filter(is_asked).map(|line| line["visitors"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(changes("2024-03-31", "10:00"), [1.0]);
+    assert_eq!(changes("2024-03-31", "09:00"), [0.0]);
+    assert_eq!(changes("2024-10-27", "10:00"), [1.0]);
+    assert_eq!(changes("2024-10-27", "02:00"), [json!(0.0), Value::Null], "an hour that was there once before");
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[]);

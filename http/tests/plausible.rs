@@ -1,5 +1,5 @@
-//! Filters, comparison and a moment of the past over the wire, and the Stats API of Plausible: the requests that its
-//! documentation publishes, with the answers that the events posted here must give.
+//! Filters, comparison and a moment of the past over the wire, and the Stats API of Plausible over a few events of today. The
+//! requests that its documentation publishes are replayed in `published.rs`.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,7 +60,7 @@ fn refusal(session: &Session<'_>, mut body: Value) -> String {
 }
 
 #[test]
-fn the_published_queries_of_the_second_version_are_answered() {
+fn queries_of_the_second_version_are_answered() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[]);
     visit(&server);
@@ -70,6 +70,8 @@ fn the_published_queries_of_the_second_version_are_answered() {
     assert_eq!(aggregate["results"], json!([{ "metrics": [3, 6], "dimensions": [] }]));
     assert_eq!(aggregate["meta"], json!({}));
     assert_eq!(aggregate["query"]["order_by"], json!([["visitors", "desc"]]));
+    let day = query(&session, json!({ "metrics": ["visitors", "pageviews"], "date_range": "24h" }));
+    assert_eq!(day["results"], json!([{ "metrics": [3, 5], "dimensions": [] }]));
     let past = query(&session, json!({ "metrics": ["visitors"], "date_range": ["2024-08-01", "2024-08-15"] }));
     assert_eq!(past["results"], json!([{ "metrics": [0], "dimensions": [] }]));
     assert_eq!(past["query"]["date_range"], json!(["2024-08-01T00:00:00+00:00", "2024-08-15T23:59:59+00:00"]));
@@ -99,8 +101,7 @@ fn the_published_queries_of_the_second_version_are_answered() {
         json!({ "metrics": ["visitors"], "date_range": "all", "dimensions": ["visit:source"],
         "include": { "imports": true } }),
     );
-    let sources =
-        json!([{ "metrics": [2], "dimensions": ["Google"] }, { "metrics": [1], "dimensions": ["Direct / None"] }]);
+    let sources = json!([{ "metrics": [2], "dimensions": ["Google"] }, { "metrics": [1], "dimensions": ["news"] }]);
     assert_eq!((&imports["results"], &imports["meta"]["imports_included"]), (&sources, &json!(false)));
     series(&session);
     filters(&session);
@@ -148,7 +149,8 @@ fn filters(session: &Session<'_>) {
         (json!([["is", "event:name", ["Signup"]], ["has_done", ["is", "event:page", ["/pricing"]]]]), 1),
         (json!([["has_not_done", ["is", "event:name", ["Signup"]]]]), 2),
         (json!([["is", "visit:entry_page", ["/"]], ["is", "visit:exit_page", ["/docs"]]]), 1),
-        (json!([["is", "visit:source", ["Direct / None"]]]), 1),
+        (json!([["is", "visit:source", ["news"]]]), 1),
+        (json!([["is", "visit:source", ["Direct / None"]]]), 0),
     ] {
         let answer = query(session, json!({ "metrics": ["visitors"], "date_range": "7d", "filters": filters }));
         assert_eq!(answer["results"][0]["metrics"], json!([visitors]), "{filters}");
@@ -170,10 +172,14 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
         refusal(&session, body)
     };
     for (more, message) in [
-        (json!({ "metrics": ["total_revenue"] }), "metrics: metric total_revenue is not supported"),
+        (json!({ "metrics": ["scroll_depth"] }), "metrics: metric scroll_depth is not supported"),
         (
-            json!({ "dimensions": ["visit:country_name"] }),
-            "dimensions: visit:country_name is not supported. Use visit:country with ISO 3166-1 codes.",
+            json!({ "dimensions": ["visit:city"] }),
+            "dimensions: visit:city is not supported. GeoName numbers are not stored. Use visit:city_name.",
+        ),
+        (
+            json!({ "metrics": ["conversion_rate"], "filters": [["not", ["is", "event:page", ["/"]]]] }),
+            "metrics: conversion_rate needs a filter on event:goal that is not in another, or event:goal itself",
         ),
         (json!({ "filters": [["is", "segment", [2]]] }), "filters[0][2]: there is no segment 2"),
         (json!({ "filters": [["is", "event:goal", ["Signup"]]] }), "filters[0][2]: there is no goal 'Signup'"),
@@ -183,11 +189,20 @@ fn what_the_second_version_cannot_answer_is_refused_by_name() {
         ),
         (
             json!({ "date_range": "fortnight" }),
-            "Invalid period: fortnight. Use day, today, 7d, 28d, 30d, 90d, 91d, month, 6mo, 12mo, year, all, realtime or custom.",
+            "date_range: unknown period 'fortnight'. Use day, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, 24h, or two dates or times.",
         ),
         (
             json!({ "date_range": ["2024-01-02"] }),
             "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)",
+        ),
+        (
+            json!({ "date_range": ["2024-01-02", "2024-1-3"] }),
+            "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)",
+        ),
+        (json!({ "date_range": ["2024-01-02", "2024-01-01"] }), "date_range: the end must be after the start"),
+        (
+            json!({ "date_range": ["2004-01-02", "2024-01-01"] }),
+            "Date range must not exceed 3653 days. Ask for a shorter range.",
         ),
         (
             json!({ "date_range": ["2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z"] }),
@@ -251,7 +266,7 @@ fn systems_and_browsers_have_plausibles_names_in_filters_and_in_answers() {
 }
 
 #[test]
-fn the_published_requests_of_the_first_version_are_answered() {
+fn requests_of_the_first_version_are_answered() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = Server::with_password(data_dir.path(), &[]);
     visit(&server);
@@ -271,7 +286,7 @@ fn the_published_requests_of_the_first_version_are_answered() {
     let sources = ask("breakdown?period=6mo&property=visit:source&metrics=visitors,bounce_rate&limit=5&");
     let expected = json!([
         { "source": "Google", "visitors": 2, "bounce_rate": 0 },
-        { "source": "Direct / None", "visitors": 1, "bounce_rate": 100 },
+        { "source": "news", "visitors": 1, "bounce_rate": 100 },
     ]);
     assert_eq!(sources["results"], expected);
     let pages = ask("breakdown?period=6mo&property=event:page&limit=2&");
@@ -284,8 +299,9 @@ fn the_published_requests_of_the_first_version_are_answered() {
     assert_eq!(wild["results"], json!({ "visitors": { "value": 3 } }));
     let plans = ask("breakdown?period=6mo&property=event:props:plan&filters=event:name%3D%3DSignup&");
     assert_eq!(plans["results"], json!([{ "plan": "pro", "visitors": 1 }]));
-    let refused = session.get(&format!("/api/v1/stats/aggregate?site_id={SITE}&metrics=conversion_rate"));
-    assert_eq!((refused.status, refused.error()), (400, "metrics: metric conversion_rate is not supported".into()));
+    let refused = session.get(&format!("/api/v1/stats/aggregate?site_id={SITE}&metrics=total_revenue"));
+    let message = "metrics: metric total_revenue is not supported here. Use /api/v2/query.";
+    assert_eq!((refused.status, refused.error().as_str()), (400, message));
 }
 
 #[test]

@@ -92,6 +92,7 @@ pub use journey::{
 pub use pick::{Paths, Pick};
 pub use question::{
     Answer, BreakdownRow, Bucket, Figures, Group, Groups, Interval, Key, MainReport, QueryError, Question, Span,
+    Takings,
 };
 pub(crate) use source::{Snapshot, Source, SourceFile};
 
@@ -238,15 +239,30 @@ pub(crate) fn retention(
     report::retention::report(&duck.asked(snapshot, question, deadline)?, weeks, is_identified, duck.env.clock.now_us())
 }
 
-/// Figures by any combination of values: a group for each that occurs, in the order of time.
+/// Figures by any combination of values: a group for each that occurs, in the order of time; with what its events earned if
+/// `has_takings`.
 pub(crate) fn groups(
     duck: &Duck,
     snapshot: &dyn Snapshot,
     question: &Question,
     keys: &[Key],
+    has_takings: bool,
     deadline: &Deadline,
 ) -> Result<Answer<Groups>, QueryError> {
-    report::groups::report(&duck.asked(snapshot, question, deadline)?, keys)
+    report::groups::report(&duck.asked(snapshot, question, deadline)?, keys, has_takings)
+}
+
+/// The labels of all buckets of a question, in order and each once: where a clock is put back, two buckets have one.
+///
+/// # Errors
+/// [`QueryError::TooManyBuckets`].
+pub fn labels(question: &Question, interval: Interval) -> Result<Vec<String>, QueryError> {
+    let calendar = span::Calendar::new(&question.zone);
+    let starts = calendar.buckets(question.span, interval)?;
+    let mut labels =
+        starts.into_iter().map(|start_us| calendar.label(start_us, interval)).collect::<Result<Vec<_>, _>>()?;
+    labels.dedup();
+    Ok(labels)
 }
 
 /// The names of custom events, or the values of a property, the most frequent ones first.

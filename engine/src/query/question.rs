@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use mallard_event::SiteId;
 
 use super::filter::{Filter, FilterError, Subject};
+use super::journey::FunnelStep;
 
 /// A half-open stretch of time, `start_us..end_us`, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -155,6 +156,9 @@ pub enum Key {
     Value(Subject),
     /// The bucket of the event, or for figures of visits that of the visit's first event.
     Time(Interval),
+    /// Which of these goals the event meets, by the goal's place in the list, in decimal digits: an event counts under each
+    /// goal that it meets, and one that meets none does not count.
+    Goals(Box<[FunnelStep]>),
 }
 
 /// Figures by any combination of values. However many groups there are, each text is there once.
@@ -173,6 +177,19 @@ pub struct Group {
     pub values: Box<[u32]>,
     /// What was counted.
     pub figures: Figures,
+    /// What the events earned, by currency, if it was asked for.
+    pub takings: Box<[Takings]>,
+}
+
+/// What events earned in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takings {
+    /// The currency's code; `None` if the events did not say.
+    pub currency: Option<Box<str>>,
+    /// The sum, in ten-thousandths.
+    pub ten_thousandths: i128,
+    /// The events that state an amount.
+    pub events: u64,
 }
 
 impl Groups {

@@ -16,6 +16,16 @@ pub(crate) enum Wanted {
     Is { subject: Subject, values: Vec<&'static str>, or_missing: bool, is_case_sensitive: bool },
     Contains { subject: Subject, values: Vec<&'static str>, is_case_sensitive: bool },
     Matches { subject: Subject, pattern: Shape },
+    Like { subject: Subject, likeness: Likeness },
+}
+
+/// Patterns with asterisks, with what they mean.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Likeness {
+    StartsWithSlash,
+    EndsWithR,
+    HasLetterA,
+    IsSlashA,
 }
 
 /// Patterns, with what they mean.
@@ -25,6 +35,13 @@ pub(crate) enum Shape {
     OneCharacter,
     HasLetterA,
 }
+
+const LIKE: [(Likeness, &str); 4] = [
+    (Likeness::StartsWithSlash, "/*"),
+    (Likeness::EndsWithR, "*r"),
+    (Likeness::HasLetterA, "*a*"),
+    (Likeness::IsSlashA, "/a"),
+];
 
 pub(crate) fn filters() -> impl Strategy<Value = Wanted> {
     let term = prop_oneof![
@@ -41,6 +58,8 @@ pub(crate) fn filters() -> impl Strategy<Value = Wanted> {
         }),
         (subjects(), select(&[Shape::StartsWithSlash, Shape::OneCharacter, Shape::HasLetterA][..]))
             .prop_map(|(subject, pattern)| Wanted::Matches { subject, pattern }),
+        (subjects(), select(&LIKE[..]).prop_map(|(likeness, _)| likeness))
+            .prop_map(|(subject, likeness)| Wanted::Like { subject, likeness }),
     ];
     term.prop_recursive(4, 10, 3, |inner| {
         prop_oneof![
@@ -60,6 +79,7 @@ pub(crate) fn subjects() -> impl Strategy<Value = Subject> {
         Just(Subject::Dimension(Dimension::Pages)),
         Just(Subject::EventName),
         select(&["plan", "seats", "none", ""][..]).prop_map(|key| Subject::Prop(key.into())),
+        select(&[Subject::Source, Subject::Referrer][..]),
     ]
 }
 
@@ -92,6 +112,10 @@ impl Wanted {
                 };
                 Filter::Term(Term::matches(subject.clone(), [pattern]).unwrap())
             }
+            Self::Like { subject, likeness } => {
+                let (_, pattern) = LIKE[*likeness as usize];
+                Filter::Term(Term::like(subject.clone(), [pattern]).unwrap())
+            }
         }
     }
 
@@ -120,6 +144,12 @@ impl Wanted {
                 Shape::OneCharacter => value.chars().count() == 1,
                 Shape::HasLetterA => value.contains(['a', 'A']),
             }),
+            Self::Like { subject, likeness } => value_of(subject, event, visit).is_some_and(|value| match likeness {
+                Likeness::StartsWithSlash => value.starts_with('/'),
+                Likeness::EndsWithR => value.ends_with('r'),
+                Likeness::HasLetterA => value.contains('a'),
+                Likeness::IsSlashA => value == "/a",
+            }),
         }
     }
 }
@@ -132,6 +162,8 @@ pub(crate) fn value_of(subject: &Subject, event: &Event, visit: &[&Event]) -> Op
             super::oracle::value_by_definition(*dimension, event, visit).map(str::to_owned)
         }
         Subject::EventName => Some(event.name.as_str().to_owned()),
+        Subject::Source => super::oracle::source_of(visit).map(str::to_owned),
+        Subject::Referrer => super::oracle::referrer_of(visit).map(str::to_owned),
         Subject::Prop(key) => prop(event.props.as_ref()?.as_str(), key).map(str::to_owned),
     }
 }

@@ -216,7 +216,9 @@ fn event(walk: &Walk, step: &Step, at_us: i64) -> Event {
         name: EventName::parse(step.name).unwrap(),
         pathname: step.pathname.into(),
         hostname: text(0),
-        referrer: text(1),
+        // Some are addresses.
+        referrer: step.texts[1]
+            .map(|text| if text.len() > 3 { format!("https://www.{text}").into() } else { text.into() }),
         referrer_source: text(2),
         utm_source: text(3),
         utm_medium: text(4),

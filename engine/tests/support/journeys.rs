@@ -108,7 +108,7 @@ impl Oracle<'_> {
         let mut lines = BTreeMap::<Option<String>, (BTreeSet<&Visitor<'_>>, Vec<(&Visitor<'_>, &Event)>)>::new();
         let is_of_visit = match subject {
             Subject::Dimension(dimension) => of_session(*dimension).is_some(),
-            Subject::Visit(_) => true,
+            Subject::Visit(_) | Subject::Source | Subject::Referrer => true,
             Subject::EventName | Subject::Prop(_) => false,
         };
         let is_met = |event: &&Event| matches(goal, event) && self.is_kept(event);
@@ -225,7 +225,7 @@ fn depth_from(events: &[&Event], funnel: &Funnel) -> usize {
     funnel.steps.len()
 }
 
-fn matches(step: &FunnelStep, event: &Event) -> bool {
+pub(super) fn matches(step: &FunnelStep, event: &Event) -> bool {
     match step {
         FunnelStep::Page(path) => *event.pathname == **path,
         FunnelStep::Views(pattern) => is_pageview(event) && is_like(pattern, &event.pathname),

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
-use mallard_engine::{BreakdownRow, Bucket, Dimension, Figures, Interval, Key, MainReport, Question};
+use mallard_engine::{BreakdownRow, Bucket, Dimension, Figures, Interval, Key, MainReport, Question, Takings};
 use mallard_event::{Event, Stored};
 
 use super::filter::{Wanted, value_of};
+use super::journeys::matches;
 
 const MINUTE_US: i64 = 60_000_000;
 pub(super) const HOUR_US: i64 = 60 * MINUTE_US;
@@ -159,15 +160,19 @@ impl Oracle<'_> {
             for visit in events.chunk_by(|before, after| is_one_session(before, after)) {
                 let kept = || visit.iter().filter(|event| self.is_kept(event));
                 for event in kept().filter(|event| self.is_inside(event)) {
-                    let (visitors, figures) = groups.entry(self.values(keys, event, visit, event)).or_default();
-                    visitors.insert(visitor);
-                    figures.pageviews += u64::from(is_pageview(event));
-                    figures.events += u64::from(is_custom(event));
+                    for values in self.values(keys, event, visit, event) {
+                        let (visitors, figures) = groups.entry(values).or_default();
+                        visitors.insert(visitor);
+                        figures.pageviews += u64::from(is_pageview(event));
+                        figures.events += u64::from(is_custom(event));
+                    }
                 }
                 if !self.is_inside(visit[0]) {
                     continue;
                 }
-                for values in kept().map(|event| self.values(keys, event, visit, visit[0])).collect::<BTreeSet<_>>() {
+                for values in
+                    kept().flat_map(|event| self.values(keys, event, visit, visit[0])).collect::<BTreeSet<_>>()
+                {
                     let (_, figures) = groups.entry(values).or_default();
                     figures.visits += 1;
                     figures.bounces += u64::from(is_bounce(visit));
@@ -186,12 +191,40 @@ impl Oracle<'_> {
         groups.into_iter().map(counted).collect()
     }
 
-    fn values(&self, keys: &[Key], event: &Event, visit: &[&Event], timed: &Event) -> Vec<Option<String>> {
-        let value = |key: &Key| match key {
-            Key::Value(subject) => value_of(subject, event, visit),
-            Key::Time(interval) => Some(self.label(timed.timestamp.micros(), *interval)),
-        };
-        keys.iter().map(value).collect()
+    /// What the events of every group earned, for those that earned something.
+    pub(crate) fn takings(&self, keys: &[Key]) -> BTreeMap<Vec<Option<String>>, Vec<Takings>> {
+        let mut groups = BTreeMap::<Vec<Option<String>>, BTreeMap<Option<Box<str>>, (i128, u64)>>::new();
+        for visit in self.visitors.values().flat_map(|events| events.chunk_by(|one, next| is_one_session(one, next))) {
+            for event in visit.iter().filter(|event| self.is_kept(event) && self.is_inside(event)) {
+                let Some(amount) = event.revenue_amount else { continue };
+                let currency = event.revenue_currency.as_ref().map(|code| code.to_string().into());
+                for values in self.values(keys, event, visit, event) {
+                    let (sum, events) = groups.entry(values).or_default().entry(currency.clone()).or_default();
+                    *sum += i128::from(amount.ten_thousandths());
+                    *events += 1;
+                }
+            }
+        }
+        let takings = |(currency, (ten_thousandths, events))| Takings { currency, ten_thousandths, events };
+        groups.into_iter().map(|(values, sums)| (values, sums.into_iter().map(takings).collect())).collect()
+    }
+
+    /// The values of all groups in which an event counts: of several goals that it meets, each has one.
+    fn values(&self, keys: &[Key], event: &Event, visit: &[&Event], timed: &Event) -> Vec<Vec<Option<String>>> {
+        keys.iter().fold(vec![Vec::new()], |all, key| {
+            let values = match key {
+                Key::Value(subject) => vec![value_of(subject, event, visit)],
+                Key::Time(interval) => vec![Some(self.label(timed.timestamp.micros(), *interval))],
+                Key::Goals(goals) => {
+                    let met = goals.iter().enumerate().filter(|(_, goal)| matches(goal, event));
+                    met.map(|(place, _)| Some(place.to_string())).collect()
+                }
+            };
+            let extended = |known: &Vec<Option<String>>| {
+                values.iter().map(|value| [known.clone(), vec![value.clone()]].concat()).collect::<Vec<_>>()
+            };
+            all.iter().flat_map(extended).collect()
+        })
     }
 
     /// The bucket of an instant, from what the local clock shows; a clock put back over midnight does not bring a day back.
@@ -246,6 +279,17 @@ pub(super) fn of_session<'a>(dimension: Dimension) -> Option<fn(&[&'a Event]) ->
         Dimension::ExitPages => |session| views_of(session).last().map(|view| &*view.pathname),
         _ => return None,
     })
+}
+
+/// The source and the referrer of a visit as Plausible says them.
+pub(crate) fn source_of<'a>(visit: &[&'a Event]) -> Option<&'a str> {
+    let origin = origin(visit);
+    if origin.utm_source.is_some() { origin.utm_source.as_deref() } else { origin.referrer_source.as_deref() }
+}
+
+pub(crate) fn referrer_of<'a>(visit: &[&'a Event]) -> Option<&'a str> {
+    let referrer = origin(visit).referrer.as_deref().filter(|_| origin(visit).referrer_source.is_some())?;
+    Some(referrer.trim_start_matches("https://").trim_start_matches("www."))
 }
 
 /// The event that says where a session came from.

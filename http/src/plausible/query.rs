@@ -49,6 +49,8 @@ pub struct Query {
 pub enum Dimension {
     /// Buckets of time; `None` for what suits the range.
     Time(Option<Interval>),
+    /// The goals that an event meets.
+    Goal,
     /// A value.
     Named(Named),
 }
@@ -96,12 +98,21 @@ impl Query {
     pub fn time(&self) -> Option<(usize, Option<Interval>)> {
         self.dimensions.iter().enumerate().find_map(|(place, dimension)| match dimension {
             Dimension::Time(interval) => Some((place, *interval)),
-            Dimension::Named(_) => None,
+            Dimension::Named(_) | Dimension::Goal => None,
         })
     }
 
+    /// Whether lines are by goals.
+    pub fn is_by_goal(&self) -> bool {
+        self.dimensions.iter().any(|dimension| matches!(dimension, Dimension::Goal))
+    }
+
     fn refuse_mixtures(&self) -> Result<(), String> {
-        let is_of_event = |dimension: &Dimension| matches!(dimension, Dimension::Named(named) if named.is_of_event());
+        let is_of_event = |dimension: &Dimension| match dimension {
+            Dimension::Named(named) => named.is_of_event(),
+            Dimension::Goal => true,
+            Dimension::Time(_) => false,
+        };
         let is_by_event = self.dimensions.iter().any(is_of_event);
         if let Some(metric) = self.metrics.iter().find(|metric| is_by_event && metric.is_of_visits()) {
             return Err(format!("metrics: {} cannot be combined with dimensions of events", metric.name()));
@@ -112,6 +123,9 @@ impl Query {
         let times = self.dimensions.iter().filter(|dimension| matches!(dimension, Dimension::Time(_)));
         if times.count() > 1 {
             return Err("dimensions: at most one dimension of time".to_owned());
+        }
+        if self.dimensions.iter().filter(|dimension| matches!(dimension, Dimension::Goal)).count() > 1 {
+            return Err("dimensions: event:goal is named twice".to_owned());
         }
         Ok(())
     }
@@ -185,6 +199,7 @@ impl Query {
 /// The dimension called `name`.
 fn dimension(name: &str) -> Result<Dimension, String> {
     Ok(Dimension::Time(match name {
+        "event:goal" => return Ok(Dimension::Goal),
         "time" => None,
         "time:minute" => Some(Interval::Minute),
         "time:hour" => Some(Interval::Hour),
@@ -236,8 +251,16 @@ mod tests {
                 "metrics: bounce_rate cannot be combined with dimensions of events",
             ),
             (
-                json!({"metrics": ["visits"], "dimensions": ["event:goal"]}),
-                "dimensions: event:goal is not supported. It can be filtered by; /api/stats/goals has the figures of all goals.",
+                json!({"metrics": ["visits"], "dimensions": ["visit:region"]}),
+                "dimensions: visit:region is not supported. Codes of regions are not stored. Use visit:region_name.",
+            ),
+            (
+                json!({"metrics": ["views_per_visit"], "dimensions": ["event:goal"]}),
+                "metrics: views_per_visit cannot be combined with dimensions of events",
+            ),
+            (
+                json!({"metrics": ["visits"], "dimensions": ["event:goal", "event:goal"]}),
+                "dimensions: event:goal is named twice",
             ),
             (
                 json!({"metrics": ["visits"], "dimensions": ["time", "time:day"]}),

@@ -1,15 +1,14 @@
 //! `POST /api/v2/query`: metrics by dimensions, ordered, in pages.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
-use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, Zoned};
-use mallard_engine::{Answer, Figures, Filter, Group, Groups, Interval, Key, QueryError, Question, Reports, Span};
+use mallard_engine::{Group, Interval, Key, QueryError, Question, Span};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::counted::{Counted, Wanted};
 use super::metrics::Metric;
 use super::query::{Column, Dimension, Query};
 use crate::app::App;
@@ -17,11 +16,16 @@ use crate::auth::Principal;
 use crate::error::ApiError;
 use crate::request::{Pairs, Request};
 use crate::response::Response;
-use crate::stats::params::{Params, Range};
-use crate::stats::{self, filter};
+use crate::stats;
+use crate::stats::filter::{self, Conversion, Saved};
+use crate::stats::params::{Params, Range, date, range_of};
 
 const BODY_BYTES_MAX: usize = 64 << 10;
 const HOUR_US: i64 = 3_600_000_000;
+/// What a range of dates may be.
+const RANGE: &str = "date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)";
+/// Periods by their names.
+const PERIODS: [&str; 10] = ["day", "7d", "28d", "30d", "91d", "month", "6mo", "12mo", "year", "all"];
 /// The most text that the dimensions of one page have together.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -48,23 +52,30 @@ pub(crate) async fn post(app: &App, request: Request, principal: Option<&Princip
     }
     let query = Query::parse(&body).map_err(ApiError::bad_request)?;
     let params = params(app, &body)?;
+    let wanted = wanted(app, &params, &body, &query)?;
     let question = params.question(app.now())?;
     let interval = query.time().map(|(_, interval)| interval.unwrap_or(suits(question.span)));
-    let keys: Vec<Key> = query.dimensions.iter().map(|dimension| key(dimension, interval)).collect();
-    let labels = interval.filter(|_| query.include_time_labels);
+    let keys: Vec<Key> = query.dimensions.iter().map(|dimension| key(dimension, interval, &wanted)).collect();
+    let wish = wanted.wish(&query.metrics, interval.filter(|_| query.include_time_labels));
     let buckets = Buckets { interval, has_labels: query.include_time_labels, first_day: first_day(&question)? };
     let echo = echo(&body, &query, &question)?;
     let answer = stats::ask(app, "v2_query", move |reports| {
-        let counted = counted(reports, &question, &keys, labels)?;
-        counted.try_map(|counted| text(&counted, &query, &buckets, echo))
+        let counted = Counted::ask(reports, &question, &keys, &wish)?;
+        counted.try_map(|counted| text(&counted, &query, &buckets, &wanted, echo))
     });
     stats::reply_text(answer.await?)
 }
 
 /// The answer: the page of lines that is wanted, and what else was asked for. Only that page becomes lines.
-fn text(counted: &Counted, query: &Query, buckets: &Buckets, echo: Value) -> Result<String, QueryError> {
-    let names = names(counted, query, buckets);
-    let zero = Group { values: Box::default(), figures: Figures::default() };
+fn text(
+    counted: &Counted,
+    query: &Query,
+    buckets: &Buckets,
+    wanted: &Wanted,
+    echo: Value,
+) -> Result<String, QueryError> {
+    let names = names(counted, query, buckets, wanted);
+    let zero = Counted::nothing();
     let all = ordered(counted, query, &names, &zero);
     let mut meta = Map::new();
     if query.include_imports {
@@ -77,13 +88,35 @@ fn text(counted: &Counted, query: &Query, buckets: &Buckets, echo: Value) -> Res
         let shown: Vec<String> = counted.labels.iter().map(|label| buckets.shown(label)).collect();
         meta.insert("time_labels".into(), json!(shown));
     }
+    let warnings = warnings(counted, query, wanted);
+    if !warnings.is_empty() {
+        meta.insert("metric_warnings".into(), json!(warnings));
+    }
     let page = all.into_iter().skip(query.offset).take(query.limit);
-    let results: Vec<Line<'_>> = page.map(|group| line(group, query, &names, counted.total.visitors)).collect();
+    let results: Vec<Line<'_>> = page.map(|group| line(group, query, &names, counted)).collect();
     if results.iter().flat_map(|line| &line.dimensions).map(|text| text.len()).sum::<usize>() > PAGE_BYTES_MAX {
         let text = format!("pagination.limit: these lines have more than {} MiB; ask for fewer", PAGE_BYTES_MAX >> 20);
         return Err(QueryError::TooLarge(text));
     }
     stats::text(&Wire { results, meta, query: echo })
+}
+
+/// Why sums of money are `null`, by metric.
+fn warnings(counted: &Counted, query: &Query, wanted: &Wanted) -> Map<String, Value> {
+    let is_about_goals = wanted.is_filtered || query.is_by_goal();
+    let sums = counted.groups.groups.iter().map(|group| group.takings.len()).max().unwrap_or(0);
+    let (code, warning) = match (is_about_goals, sums) {
+        (false, _) | (true, 0) => {
+            ("no_revenue_goals_matching", "Revenue metrics are null as there are no matching revenue goals.")
+        }
+        (true, 1) if query.is_by_goal() || !counted.is_mixed => return Map::new(),
+        _ => (
+            "no_single_revenue_currency",
+            "Revenue metrics are null as there are multiple currencies for the selected event:goals.",
+        ),
+    };
+    let of = |metric: &Metric| (metric.name().to_owned(), json!({ "code": code, "warning": warning }));
+    query.metrics.iter().filter(|metric| metric.is_revenue()).map(of).collect()
 }
 
 /// How buckets of time are shown.
@@ -123,68 +156,38 @@ fn first_day(question: &Question) -> Result<String, ApiError> {
     Ok(start.to_zoned(question.zone.clone()).date().to_string())
 }
 
-/// What the engine counted for a query.
-#[derive(Debug)]
-pub(super) struct Counted {
-    pub(super) groups: Arc<Groups>,
-    /// All of the question together.
-    pub(super) total: Figures,
-    /// The labels of all buckets, if they are wanted.
-    pub(super) labels: Vec<String>,
-}
-
-/// Asks for the groups, for all of them together, and for the buckets.
-pub(super) fn counted(
-    reports: &Reports<'_>,
-    question: &Question,
-    keys: &[Key],
-    labels: Option<Interval>,
-) -> Result<Answer<Counted>, QueryError> {
-    let groups = reports.groups(question, keys)?;
-    // All that follows is about the same events.
-    let question = Question { as_of: Some(groups.as_of), ..question.clone() };
-    let total =
-        if keys.is_empty() { total_of(&groups.value) } else { total_of(&reports.groups(&question, &[])?.value) };
-    let labels = match labels {
-        Some(interval) => {
-            // No event is kept, every bucket is named.
-            let nothing = Question { filter: Filter::Any(Vec::new()), ..question };
-            let mut labels: Vec<String> =
-                reports.timeseries(&nothing, interval)?.value.into_iter().map(|bucket| bucket.label).collect();
-            // Where a clock is put back, two buckets have one label, and are one group.
-            let mut seen = HashSet::new();
-            labels.retain(|label| seen.insert(label.clone()));
-            labels
-        }
-        None => Vec::new(),
-    };
-    let value = Counted { groups: groups.value, total, labels };
-    Ok(Answer { value, as_of: groups.as_of, incomplete: groups.incomplete })
-}
-
-/// The figures of the only group, which is of everything; none of nothing.
-pub(super) fn total_of(groups: &Groups) -> Figures {
-    groups.groups.first().map(|group| group.figures).unwrap_or_default()
-}
-
 /// The parameters that all reports share, from the body.
 fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
     let text = |field: &str| body.get(field).and_then(Value::as_str);
     let mut pairs: Pairs<'_> = vec![("site_id".into(), text("site_id").unwrap_or_default().into())];
     pairs.extend(text("timezone").map(|zone| ("timezone".into(), zone.into())));
-    let refused =
-        || ApiError::bad_request("date_range: must be a period such as \"7d\", or two dates or times (ISO 8601)");
+    let refused = || ApiError::bad_request(RANGE);
     let range = body.get("date_range").ok_or_else(|| ApiError::bad_request("date_range: is missing"))?;
     let mut exact = None;
     match range {
-        Value::String(period) if !["realtime", "custom"].contains(&period.as_str()) => {
+        Value::String(period) if period == "24h" => {
+            let now_us = app.now().micros();
+            exact = Some(Span { start_us: now_us - 24 * HOUR_US, end_us: now_us + 1 });
+        }
+        Value::String(period) if PERIODS.contains(&period.as_str()) => {
             pairs.push(("period".into(), period.as_str().into()));
+        }
+        Value::String(period) => {
+            let message = format!(
+                "date_range: unknown period '{period}'. Use {}, 24h, or two dates or times.",
+                PERIODS.join(", ")
+            );
+            return Err(ApiError::bad_request(message));
         }
         Value::Array(ends) => match ends.as_slice() {
             [Value::String(first), Value::String(last)] if first.contains('T') || last.contains('T') => {
                 exact = Some(span(first, last).ok_or_else(refused)?);
             }
             [Value::String(first), Value::String(last)] => {
+                range_of(date(first, RANGE)?, date(last, RANGE)?).map_err(|error| match first > last {
+                    true => ApiError::bad_request("date_range: the end must be after the start"),
+                    false => error,
+                })?;
                 pairs.push(("start_date".into(), first.as_str().into()));
                 pairs.push(("end_date".into(), last.as_str().into()));
             }
@@ -201,12 +204,26 @@ fn params(app: &App, body: &Map<String, Value>) -> Result<Params, ApiError> {
     if let Some(span) = exact {
         params.range = Range::exact(span)?;
     }
-    if let Some(filters) = body.get("filters").filter(|filters| !filters.is_null()) {
+    if let Some(filters) = filters(body) {
         let site = &params.site;
         let (segment, goals) = (|id| app.segments.filter(site, id, &app.goals), || app.goals.steps(site));
-        params.filter = filter::from_json(filters, filter::Saved { segment: &segment, goals: &goals })?;
+        params.filter = filter::from_json(filters, Saved { segment: &segment, goals: &goals })?;
     }
     Ok(params)
+}
+
+fn filters(body: &Map<String, Value>) -> Option<&Value> {
+    body.get("filters").filter(|filters| !filters.is_null())
+}
+
+/// The goals of a query, if it is about any.
+fn wanted(app: &App, params: &Params, body: &Map<String, Value>, query: &Query) -> Result<Wanted, ApiError> {
+    let is_about_goals = |metric: &Metric| metric.is_conversion_rate() || metric.is_revenue();
+    let filters = filters(body).filter(|_| query.is_by_goal() || query.metrics.iter().any(is_about_goals));
+    let site = &params.site;
+    let (segment, goals) = (|id| app.segments.filter(site, id, &app.goals), || app.goals.steps(site));
+    let read = |filters| Conversion::from_json(filters, Saved { segment: &segment, goals: &goals });
+    Wanted::of(app, params, filters.map(read).transpose()?, &query.metrics, query.is_by_goal())
 }
 
 /// Two instants, the second of the last one included.
@@ -216,16 +233,18 @@ fn span(first: &str, last: &str) -> Option<Span> {
     Some(Span { start_us: instant(first)?.as_microsecond(), end_us: after.as_microsecond() })
 }
 
-fn key(dimension: &Dimension, interval: Option<Interval>) -> Key {
+fn key(dimension: &Dimension, interval: Option<Interval>, wanted: &Wanted) -> Key {
     match dimension {
+        Dimension::Goal => Key::Goals(wanted.steps()),
         Dimension::Time(own) => Key::Time(own.or(interval).unwrap_or(Interval::Day)),
         Dimension::Named(named) => Key::Value(named.subject.clone()),
     }
 }
 
 /// For each dimension its values as Plausible shows them, each once.
-fn names(counted: &Counted, query: &Query, buckets: &Buckets) -> Vec<Vec<String>> {
+fn names(counted: &Counted, query: &Query, buckets: &Buckets, wanted: &Wanted) -> Vec<Vec<String>> {
     let name = |dimension: &Dimension, value: Option<&str>| match dimension {
+        Dimension::Goal => wanted.shown(value),
         Dimension::Named(named) => named.shown(value.map(str::to_owned)),
         Dimension::Time(_) => value.map(|label| buckets.shown(label)).unwrap_or_default(),
     };
@@ -239,12 +258,13 @@ fn names(counted: &Counted, query: &Query, buckets: &Buckets) -> Vec<Vec<String>
 fn ordered<'a>(counted: &'a Counted, query: &Query, names: &[Vec<String>], zero: &'a Group) -> Vec<&'a Group> {
     let nothing = query.dimensions.is_empty() && counted.groups.groups.is_empty();
     let mut all: Vec<&Group> = counted.groups.groups.iter().chain(nothing.then_some(zero)).collect();
-    all.sort_by(|group, other| compare(group, other, query, names, counted.total.visitors));
+    all.sort_by(|group, other| compare(group, other, query, names, counted));
     all
 }
 
-fn line<'a>(group: &Group, query: &Query, names: &'a [Vec<String>], visitors: u64) -> Line<'a> {
-    let metrics = query.metrics.iter().map(|metric: &Metric| metric.value(&group.figures, visitors)).collect();
+fn line<'a>(group: &Group, query: &Query, names: &'a [Vec<String>], counted: &Counted) -> Line<'a> {
+    let measured = counted.measured(group);
+    let metrics = query.metrics.iter().map(|metric: &Metric| metric.value(&measured)).collect();
     Line { metrics, dimensions: dimensions(group, names).collect() }
 }
 
@@ -263,13 +283,12 @@ pub(super) fn shown(label: &str, interval: Interval) -> String {
 }
 
 /// By the columns asked for, then by the values of all dimensions, so that pages never overlap.
-fn compare(group: &Group, other: &Group, query: &Query, names: &[Vec<String>], visitors: u64) -> Ordering {
+fn compare(group: &Group, other: &Group, query: &Query, names: &[Vec<String>], counted: &Counted) -> Ordering {
     let by = |column: Column| match column {
         Column::Metric(place) => {
             let metric = query.metrics.get(place);
-            let value = |group: &Group| metric.and_then(|metric| metric.value(&group.figures, visitors).as_f64());
-            let number = |group: &Group| value(group).unwrap_or(f64::NEG_INFINITY);
-            number(group).total_cmp(&number(other))
+            let rank = |group| metric.map_or(f64::NEG_INFINITY, |metric| metric.rank(&counted.measured(group)));
+            rank(group).total_cmp(&rank(other))
         }
         Column::Dimension(place) => dimensions(group, names).nth(place).cmp(&dimensions(other, names).nth(place)),
     };
@@ -315,6 +334,8 @@ fn iso(at: &Zoned) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mallard_engine::{Figures, Groups};
+
     use super::*;
 
     const DAY_US: i64 = 24 * HOUR_US;
@@ -339,17 +360,17 @@ mod tests {
         let group = |number: u32| Group {
             values: Box::new([number]),
             figures: Figures { visitors: number.into(), ..Figures::default() },
+            takings: Box::default(),
         };
         let names = vec![[None].into_iter().chain((1..=count).map(page)).collect()];
-        let groups = Groups { names, groups: (1..=count).map(group).collect() };
-        Counted { groups: Arc::new(groups), total: Figures::default(), labels: Vec::new() }
+        Counted::of(Groups { names, groups: (1..=count).map(group).collect() })
     }
 
     fn answered(counted: &Counted, page: Value) -> Result<Value, QueryError> {
         let body = json!({"metrics": ["visitors"], "dimensions": ["event:page"], "pagination": page});
         let query = Query::parse(body.as_object().unwrap()).unwrap();
         let buckets = Buckets { interval: None, has_labels: false, first_day: String::new() };
-        text(counted, &query, &buckets, json!({})).map(|text| serde_json::from_str(&text).unwrap())
+        text(counted, &query, &buckets, &Wanted::default(), json!({})).map(|text| serde_json::from_str(&text).unwrap())
     }
 
     #[test]

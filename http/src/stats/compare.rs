@@ -11,7 +11,10 @@
 //! A change is relative to the comparison: 0.5 is half as much again, -1 is all of it gone. It is `null` where the comparison
 //! is 0 or has no number, because no factor leads from nothing to something.
 //! Lines of a value, a page or a path are compared by it: the engine answers for exactly the lines of the current answer,
-//! in its order. Steps, goals and lines of time are compared by their place, sums of money by their currency.
+//! in its order. Steps, goals and days are compared by their place, hours by what the clock shows, sums of money by their
+//! currency.
+
+use std::collections::HashMap;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -24,6 +27,8 @@ use crate::request::Pairs;
 
 /// Fields that are numbers and no figures.
 const NO_FIGURES: [&str; 2] = ["step", "id"];
+/// What a line of time is called by.
+const DATE: &str = "date";
 /// The field that names a sum of money.
 const CURRENCY: &str = "currency";
 
@@ -105,12 +110,46 @@ fn change(current: &Value, comparison: &Value) -> Value {
         (Value::Array(now), Value::Array(then)) if now.iter().chain(then).any(|sum| sum.get(CURRENCY).is_some()) => {
             revenue(now, then)
         }
+        (Value::Array(now), Value::Array(then)) if now.iter().chain(then).all(is_of_clock) => of_clock(now, then),
         (Value::Array(now), Value::Array(then)) => {
             let then = then.iter().chain(std::iter::repeat(&Value::Null));
             Value::Array(now.iter().zip(then).map(|(now, then)| change(now, then)).collect())
         }
         _ => Value::Null,
     }
+}
+
+/// Whether a line is of an hour or a minute: its date has a time.
+fn is_of_clock(line: &Value) -> bool {
+    clock(line).is_some()
+}
+
+/// The day and the time that a line of an hour or a minute is called by.
+fn clock(line: &Value) -> Option<(&str, &str)> {
+    line.get(DATE).and_then(Value::as_str)?.split_once(' ')
+}
+
+/// The change of lines of hours or minutes, by the number of their day, what the clock shows and the how manieth time it does:
+/// where a clock change skips or repeats an hour, all other hours are compared with the same ones.
+fn of_clock(now: &[Value], then: &[Value]) -> Value {
+    let then: HashMap<_, _> = places(then).into_iter().zip(then).collect();
+    let line = |(place, line): (_, &Value)| change(line, then.get(&place).copied().unwrap_or(&Value::Null));
+    places(now).into_iter().zip(now).map(line).collect()
+}
+
+fn places(lines: &[Value]) -> Vec<(usize, &str, usize)> {
+    let (mut day, mut today, mut seen) = (0, "", HashMap::new());
+    let place = |line| {
+        let (date, time) = clock(line).unwrap_or_default();
+        if date != today {
+            (day, today) = (day + 1, date);
+            seen.clear();
+        }
+        let times: &mut usize = seen.entry(time).or_default();
+        *times += 1;
+        (day, time, *times)
+    };
+    lines.iter().map(place).collect()
 }
 
 /// The change of every sum of money, by its currency: those of today first, then those that there are no more.
@@ -217,6 +256,30 @@ mod tests {
             series,
             json!([{"date": "2024-01-02", "visitors": -0.75}, {"date": "2024-01-03", "visitors": null}])
         );
+    }
+
+    #[test]
+    fn hours_are_compared_with_the_same_hours_of_their_day_whatever_the_clock_does() {
+        let hours = |hours: &[(&str, u32)]| -> Value {
+            hours.iter().map(|(date, visitors)| json!({ "date": date, "visitors": visitors })).collect()
+        };
+        let spring = hours(&[("2024-03-31 01:00", 2), ("2024-03-31 03:00", 6), ("2024-04-01 03:00", 1)]);
+        let before = hours(&[
+            ("2024-03-29 01:00", 1),
+            ("2024-03-29 02:00", 9),
+            ("2024-03-29 03:00", 4),
+            ("2024-03-30 03:00", 2),
+        ]);
+        let found = change_of(&spring, &before);
+        assert_eq!(
+            found.as_array().unwrap().iter().map(|line| &line["visitors"]).collect::<Vec<_>>(),
+            [1.0, 0.5, -0.5]
+        );
+        let autumn = hours(&[("2024-10-27 02:00", 3), ("2024-10-27 02:00", 5), ("2024-10-27 03:00", 1)]);
+        let before = hours(&[("2024-10-26 02:00", 2), ("2024-10-26 03:00", 1)]);
+        let found = change_of(&autumn, &before);
+        assert_eq!(found[0]["visitors"], 0.5);
+        assert_eq!((&found[1]["visitors"], &found[2]["visitors"]), (&Value::Null, &json!(0.0)));
     }
 
     #[test]

@@ -44,18 +44,47 @@ fn encode(value: &Value<'_>, out: &mut Vec<u8>) {
 
 /// A database in which 203.0.113.0/24 has `data` and nothing else has any.
 pub(crate) fn database(data: &Value<'_>) -> Vec<u8> {
-    const PREFIX: u32 = u32::from_be_bytes([203, 0, 113, 0]);
-    const NODES: u32 = 24;
+    database_of(&[([203, 0, 113], data)])
+}
+
+/// A database in which each of these networks of 256 addresses has its data and nothing else has any.
+pub(crate) fn database_of(networks: &[([u8; 3], &Value<'_>)]) -> Vec<u8> {
+    // The two sides of each node: another node, or the place of data.
+    let mut nodes: Vec<[Option<Side>; 2]> = vec![[None, None]];
+    let mut data = Vec::new();
+    for ([first, second, third], value) in networks {
+        let prefix = u32::from_be_bytes([*first, *second, *third, 0]);
+        let mut node = 0;
+        for depth in 0..24 {
+            let side = usize::from(prefix >> (31 - depth) & 1 == 1);
+            let next = match (nodes[node][side], depth) {
+                (Some(Side::Node(next)), _) => next,
+                (_, 23) => {
+                    nodes[node][side] = Some(Side::Data(data.len()));
+                    break;
+                }
+                _ => {
+                    nodes.push([None, None]);
+                    nodes[node][side] = Some(Side::Node(nodes.len() - 1));
+                    nodes.len() - 1
+                }
+            };
+            node = next;
+        }
+        encode(value, &mut data);
+    }
     let mut file = Vec::new();
-    for depth in 0..NODES {
-        // The next node; after the last one, the first byte of the data section, behind its separator of 16 bytes.
-        let towards = if depth + 1 < NODES { depth + 1 } else { NODES + 16 };
-        let is_right = PREFIX >> (31 - depth) & 1 == 1;
-        let [left, right] = if is_right { [NODES, towards] } else { [towards, NODES] };
-        file.extend(left.to_be_bytes()[1..].iter().chain(&right.to_be_bytes()[1..]));
+    for side in nodes.iter().flatten() {
+        // Nothing is the number of nodes; data lies behind a separator of 16 bytes.
+        let record = match side {
+            None => nodes.len(),
+            Some(Side::Node(node)) => *node,
+            Some(Side::Data(place)) => nodes.len() + 16 + place,
+        };
+        file.extend(&u32::try_from(record).unwrap().to_be_bytes()[1..]);
     }
     file.extend([0; 16]);
-    encode(data, &mut file);
+    file.extend(data);
     file.extend(b"\xab\xcd\xefMaxMind.com");
     let metadata = Map(vec![
         ("binary_format_major_version", U16(2)),
@@ -65,11 +94,17 @@ pub(crate) fn database(data: &Value<'_>) -> Vec<u8> {
         ("description", Map(vec![])),
         ("ip_version", U16(4)),
         ("languages", Array(vec![Text("en")])),
-        ("node_count", U32(24)),
+        ("node_count", U32(u8::try_from(nodes.len()).unwrap())),
         ("record_size", U16(24)),
     ]);
     encode(&metadata, &mut file);
     file
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Node(usize),
+    Data(usize),
 }
 
 fn names(english: &str) -> (&str, Value<'_>) {

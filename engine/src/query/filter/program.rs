@@ -133,13 +133,8 @@ impl Program {
     }
 
     fn condition(&mut self, term: &Term) -> Result<Condition, FilterError> {
-        let wanted = term.subject().column();
-        let column = self.columns.iter().position(|name| *name == wanted).unwrap_or_else(|| {
-            self.columns.push(wanted);
-            self.columns.len() - 1
-        });
-        let matcher = Matcher::new(term, self.patterns)?;
-        Ok(Condition { matcher, cell: Cell::of(term.subject().clone(), column) })
+        let cell = Cell::of(term.subject().clone(), &mut self.columns);
+        Ok(Condition { matcher: Matcher::new(term, self.patterns)?, cell })
     }
 }
 

@@ -14,15 +14,22 @@ pub enum Subject {
     EventName,
     /// A custom property of the event, by its key.
     Prop(Box<str>),
+    /// Where the visit came from as Plausible says it: the source that its address states, else that of its referrer.
+    Source,
+    /// The referrer of the visit as Plausible says it: without its scheme and `www.`, and none if it is the site itself.
+    Referrer,
 }
 
 impl Subject {
-    /// The column that it is read from.
-    pub(in crate::query) fn column(&self) -> &'static str {
+    /// The columns that it is read from: one, for some a second one.
+    pub(super) fn columns(&self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Dimension(dimension) | Self::Visit(dimension) => dimension.column(),
-            Self::EventName => "event_name",
-            Self::Prop(_) => "props",
+            Self::Dimension(dimension) | Self::Visit(dimension) => (dimension.column(), None),
+            Self::EventName => ("event_name", None),
+            Self::Prop(_) => ("props", None),
+            Self::Source => (Dimension::UtmSources.column(), Some(Dimension::Sources.column())),
+            // A referrer without a source is the site itself.
+            Self::Referrer => (Dimension::Referrers.column(), Some(Dimension::Sources.column())),
         }
     }
 
@@ -30,7 +37,7 @@ impl Subject {
     pub(in crate::query) fn is_of_visit(&self) -> bool {
         match self {
             Self::Dimension(dimension) => dimension.scope().is_of_sessions(),
-            Self::Visit(_) => true,
+            Self::Visit(_) | Self::Source | Self::Referrer => true,
             Self::EventName | Self::Prop(_) => false,
         }
     }

@@ -34,8 +34,7 @@ pub(in crate::query) fn report(
     pick: &Pick,
 ) -> Result<Answer<Vec<GoalRow>>, QueryError> {
     let mut columns: Vec<&'static str> = asked.program.columns().to_vec();
-    let cell = Cell::of(subject.clone(), columns.len());
-    columns.push(subject.column());
+    let cell = Cell::of(subject.clone(), &mut columns);
     let by = if subject.is_of_visit() { By::Visit(VisitValue::new(cell), None) } else { By::Event(cell) };
     let mut fold = Fold { goal, by, span: asked.question.span, rows: 0, tally: Tally::default() };
     let incomplete = asked.each_date(|date| {

@@ -136,7 +136,7 @@ fn goals(fixture: &Fixture, days: &Days, question: &Question, sums: &mut Sums) {
 
 fn groups(fixture: &Fixture, days: &Days, question: &Question, sums: &mut Sums) {
     let keys = [Key::Value(Subject::Visit(Dimension::Browsers)), Key::Value(Subject::Dimension(Dimension::Pages))];
-    let groups = query::groups(&fixture.duck, days, question, &keys, &fixture.deadline()).unwrap().value;
+    let groups = query::groups(&fixture.duck, days, question, &keys, false, &fixture.deadline()).unwrap().value;
     for group in &groups.groups {
         let values: Vec<Option<&str>> = groups.values(group).collect();
         let (value, figures) = (format!("{values:?}"), group.figures);

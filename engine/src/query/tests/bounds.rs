@@ -29,7 +29,7 @@ fn in_memory(fixture: &Fixture, rows: &[Stored]) -> Days {
 
 fn groups(fixture: &Fixture, snapshot: &Days, keys: &[Dimension]) -> Result<Groups, QueryError> {
     let keys: Vec<Key> = keys.iter().map(|dimension| Key::Value(Subject::Dimension(*dimension))).collect();
-    let answer = crate::query::groups(&fixture.duck, snapshot, &question(0..1), &keys, &fixture.deadline());
+    let answer = crate::query::groups(&fixture.duck, snapshot, &question(0..1), &keys, false, &fixture.deadline());
     answer.map(|answer| answer.value)
 }
 

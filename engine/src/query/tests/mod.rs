@@ -13,11 +13,13 @@ mod support;
 mod values;
 mod views;
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Dimension, Interval, Key, Question, Snapshot, Span};
+use super::{Dimension, FunnelStep, Group, Interval, Key, Question, Snapshot, Span};
 use fixture::Fixture;
 use support::filter::{filters, subjects};
 use support::history::{History, Size, histories};
@@ -71,22 +73,41 @@ fn every_report_of_a_filtered_question_equals_the_reference() {
 #[test]
 fn figures_by_any_values_equal_the_reference() {
     let fixture = Fixture::new();
-    let cases = (histories(&SMALL), filters(), vec(keys(), 0..4));
-    proptest!(ProptestConfig::with_cases(CASES), |((history, wanted, keys) in cases)| {
+    let cases = (histories(&SMALL), filters(), vec(keys(), 0..4), proptest::option::of(0..4_usize));
+    proptest!(ProptestConfig::with_cases(CASES), |((history, wanted, mut keys, goals_at) in cases)| {
+        keys.splice(goals_at.map_or(0..0, |place| place.min(keys.len())..place.min(keys.len())), goals_at.map(|_| goals()));
         let question = Question { filter: wanted.to_filter(), ..history.question };
         let snapshot = fixture.snapshot(&question.site, &history.rows, &history.places);
-        let answer = super::groups(&fixture.duck, &snapshot, &question, &keys, &fixture.deadline()).unwrap();
+        let answer = super::groups(&fixture.duck, &snapshot, &question, &keys, true, &fixture.deadline()).unwrap();
         let oracle = Oracle::filtered(&history.rows, &question, &wanted);
         let count = answer.value.groups.len();
         let groups = by_values(&answer.value);
         prop_assert_eq!(groups.len(), count, "a group has one line");
         prop_assert_eq!(groups, oracle.groups(&keys));
+        let earned = |group: &&Group| !group.takings.is_empty();
+        let takings = answer.value.groups.iter().filter(earned);
+        let takings: Vec<_> = takings.map(|group| (values_of(&answer.value, group), group.takings.to_vec())).collect();
+        prop_assert_eq!(BTreeMap::from_iter(takings), oracle.takings(&keys));
     });
 }
 
 fn by_values(answer: &super::Groups) -> Groups {
-    let values = |group| answer.values(group).map(|value| value.map(str::to_owned)).collect();
-    answer.groups.iter().map(|group| (values(group), group.figures)).collect()
+    answer.groups.iter().map(|group| (values_of(answer, group), group.figures)).collect()
+}
+
+fn values_of(answer: &super::Groups, group: &Group) -> Vec<Option<String>> {
+    answer.values(group).map(|value| value.map(str::to_owned)).collect()
+}
+
+/// By goals, at most once among the keys.
+fn goals() -> Key {
+    let goals = [
+        FunnelStep::Page("/".into()),
+        FunnelStep::Views("/*".into()),
+        FunnelStep::Event("signup".into()),
+        FunnelStep::Views("/b".into()),
+    ];
+    Key::Goals(goals.into())
 }
 
 fn keys() -> impl Strategy<Value = Key> {

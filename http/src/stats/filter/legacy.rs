@@ -1,7 +1,7 @@
 //! The text form of filters of Plausible's first Stats API, `event:page==/blog/*;visit:country!=DE`, as the same tree.
 //! Pure.
 
-use super::syntax::{Clause, Comparison, Operator};
+use super::syntax::{Clause, Comparison, GOAL, Operator};
 
 /// The most comparisons of one text.
 const PARTS_MAX: usize = 100;
@@ -27,8 +27,9 @@ fn comparison(text: &str, nth: usize) -> Result<Clause, String> {
     let (dimension, values) = (text.get(..place).unwrap_or_default(), text.get(place + 2..).unwrap_or_default());
     let values = values_of(values);
     let is_wild = values.iter().any(|value| value.contains('*'));
-    let operator = if is_wild { Operator::Like } else { Operator::Is };
     let dimension = dimension.trim().to_owned();
+    // A goal is meant by its name, in which an asterisk is one.
+    let operator = if is_wild && dimension != GOAL { Operator::Like } else { Operator::Is };
     let clause = Clause::Compare(Comparison { at, operator, dimension, values, is_case_sensitive: true });
     Ok(if is_negated { Clause::Not(Box::new(clause)) } else { clause })
 }
@@ -81,6 +82,7 @@ mod tests {
         let is = |text: &str| (only(text).operator, only(text).values);
         assert_eq!(is("event:page==/blog/**|/a.b*ü"), (Operator::Like, vec!["/blog/**".into(), "/a.b*ü".into()]));
         assert_eq!(is("event:page==/a.b"), (Operator::Is, vec!["/a.b".into()]));
+        assert_eq!(is("event:goal==Visit /blog*"), (Operator::Is, vec!["Visit /blog*".into()]), "that is its name");
     }
 
     #[test]

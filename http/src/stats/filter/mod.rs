@@ -4,6 +4,7 @@
 //! text ──syntax.rs (JSON lists) or legacy.rs (name==value)──> Clause ──names.rs──> Filter
 //! ```
 
+mod countries;
 pub mod legacy;
 pub mod names;
 pub mod syntax;
@@ -11,15 +12,13 @@ pub mod syntax;
 use mallard_engine::{Filter, FilterError, FunnelStep, Term};
 
 use self::names::Named;
-use self::syntax::{Clause, Comparison, Operator};
+use self::syntax::{Clause, Comparison, GOAL, Operator};
 use crate::error::ApiError;
 
 /// The dimension that stands for saved segments.
 const SEGMENT: &str = "segment";
 /// The most segments of one comparison: each is read anew.
 const SEGMENTS_MAX: usize = 20;
-/// The dimension that stands for goals, whose values are their names.
-const GOAL: &str = "event:goal";
 
 /// What is saved for a site and may be named by a filter.
 #[derive(Clone, Copy)]
@@ -47,6 +46,59 @@ pub fn from_text(text: &str, saved: Saved<'_>) -> Result<Filter, ApiError> {
 /// The filter that JSON lists say.
 pub fn from_json(filters: &serde_json::Value, saved: Saved<'_>) -> Result<Filter, ApiError> {
     bind(&syntax::parse(filters).map_err(ApiError::bad_request)?, saved)
+}
+
+/// Of whom those are who met the goals that a filter asks for.
+#[derive(Clone, Debug)]
+pub struct Conversion {
+    /// The goals that all filters on goals mean, if there are such filters at the top: each by its name as it is shown.
+    pub goals: Option<Vec<(String, FunnelStep)>>,
+    /// What is left without these filters, and without those on properties at the top.
+    pub everyone: Filter,
+}
+
+impl Conversion {
+    /// From a query parameter, as [`from_text`].
+    pub fn from_text(text: &str, saved: Saved<'_>) -> Result<Self, ApiError> {
+        let is_json = text.trim_start().starts_with(['[', '{']);
+        let clause = if is_json { syntax::parse_text(text) } else { legacy::parse(text) };
+        Self::of(&clause.map_err(ApiError::bad_request)?, saved)
+    }
+
+    /// From JSON lists.
+    pub fn from_json(filters: &serde_json::Value, saved: Saved<'_>) -> Result<Self, ApiError> {
+        Self::of(&syntax::parse(filters).map_err(ApiError::bad_request)?, saved)
+    }
+
+    fn of(clause: &Clause, saved: Saved<'_>) -> Result<Self, ApiError> {
+        let Clause::And(parts) = clause else { return Err(ApiError::internal("filters are a list")) };
+        let mut goals: Option<Vec<(String, FunnelStep)>> = None;
+        let mut others = Vec::new();
+        for part in parts {
+            match part {
+                Clause::Compare(comparison) if comparison.dimension == GOAL => {
+                    let meant = meant_goals(comparison, saved)?;
+                    match &mut goals {
+                        Some(goals) => goals.retain(|goal| meant.contains(goal)),
+                        None => goals = Some(meant),
+                    }
+                }
+                _ if is_about_a_prop(part) => {}
+                _ => others.push(part.clone()),
+            }
+        }
+        Ok(Self { goals, everyone: bind(&Clause::And(others), saved)? })
+    }
+}
+
+fn is_about_a_prop(clause: &Clause) -> bool {
+    match clause {
+        Clause::Compare(comparison) => {
+            ["event:props:", "props:"].iter().any(|start| comparison.dimension.starts_with(start))
+        }
+        Clause::Not(part) => is_about_a_prop(part),
+        _ => false,
+    }
 }
 
 /// IMPORTANT: what is saved is looked up for each comparison, so their number is bounded before, and the terms of all
@@ -92,6 +144,15 @@ fn any_segment(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiE
 
 /// The events that meet any of the goals, each goal once however many of the values mean it.
 fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiError> {
+    let at = &comparison.at;
+    let filter = |(name, step): &(String, FunnelStep)| {
+        step.filter().map_err(|error| ApiError::bad_request(format!("{at}[2]: goal '{name}': {error}")))
+    };
+    meant_goals(comparison, saved)?.iter().map(filter).collect::<Result<_, _>>().map(Filter::Any)
+}
+
+/// The goals that any of the values means.
+fn meant_goals(comparison: &Comparison, saved: Saved<'_>) -> Result<Vec<(String, FunnelStep)>, ApiError> {
     let Comparison { at, operator, values, is_case_sensitive, .. } = comparison;
     let refused = |message: String| ApiError::bad_request(format!("{at}{message}"));
     let is_part = match operator {
@@ -109,18 +170,26 @@ fn any_goal(comparison: &Comparison, saved: Saved<'_>) -> Result<Filter, ApiErro
     let wanted: Vec<String> = values.iter().map(|value| cased(value)).collect();
     let mut is_found = vec![is_part; wanted.len()];
     let mut met = Vec::new();
-    for (name, step) in &(saved.goals)() {
-        let names: Vec<String> = [Some(name.clone()), theirs(step)].iter().flatten().map(|name| cased(name)).collect();
+    for (name, step) in (saved.goals)() {
+        let names: Vec<String> = [Some(name.clone()), theirs(&step)].iter().flatten().map(|name| cased(name)).collect();
         let is_meant = |wanted: &String| names.iter().any(|name| name == wanted || (is_part && name.contains(wanted)));
         let meant: Vec<bool> = wanted.iter().map(is_meant).collect();
         if meant.contains(&true) {
-            met.push(step.filter().map_err(|error| refused(format!("[2]: goal '{name}': {error}")))?);
+            met.push((name, step));
         }
         is_found.iter_mut().zip(meant).for_each(|(found, meant)| *found |= meant);
     }
     match values.iter().zip(is_found).find(|(_, is_found)| !is_found) {
         Some((value, _)) => Err(refused(format!("[2]: there is no goal '{value}'"))),
-        None => Ok(Filter::Any(met)),
+        None => Ok(met),
+    }
+}
+
+/// A goal as Plausible shows it: one about a page that has no name of its own is a visit to it.
+pub fn goal_shown(name: &str, goal: &FunnelStep) -> String {
+    match goal {
+        FunnelStep::Views(page) if **page == *name => format!("Visit {page}"),
+        _ => name.to_owned(),
     }
 }
 
@@ -151,7 +220,8 @@ fn compared(comparison: &Comparison) -> Result<Filter, ApiError> {
         Operator::Contains if !named.renamed.is_empty() => {
             let cased = |text: &str| if is_case_sensitive { text.to_owned() } else { text.to_lowercase() };
             let is_meant = |theirs: &str| texts().any(|part| cased(theirs).contains(&cased(part)));
-            let meant = named.renamed.iter().filter(|(_, theirs)| is_meant(theirs)).map(|(ours, _)| *ours);
+            let names = named.renamed.iter().chain(named.aliases);
+            let meant = names.filter(|(_, theirs)| is_meant(theirs)).map(|(ours, _)| *ours);
             let renamed = Term::is(subject(), named.renamed.iter().map(|(ours, _)| *ours), true).map_err(refused)?;
             let others = Term::contains(subject(), texts(), is_case_sensitive).map_err(refused)?;
             let others = Filter::All(vec![Filter::Not(Box::new(Filter::Term(renamed))), Filter::Term(others)]);
@@ -263,6 +333,40 @@ mod tests {
     }
 
     #[test]
+    fn countries_are_found_by_their_names_by_others_in_use_and_by_their_codes() {
+        let is = |values: &[&str]| Filter::All(vec![is(Subject::Visit(Dimension::Countries), values)]);
+        let found =
+            from_text(r#"[["is","visit:country_name",["Estonia","United States of America","United States","BR"]]]"#);
+        assert_eq!(found.unwrap(), is(&["EE", "US", "US", "BR"]));
+        let folded = from_text(r#"[["is","visit:country_name",["germany"],{"case_sensitive":false}]]"#).unwrap();
+        assert!(format!("{folded:?}").contains("\"de\""), "{folded:?}");
+        let contains = from_text(r#"[["contains","visit:country_name",["United States"]]]"#).unwrap();
+        assert!(format!("{contains:?}").contains(r#"values: ["US", "US"]"#), "{contains:?}");
+        assert!(from_text(r#"[["matches","visit:country_name",["."]]]"#).is_err());
+    }
+
+    #[test]
+    fn a_goal_whose_pattern_has_an_asterisk_is_named_in_the_text_form() {
+        let both = from_text("event:goal==Sign-up|Visit /docs/*.html").unwrap();
+        assert_eq!(both, from_text(r#"[["is","event:goal",["Sign-up","Docs"]]]"#).unwrap());
+    }
+
+    #[test]
+    fn those_who_may_convert_are_kept_by_all_but_the_goals_and_properties_at_the_top() {
+        let goals =
+            || vec![("A".to_owned(), FunnelStep::Event("a".into())), ("B".to_owned(), FunnelStep::Event("b".into()))];
+        let of = |text: &str| Conversion::from_text(text, Saved { segment: &|_| None, goals: &goals }).unwrap();
+        let names =
+            |text: &str| of(text).goals.map(|goals| goals.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
+        assert_eq!(names("event:page==/"), None);
+        assert_eq!(names("event:goal==A|B"), Some(vec!["A".to_owned(), "B".to_owned()]));
+        assert_eq!(names("event:goal==A|B;event:goal==B"), Some(vec!["B".to_owned()]));
+        assert_eq!(names(r#"[["or",[["is","event:goal",["A"]]]]]"#), None);
+        let left = of("event:goal==A;event:page==/;event:props:plan==pro;event:props:plan!=free").everyone;
+        assert_eq!(left, from_text("event:page==/").unwrap());
+    }
+
+    #[test]
     fn the_label_of_a_missing_value_finds_missing_values() {
         let missing = |filter: &str| format!("{:?}", from_text(filter).unwrap()).contains("is_missing_too: true");
         for found in [
@@ -284,6 +388,7 @@ mod tests {
         for (text, message) in [
             (r#"[["is","visit:color",["x"]]]"#, "filters[0][1]: unknown dimension 'visit:color'"),
             (r#"[["is","visit:city",["2950159"]]]"#, "filters[0][1]: visit:city is not supported"),
+            ("visit:region==US-MD", "filters[0][1]: visit:region is not supported"),
         ] {
             let error = from_text(text).unwrap_err();
             assert_eq!(error.status(), 400);

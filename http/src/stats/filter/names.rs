@@ -6,6 +6,8 @@
 
 use mallard_engine::{Dimension, Subject};
 
+use super::countries::{ALIASES, COUNTRIES};
+
 const KEY_BYTES_MAX: usize = 1200;
 
 /// A dimension that was named.
@@ -19,6 +21,8 @@ pub struct Named {
     pub is_case_folded: bool,
     /// Values that Plausible calls otherwise: ours, and theirs.
     pub renamed: &'static [(&'static str, &'static str)],
+    /// Further names by which values are found.
+    pub aliases: &'static [(&'static str, &'static str)],
 }
 
 const SYSTEMS: [(&str, &str); 2] = [("macOS", "Mac"), ("Linux", "GNU/Linux")];
@@ -26,10 +30,9 @@ const BROWSERS: [(&str, &str); 2] = [("Edge", "Microsoft Edge"), ("Samsung Inter
 
 /// How Plausible calls what we have.
 const PLAUSIBLE: [(&str, Dimension); 18] = [
+    ("visit:entry_page_hostname", Dimension::Hostnames),
     ("visit:entry_page", Dimension::EntryPages),
     ("visit:exit_page", Dimension::ExitPages),
-    ("visit:source", Dimension::Sources),
-    ("visit:referrer", Dimension::Referrers),
     ("visit:channel", Dimension::Channels),
     ("visit:utm_medium", Dimension::UtmMediums),
     ("visit:utm_source", Dimension::UtmSources),
@@ -42,16 +45,16 @@ const PLAUSIBLE: [(&str, Dimension); 18] = [
     ("visit:os", Dimension::Os),
     ("visit:os_version", Dimension::OsVersions),
     ("visit:country", Dimension::Countries),
+    ("visit:country_name", Dimension::Countries),
     ("visit:region_name", Dimension::Regions),
     ("visit:city_name", Dimension::Cities),
 ];
 
 /// What Plausible has and we do not, and what to use.
-const UNSUPPORTED: [(&str, &str); 4] = [
-    ("event:goal", "It can be filtered by; /api/stats/goals has the figures of all goals."),
+const UNSUPPORTED: [(&str, &str); 3] = [
+    ("visit:exit_page_hostname", "Use visit:exit_page, or event:hostname."),
     ("visit:region", "Codes of regions are not stored. Use visit:region_name."),
     ("visit:city", "GeoName numbers are not stored. Use visit:city_name."),
-    ("visit:country_name", "Use visit:country with ISO 3166-1 codes."),
 ];
 
 impl Named {
@@ -67,6 +70,8 @@ impl Named {
             "event:page" => Some(Subject::Dimension(Dimension::Pages)),
             "event:hostname" => Some(Subject::Dimension(Dimension::Hostnames)),
             "event:name" => Some(Subject::EventName),
+            "visit:source" => Some(Subject::Source),
+            "visit:referrer" => Some(Subject::Referrer),
             _ => None,
         };
         let visit = PLAUSIBLE.iter().find(|(known, _)| *known == name).map(|(_, dimension)| Subject::Visit(*dimension));
@@ -79,16 +84,18 @@ impl Named {
         let renamed: &[_] = match name {
             "visit:os" => &SYSTEMS,
             "visit:browser" => &BROWSERS,
+            "visit:country_name" => &COUNTRIES,
             _ => &[],
         };
-        Ok(Self { subject, missing, is_case_folded: name == "visit:device", renamed })
+        let aliases: &[_] = if name == "visit:country_name" { &ALIASES } else { &[] };
+        Ok(Self { subject, missing, is_case_folded: name == "visit:device", renamed, aliases })
     }
 
     fn prop(key: &str) -> Result<Self, String> {
         match key.len() {
             1..=KEY_BYTES_MAX => {
                 let subject = Subject::Prop(key.into());
-                Ok(Self { subject, missing: "(none)", is_case_folded: false, renamed: &[] })
+                Ok(Self { subject, missing: "(none)", is_case_folded: false, renamed: &[], aliases: &[] })
             }
             _ => Err(format!("the key of a property has 1 to {KEY_BYTES_MAX} bytes")),
         }
@@ -97,7 +104,7 @@ impl Named {
     /// Whether `value` stands for a missing one, as we or Plausible show it.
     pub fn is_missing(&self, value: &str) -> bool {
         match &self.subject {
-            Subject::Visit(Dimension::Sources | Dimension::Referrers) => {
+            Subject::Source | Subject::Referrer => {
                 ["", "(direct)", "Direct / None", "(Direct / None)", "(not set)", "(unknown)"].contains(&value)
             }
             Subject::Visit(_) => ["", "(not set)", "(none)", "(unknown)"].contains(&value),
@@ -125,16 +132,25 @@ impl Named {
             true => theirs == value,
             false => theirs.to_lowercase() == value.to_lowercase(),
         };
-        self.renamed.iter().find(|(_, theirs)| is_same(theirs)).map_or(value, |(ours, _)| ours)
+        let value = if self.subject == Subject::Referrer { bare(value) } else { value };
+        let mut names = self.renamed.iter().chain(self.aliases);
+        names.find(|(_, theirs)| is_same(theirs)).map_or(value, |(ours, _)| ours)
     }
 
     /// Whether each event has its own value, which figures of visits cannot be grouped by.
     pub fn is_of_event(&self) -> bool {
         match self.subject {
-            Subject::Visit(_) => false,
+            Subject::Visit(_) | Subject::Source | Subject::Referrer => false,
             Subject::Dimension(_) | Subject::EventName | Subject::Prop(_) => true,
         }
     }
+}
+
+/// A referrer as it is shown: without its scheme and `www.`.
+fn bare(address: &str) -> &str {
+    let without_scheme =
+        address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")).unwrap_or(address);
+    without_scheme.strip_prefix("www.").unwrap_or(without_scheme)
 }
 
 fn capitalised(text: &str) -> String {
@@ -173,5 +189,18 @@ mod tests {
         assert_eq!(shown("visit:os", Some("macOS")), "Mac");
         assert_eq!(shown("os", Some("macOS")), "macOS", "that is our own vocabulary");
         assert_eq!(shown("visit:browser", Some("Edge")), "Microsoft Edge");
+        assert_eq!(shown("visit:country_name", Some("EE")), "Estonia");
+        assert_eq!(shown("visit:country_name", Some("QQ")), "QQ", "a code that no country has");
+        assert_eq!(shown("visit:country", Some("EE")), "EE");
+    }
+
+    #[test]
+    fn every_country_has_one_name_and_an_alias_is_of_a_country_and_no_name() {
+        let names: std::collections::BTreeSet<_> = COUNTRIES.iter().map(|(_, name)| name).collect();
+        assert_eq!(names.len(), COUNTRIES.len());
+        assert!(COUNTRIES.is_sorted_by(|(code, _), (next, _)| code < next));
+        for (code, alias) in &ALIASES {
+            assert!(COUNTRIES.iter().any(|(known, _)| known == code) && !names.contains(alias), "{alias}");
+        }
     }
 }

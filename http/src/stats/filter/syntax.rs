@@ -10,6 +10,8 @@
 
 use serde_json::Value;
 
+/// The dimension that stands for goals, whose values are their names.
+pub const GOAL: &str = "event:goal";
 /// The most levels that are read; how many are accepted is the engine's business.
 const DEPTH_MAX: usize = 16;
 /// The most filters of one list.
