@@ -226,6 +226,65 @@ fn a_store_of_a_newer_program_is_refused_with_advice_and_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), store);
 }
 
+/// Gives a record of a segment another kind and version, with every checksum that vouches for it, as docs/format.md draws them.
+fn forge(segment: &Path, lsn: u64, kind: u8, version: u8) {
+    let mut bytes = fs::read(segment).unwrap();
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let tag = crc32(&bytes[16..32]).to_le_bytes();
+    let signed = |bytes: &[u8]| crc32(&[bytes, &tag].concat()).to_le_bytes();
+    let alignment = number(&bytes, 12) as usize;
+    let (mut chain, mut at, mut forged) = (number(&bytes, 4092).to_le_bytes(), 4096, 0);
+    while bytes[at..].starts_with(b"MWF\x01") {
+        let end = at + 80 + number(&bytes, at + 8) as usize;
+        let mut record = at + 80;
+        while record < end {
+            let crc = record + number(&bytes, record) as usize;
+            if bytes[crc - 8..crc] == lsn.to_le_bytes() {
+                bytes[record + 4..record + 6].copy_from_slice(&[kind, version]);
+                let crc_of_record = signed(&bytes[record..crc]);
+                bytes[crc..crc + 4].copy_from_slice(&crc_of_record);
+                forged += 1;
+            }
+            record = crc + 4;
+        }
+        let crc_of_payload = crc32(&bytes[at + 80..end]).to_le_bytes();
+        bytes[at + 52..at + 56].copy_from_slice(&chain);
+        bytes[at + 56..at + 60].copy_from_slice(&crc_of_payload);
+        let crc_of_header = signed(&bytes[at..at + 76]);
+        bytes[at + 76..at + 80].copy_from_slice(&crc_of_header);
+        chain = crc32(&[chain, crc_of_header, crc_of_payload].concat()).to_le_bytes();
+        at = end.next_multiple_of(alignment);
+    }
+    assert_eq!(forged, 1, "records at LSN {lsn}");
+    fs::write(segment, bytes).unwrap();
+}
+
+#[test]
+fn a_log_of_a_newer_program_is_refused_with_advice_and_nothing_of_it_is_set_aside() {
+    // The first is none: it shows that the forgery is one that the log believes.
+    for (kind, version, is_newer) in [(1, 1, false), (1, 9, true), (2, 9, true), (3, 1, true), (200, 1, true)] {
+        let data_dir = tempfile::tempdir().unwrap();
+        let server = Server::start(data_dir.path(), &[]);
+        post(&server, 5);
+        server.kill();
+        forge(&data_dir.path().join("wal/00000000000000000001.wal"), 3, kind, version);
+        if !is_newer {
+            let server = Server::start(data_dir.path(), &[]);
+            assert_eq!((health(&server)["status"].as_str(), server.metric("mallard_buffered_events")), (Some("ok"), 5));
+            continue;
+        }
+        for start in 0..3 {
+            let (code, said) = refused(data_dir.path(), &[("MALLARD_FLUSH_COUNT", "1")]);
+            let expected = format!(
+                "the record at LSN 3 (kind {kind}, version {version}) was written by a newer program; use that"
+            );
+            assert!(code == Some(74) && said.contains(&expected), "start {start}: {code:?} {said}");
+        }
+        let names = |folder: &str| fs::read_dir(data_dir.path().join(folder)).unwrap().count();
+        assert_eq!((names("quarantine"), names("events")), (0, 0), "nothing was compacted, nothing set aside");
+    }
+}
+
 /// CRC-32 as gzip has it: a downgrade must be told from damage.
 fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();

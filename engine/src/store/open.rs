@@ -18,7 +18,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use mallard_compactor::{Erasure, LsnRange, Manifest, ManifestLog};
+use mallard_compactor::{ERASURE_VERSION, Erasure, LsnRange, Manifest, ManifestLog};
 use mallard_event::{Timestamp, codec};
 use mallard_wal::disk::{Env, Lock};
 use mallard_wal::seeded::{Bug, is_seeded};
@@ -156,9 +156,11 @@ fn replay(
     let mut tail = Tail::default();
     let mut erasures = Vec::new();
     let mut heard = Heard::default();
+    let mut newer = None;
     let origin = origin(config, identity, manifest);
     let mut on_record = |record: Record<'_>| {
         heard.record(&record);
+        newer = newer.or_else(|| is_newer(&record).then_some((record.lsn, record.kind, record.body_version)));
         if let Some(pending) = event_of(&record) {
             if record.flags & FLAG_CLIENTS_ID != 0 {
                 let arrived_us = history::latest_arrival_us(record.received_us, now_us);
@@ -172,6 +174,15 @@ fn replay(
     let on_damaged = |name: &str| note(env, layout, format!("damaged original kept: quarantine/{name}"));
     let (wal, quarantine) = (layout.wal(), layout.quarantine());
     let recovery = recover_noting(env, &wal, &quarantine, &config.wal, origin, &mut on_record, &on_damaged)?;
+    // IMPORTANT: before anything is compacted. What this program cannot read would be set aside, and its events be in no answer
+    // of the newer program either. The log stays as it is.
+    if let Some((lsn, kind, version)) = newer {
+        let reason = format!(
+            "the record at LSN {lsn} (kind {}, version {version}) was written by a newer program; use that, or a later one",
+            kind.0
+        );
+        return Err(Error::Refused { path: wal, reason });
+    }
     if let Some(first) = recovery.report().lost_from {
         repair::add_notes(env, layout, [format!("the log had lost its end, from LSN {first} on")].into_iter())?;
     }
@@ -199,6 +210,16 @@ pub(crate) fn event_of(record: &Record<'_>) -> Option<Pending> {
     let event = codec::decode(record.body_version, record.body).ok()?;
     let received_at = Timestamp::saturating_from_micros(record.received_us);
     Some(Pending { event, received_at, body_bytes: record.body.len(), claim: None, newcomer: None })
+}
+
+/// Whether only a newer program can have written this record.
+fn is_newer(record: &Record<'_>) -> bool {
+    match record.kind {
+        Kind::EVENT => record.body_version > codec::BODY_VERSION,
+        Kind::ERASURE => record.body_version > ERASURE_VERSION,
+        Kind::GAP => false,
+        _ => true,
+    }
 }
 
 /// LSNs above the checkpoint that the log has lost.

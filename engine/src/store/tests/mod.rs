@@ -6,6 +6,7 @@ mod full;
 mod generations;
 mod leftovers;
 pub(super) mod losses;
+mod newer;
 mod orphans;
 mod pacing;
 mod panics;
@@ -63,8 +64,12 @@ impl Bench {
     /// What a kill and a start do.
     fn restart(&mut self) {
         self.store = None;
+        self.store = Some(self.open().unwrap());
+    }
+
+    fn open(&self) -> Result<Store, Error> {
         let (config, env, progress) = (self.config.clone(), self.env.clone(), Arc::new(Progress::default()));
-        self.store = Some(Store::open(config, env, Drive::Manual, progress).unwrap());
+        Store::open(config, env, Drive::Manual, progress)
     }
 
     fn snapshots(&self) -> Snapshots {
