@@ -137,7 +137,7 @@ fn failed_sync(answer: io::Error) -> io::Error {
 /// Whether this is the error of a sync that has failed. The kernel may have given up what was to be synced and take it for
 /// clean, so the next sync would say "done": IMPORTANT: it may not be tried again, whatever the reason.
 pub fn is_failed_sync(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<FailedSync>())
+    matches!(error.get_ref(), Some(inner) if inner.is::<FailedSync>())
 }
 
 /// Whether the operating system refused before anything could reach a device: no room, no permission, too many open files.
