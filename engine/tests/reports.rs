@@ -22,8 +22,8 @@ use std::vec;
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
     Answer, BreakdownRow, Cancel, Config, Dimension, Direction, Engine, ErasureRequest, Funnel, FunnelStep, Grouping,
-    Interval, Journey, Key, Maintenance, Paths, Pick, QueryError, Question, Receipt, SiteSummary, Span, Step, Subject,
-    TimeZone,
+    Interval, Journey, Key, Maintenance, Paths, Pick, QueryError, Question, Receipt, SiteSummary, Snapshots, Span,
+    Step, Subject, TimeZone,
 };
 use mallard_event::{Date, SiteId, Stored, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
@@ -36,6 +36,10 @@ use tempfile::TempDir;
 
 const SEEDS: u64 = 20;
 const ERASED_SEEDS: u64 = 6;
+const LIVES: u64 = 24;
+const ACTS: u64 = 12;
+/// The first seed of the random lives, so that their events are others.
+const RANDOM_SEEDS: u64 = 1_000;
 /// Enough that the hot tail of a site has several chunks, and that a compaction ends inside of one.
 const SIZE: Size = Size { walks: 260..340, visitors: 9, days: 2 };
 const HOUR_US: i64 = 3_600 * 1_000_000;
@@ -105,6 +109,43 @@ fn every_report_after_an_erasure_equals_the_reference_of_what_is_left() {
         })
         .sum();
     println!("{ERASED_SEEDS} histories: {counts:?}");
+}
+
+/// Random lives on the real disk, with the real queries: so many, unless `MALLARD_TEST_LIVES` says otherwise.
+#[test]
+fn the_reports_equal_the_reference_after_every_act_of_random_lives() {
+    let lives = std::env::var("MALLARD_TEST_LIVES").map_or(LIVES, |text| text.parse().expect("a number"));
+    let (even, odd) = thread::scope(|scope| {
+        let even = scope.spawn(move || (0..lives).step_by(2).map(live_at_random).sum());
+        let odd = (1..lives).step_by(2).map(live_at_random).sum::<Counts>();
+        (even.join().unwrap(), odd)
+    });
+    let counts: Counts = [even, odd].into_iter().sum();
+    println!("{lives} random lives of {ACTS} acts: {counts:?}");
+    assert!(counts.compactions >= lives && counts.merges >= lives / 2, "{counts:?}");
+}
+
+fn live_at_random(seed: u64) -> Counts {
+    let mut lab = Lab::new(RANDOM_SEEDS + seed, 1 + seed % 4 * 9);
+    lab.append(lab.coming.len() / 3);
+    let mut lived = String::new();
+    for act in 0..ACTS {
+        lived += lab.act();
+        let when = format!("after act {act} of{lived}");
+        // One kind of reports after each act, in turns; the totals always.
+        match (seed + act) % 4 {
+            0 => lab.check(&when),
+            1 => lab.check_ordered(&when),
+            2 => lab.check_every(&when),
+            _ => {}
+        }
+        lab.check_briefly(&when);
+    }
+    lab.append(usize::MAX);
+    lab.clock.advance_us(HOUR_US);
+    lab.settle();
+    lab.check(&format!("in the end of{lived}"));
+    lab.counts
 }
 
 #[test]
@@ -235,6 +276,54 @@ impl Lab {
                 self.stored.push(Stored { lsn, received_at, event: row.event.clone() });
             }
             rest = others;
+        }
+    }
+
+    /// Does something that may happen, and names it.
+    fn act(&mut self) -> &'static str {
+        match self.rng.below(16) {
+            0..5 => {
+                let count = 1 + self.rng.below(60);
+                self.append(usize::try_from(count).unwrap());
+                " append"
+            }
+            5..9 => {
+                let steps = 1 + self.rng.below(4);
+                self.maintain(steps);
+                " maintain"
+            }
+            9 => {
+                // The flush interval passes, or a few events would wait.
+                self.clock.advance_us(HOUR_US);
+                self.settle();
+                " settle"
+            }
+            10 => {
+                self.clock.advance_us(HOUR_US);
+                " hour"
+            }
+            11 => {
+                self.clock.advance_us(DAY_US);
+                " day"
+            }
+            12 => {
+                self.open();
+                " crash"
+            }
+            13 => {
+                self.engine().close().unwrap();
+                self.open();
+                " stop"
+            }
+            14 => {
+                self.clock.advance_us(1_000);
+                Snapshots::of(self.env.clone(), self.config.data_dir.as_path()).take(&[]).unwrap();
+                " snapshot"
+            }
+            _ => {
+                self.erase();
+                " erase"
+            }
         }
     }
 

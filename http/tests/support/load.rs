@@ -106,6 +106,14 @@ fn send_until_gone(address: SocketAddr, client: usize, round: u64, books: &Share
 }
 
 impl Books {
+    /// These books and others, as of two loads.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.sent.extend(other.sent.iter().cloned());
+        both.acknowledged.extend(other.acknowledged.iter().map(|(id, lsn)| (id.clone(), *lsn)));
+        both
+    }
+
     /// The highest position that was acknowledged; 0 if there is none.
     pub(crate) fn last_acknowledged(&self) -> u64 {
         self.acknowledged.values().copied().max().unwrap_or(0)
