@@ -155,9 +155,11 @@ impl Oracle<'_> {
     /// `rows` are all rows there are, of any site.
     pub(crate) fn retention(&self, rows: &[Stored], weeks: usize, is_identified: bool, now_us: i64) -> Vec<Cohort> {
         let mut users = BTreeMap::<&str, Vec<i64>>::new();
-        for event in
-            rows.iter().map(|row| &row.event).filter(|event| event.site == self.question.site && self.is_kept(event))
-        {
+        let was_there = |row: &&Stored| self.question.as_of.is_none_or(|as_of| row.lsn.unwrap() <= as_of);
+        for event in rows.iter().filter(was_there).map(|row| &row.event) {
+            if event.site != self.question.site || !self.is_kept(event) {
+                continue;
+            }
             if let Some(user) = event.user_hash.as_deref().filter(|_| is_identified) {
                 users.entry(user).or_default().push(event.timestamp.micros());
             }

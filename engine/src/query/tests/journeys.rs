@@ -18,7 +18,7 @@ const DAY_US: i64 = 24 * HOUR_US;
 const WINDOWS_US: [Option<i64>; 6] = [None, Some(0), Some(1), Some(30 * MINUTE_US), Some(HOUR_US), Some(DAY_US)];
 
 /// Histories, half of them with a filter in their question.
-fn filtered() -> impl Strategy<Value = (History, Wanted)> {
+pub(super) fn filtered() -> impl Strategy<Value = (History, Wanted)> {
     let wanted = prop_oneof![Just(Wanted::All(Vec::new())), filters()];
     (histories(&SMALL), wanted).prop_map(|(history, wanted)| {
         let question = Question { filter: wanted.to_filter(), ..history.question };
