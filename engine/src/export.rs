@@ -21,6 +21,7 @@ impl Export {
         if let Some(asked) = question.as_of.filter(|asked| *asked > view.as_of()) {
             return Err(QueryError::NotYet { asked, newest: view.as_of() });
         }
+        question.filter.of_events()?;
         let mut incomplete = Vec::new();
         for date in days(&view, &question) {
             if !view.day(date)?.damaged.is_empty() {

@@ -146,10 +146,7 @@ impl<'a> Reports<'a> {
     /// The figures of `present` and the minutes of `recent`, both of one moment and one site.
     pub fn realtime(&self, present: &Question, recent: &Question) -> Result<Answer<Realtime>, QueryError> {
         self.ask(present, ("realtime", recent), |view, deadline| {
-            let figures = query::main(self.duck, view, present, deadline)?;
-            let minutes = query::timeseries(self.duck, view, recent, Interval::Minute, deadline)?;
-            let value = Realtime { figures: figures.value, minutes: minutes.value };
-            Ok(Answer { value, as_of: minutes.as_of, incomplete: minutes.incomplete })
+            query::realtime(self.duck, view, present, recent, deadline)
         })
     }
 

@@ -22,10 +22,10 @@ use std::vec;
 use mallard_engine::env::{self, Clock as _, Env};
 use mallard_engine::{
     Answer, BreakdownRow, Cancel, Config, Dimension, Direction, Engine, ErasureRequest, Funnel, FunnelStep, Grouping,
-    Interval, Journey, Key, Maintenance, Paths, Pick, QueryError, Question, Receipt, SiteSummary, Snapshots, Span,
-    Step, Subject, TimeZone,
+    Interval, Journey, Key, Maintenance, Paths, Pick, QueryError, Question, Realtime, Receipt, SiteSummary, Snapshots,
+    Span, Step, Subject, TimeZone,
 };
-use mallard_event::{Date, SiteId, Stored, Timestamp};
+use mallard_event::{Date, SiteId, Stored, Subject as Person, Timestamp};
 use mallard_wal::disk::sim::{SimClock, SimEntropy, SimRng};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
@@ -42,7 +42,8 @@ const ACTS: u64 = 12;
 const RANDOM_SEEDS: u64 = 1_000;
 /// Enough that the hot tail of a site has several chunks, and that a compaction ends inside of one.
 const SIZE: Size = Size { walks: 260..340, visitors: 9, days: 2 };
-const HOUR_US: i64 = 3_600 * 1_000_000;
+const MINUTE_US: i64 = 60 * 1_000_000;
+const HOUR_US: i64 = 60 * MINUTE_US;
 const DAY_US: i64 = 86_400 * 1_000_000;
 /// The first dimensions cost one pass over a day together, every other one a pass of its own. So these take turns: each is
 /// asked for in every situation by some of the histories.
@@ -65,28 +66,36 @@ fn live_through_everything(seed: u64) -> Counts {
     let mut lab = Lab::new(seed, 1);
     let part = lab.coming.len() / 5;
 
+    // All reports in all situations are asked for of some of the histories.
+    let check = |lab: &mut Lab, when: &str| {
+        lab.check(when);
+        if seed % 4 == 0 {
+            lab.check_every(when);
+        }
+    };
+
     lab.append(2 * part);
-    lab.check("before any compaction");
+    check(&mut lab, "before any compaction");
 
     lab.maintain_until(|step| step == Step::Sealed);
     lab.append(part / 2);
     lab.maintain_until(|step| matches!(step, Step::Compacted { .. }));
     lab.append(part / 2);
-    lab.check("half compacted");
+    check(&mut lab, "half compacted");
 
     // For every other history the last day is over, too.
     lab.clock.advance_us(i64::from(seed % 4 < 2) * 2 * DAY_US);
     lab.settle();
-    lab.check("compacted and merged");
+    check(&mut lab, "compacted and merged");
 
     lab.engine().close().unwrap();
     lab.open();
-    lab.check("after a clean stop");
+    check(&mut lab, "after a clean stop");
 
     lab.append(usize::MAX);
     lab.maintain(seed % 7);
     lab.open();
-    lab.check("after a crash");
+    check(&mut lab, "after a crash");
     lab.counts
 }
 
@@ -99,7 +108,7 @@ fn every_report_after_an_erasure_equals_the_reference_of_what_is_left() {
             lab.append(2 * part);
             lab.maintain(seed % 7);
             lab.append(part);
-            lab.erase();
+            lab.erase(seed);
             lab.check_every("after an erasure");
             lab.append(usize::MAX);
             lab.settle();
@@ -321,25 +330,46 @@ impl Lab {
                 " snapshot"
             }
             _ => {
-                self.erase();
+                let turn = self.rng.below(4);
+                self.erase(turn);
                 " erase"
             }
         }
     }
 
-    /// Erases half a day from the middle of a site's events, here and in the reference.
-    fn erase(&mut self) {
+    /// Erases from the middle of a site's events, here and in the reference: half a day, which may lie on both sides of a
+    /// UTC midnight; two stretches on either side of one; all of a visitor; all of a user. By turns.
+    fn erase(&mut self, turn: u64) {
         let site = self.questions.last().unwrap().0.site.clone();
-        let mut times: Vec<i64> =
-            self.stored.iter().filter(|row| row.event.site == site).map(|row| row.event.timestamp.micros()).collect();
-        times.sort_unstable();
-        let Some(middle_us) = times.get(times.len() / 2) else { return };
-        let span = Span { start_us: middle_us - 6 * HOUR_US, end_us: middle_us + 6 * HOUR_US };
-        let before = self.stored.len();
-        self.stored.retain(|row| row.event.site != site || !span.contains(row.event.timestamp.micros()));
-        let erased = self.engine().erase(&ErasureRequest { site, span, subject: None }).unwrap();
-        assert_eq!(erased.events, (before - self.stored.len()) as u64, "seed {}", self.seed);
-        self.newest = erased.lsn;
+        let mut rows: Vec<&Stored> = self.stored.iter().filter(|row| row.event.site == site).collect();
+        rows.sort_unstable_by_key(|row| row.event.timestamp);
+        let Some(middle) = rows.get(rows.len() / 2) else { return };
+        let around =
+            |at_us: i64, hours: i64| Span { start_us: at_us - hours * HOUR_US, end_us: at_us + hours * HOUR_US };
+        let (middle_us, midnight_us) =
+            (middle.event.timestamp.micros(), middle.event.timestamp.date().start().micros());
+        let always = Span {
+            start_us: rows[0].event.timestamp.micros(),
+            end_us: rows[rows.len() - 1].event.timestamp.micros() + 1,
+        };
+        let user = rows.iter().find_map(|row| row.event.user_hash.as_deref());
+        let erasures = match turn % 4 {
+            0 => vec![(around(middle_us, 6), None)],
+            1 => vec![(around(midnight_us, 3), None), (around(middle_us, 1), None)],
+            2 => vec![(always, Some(Person::visitor(&site, &middle.event.visitor)))],
+            _ => user.map(|user| (always, Some(Person::user(&site, user)))).into_iter().collect(),
+        };
+        for (span, subject) in erasures {
+            let before = self.stored.len();
+            let is_taken = |row: &Stored| {
+                let is_inside = row.event.site == site && span.contains(row.event.timestamp.micros());
+                is_inside && subject.is_none_or(|subject| subject.is_of(&row.event))
+            };
+            self.stored.retain(|row| !is_taken(row));
+            let erased = self.engine().erase(&ErasureRequest { site: site.clone(), span, subject }).unwrap();
+            assert_eq!(erased.events, (before - self.stored.len()) as u64, "seed {}", self.seed);
+            self.newest = erased.lsn;
+        }
     }
 
     /// Does some steps of maintenance; returns the last one.
@@ -430,9 +460,50 @@ impl Lab {
             let oracle = Oracle::filtered(&self.stored, &question, wanted);
             self.check_totals(&question, &oracle, when);
             self.check_lists(&question, &oracle, when);
-            reports += 11;
+            self.check_past(&question, &oracle, when);
+            self.check_realtime(&question, wanted, when);
+            reports += 18;
         }
         self.counts.reports += reports;
+    }
+
+    /// Compares the reports that [`Lab::check_ordered`] asks for now, as they stood.
+    fn check_past(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
+        let (cancel, now_us) = (Cancel::default(), self.clock.now_us());
+        let reports = self.engine().reports(&cancel);
+        self.compare_at(question, reports.flow(question, "/", 10), oracle.flow("/", 10), &format!("flow {when}"));
+        self.compare_at(question, reports.daily(question), oracle.daily(), &format!("daily {when}"));
+        for weeks in [3, 9] {
+            let retention = oracle.retention(&self.stored, weeks, true, now_us);
+            self.compare_at(
+                question,
+                reports.retention(question, weeks, true),
+                retention,
+                &format!("retention {when}"),
+            );
+        }
+        if question.as_of.is_some() {
+            self.check_export(question, when);
+        }
+    }
+
+    /// Compares the present and the half hour before it, each time as if one of the events of the question were now.
+    fn check_realtime(&self, question: &Question, wanted: &Wanted, when: &str) {
+        let inside =
+            |row: &&Stored| row.event.site == question.site && question.span.contains(row.event.timestamp.micros());
+        let times: Vec<i64> = self.stored.iter().filter(inside).map(|row| row.event.timestamp.micros()).collect();
+        for now_us in [times.first(), times.get(times.len() / 2), times.last()].into_iter().flatten() {
+            let of = |minutes: i64| {
+                let span = Span { start_us: now_us - minutes * MINUTE_US, end_us: now_us + 1 };
+                Question { span, ..question.clone() }
+            };
+            let (present, recent) = (of(5), of(30));
+            let oracle = |question| Oracle::filtered(&self.stored, question, wanted);
+            let minutes = oracle(&recent).timeseries(Interval::Minute);
+            let expected = Realtime { figures: oracle(&present).main(), minutes };
+            let realtime = self.engine().reports(&Cancel::default()).realtime(&present, &recent);
+            self.compare_at(question, realtime, expected, &format!("realtime {when}"));
+        }
     }
 
     fn check_lists(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
@@ -466,7 +537,7 @@ impl Lab {
         self.compare_at(question, limit, oracle.breakdown(Dimension::ExitPages, 2), &format!("two exit pages {when}"));
     }
 
-    /// Compares lists of given lines, as a comparison with another range asks for them, and the minutes of realtime.
+    /// Compares lists of given lines, as a comparison with another range asks for them.
     fn check_picked(&self, question: &Question, oracle: &Oracle<'_>, when: &str) {
         let cancel = Cancel::default();
         let reports = self.engine().reports(&cancel);
@@ -498,7 +569,7 @@ impl Lab {
             true
         };
         self.engine().send(&export, &mut take).unwrap();
-        assert_eq!(export.as_of(), self.newest);
+        assert_eq!(export.as_of(), question.as_of.unwrap_or(self.newest));
         assert_eq!(sent, support::values::rows_inside(&self.stored, question), "export {when}, seed {}", self.seed);
     }
 

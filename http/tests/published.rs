@@ -6,13 +6,14 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::too_many_lines,
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     clippy::disallowed_methods,
     unreachable_pub,
-    reason = "a test fails by panicking, prints its counts, and is no interface"
+    reason = "a test fails by panicking, prints its counts, is no interface, and a list of examples is long"
 )]
 
 mod support;

@@ -192,6 +192,20 @@ pub(crate) fn timeseries(
     report::timeseries::report(&duck.asked(snapshot, question, deadline)?, interval)
 }
 
+/// The figures of `present` and the minutes of `recent`, which begins before it, maybe on another day.
+pub(crate) fn realtime(
+    duck: &Duck,
+    snapshot: &dyn Snapshot,
+    present: &Question,
+    recent: &Question,
+    deadline: &Deadline,
+) -> Result<Answer<Realtime>, QueryError> {
+    let figures = main(duck, snapshot, present, deadline)?.value;
+    let minutes = timeseries(duck, snapshot, recent, Interval::Minute, deadline)?;
+    let lost = snapshot.lost(recent.span, recent.as_of);
+    minutes.lacking(lost).try_map(|minutes| Ok(Realtime { figures, minutes }))
+}
+
 /// The values of a dimension, the most frequent ones first.
 pub(crate) fn breakdown(
     duck: &Duck,

@@ -155,9 +155,18 @@ impl Oracle<'_> {
     /// `rows` are all rows there are, of any site.
     pub(crate) fn retention(&self, rows: &[Stored], weeks: usize, is_identified: bool, now_us: i64) -> Vec<Cohort> {
         let mut users = BTreeMap::<&str, Vec<i64>>::new();
-        for event in
-            rows.iter().map(|row| &row.event).filter(|event| event.site == self.question.site && self.is_kept(event))
-        {
+        let span = self.question.span;
+        let until_next_week = Span { end_us: now_us + 8 * 24 * HOUR_US, ..span };
+        let mut begun = buckets(&Question { span: until_next_week, ..self.question.clone() }, Interval::Week);
+        // Whether there are users is seen on the days up to the end of the last week that is followed.
+        let cohorts = begun.iter().filter(|(_, start_us, _)| *start_us < span.end_us).count();
+        let end_us = begun.get(cohorts.saturating_sub(1) + weeks).map_or(i64::MAX, |(_, start_us, _)| *start_us);
+        let was_there = |row: &&Stored| self.question.as_of.is_none_or(|as_of| row.lsn.unwrap() <= as_of);
+        for event in rows.iter().filter(was_there).map(|row| &row.event) {
+            let is_read = event.timestamp.date().start().micros() < end_us;
+            if event.site != self.question.site || !self.is_kept(event) || !is_read {
+                continue;
+            }
             if let Some(user) = event.user_hash.as_deref().filter(|_| is_identified) {
                 users.entry(user).or_default().push(event.timestamp.micros());
             }
@@ -166,9 +175,6 @@ impl Oracle<'_> {
         if users.is_empty() {
             return self.visitors_of_weeks(weeks, now_us);
         }
-        let span = self.question.span;
-        let until_next_week = Span { end_us: now_us + 8 * 24 * HOUR_US, ..span };
-        let mut begun = buckets(&Question { span: until_next_week, ..self.question.clone() }, Interval::Week);
         begun.retain(|(_, start_us, _)| *start_us <= now_us);
         let mut cohorts = Vec::new();
         for (number, (date, start_us, end_us)) in begun.iter().enumerate().filter(|(_, week)| week.1 < span.end_us) {

@@ -50,6 +50,12 @@ impl<'a> Oracle<'a> {
         oracle
     }
 
+    /// Whether the filter keeps a row, which is one of those that this was made of.
+    pub(crate) fn keeps(&self, row: &Stored) -> bool {
+        let is_same = |event: &&&Event| event.event_id == row.event.event_id;
+        self.visitors.values().flatten().find(is_same).is_some_and(|event| self.is_kept(event))
+    }
+
     pub(super) fn is_kept(&self, event: &Event) -> bool {
         self.kept.as_ref().is_none_or(|kept| kept.contains(&std::ptr::from_ref(event)))
     }

@@ -78,6 +78,7 @@ pub(super) fn revenue(events: &[(&Visitor<'_>, &Event)]) -> Vec<Revenue> {
 pub(crate) fn rows_inside(rows: &[Stored], question: &Question) -> Vec<Stored> {
     let is_inside =
         |row: &&Stored| row.event.site == question.site && question.span.contains(row.event.timestamp.micros());
+    let is_inside = |row: &&Stored| is_inside(row) && question.as_of.is_none_or(|as_of| row.lsn.unwrap() <= as_of);
     let mut inside: Vec<Stored> = rows.iter().filter(is_inside).cloned().collect();
     inside.sort_by_key(|row| (row.event.timestamp, row.lsn));
     inside

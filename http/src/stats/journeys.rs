@@ -17,7 +17,10 @@ const DEPTH_MAX: usize = 10;
 /// The report; further parameters: `from`, `direction`, `depth`, `limit`.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
-    let from = steps::step(value(&pairs, "from").unwrap_or_default().trim())?;
+    let asked = super::asked(app, &pairs)?;
+    let from = value(&pairs, "from").unwrap_or_default();
+    let from = steps::labelled(std::iter::once(from), &app.goals.of(&asked.question.site))?;
+    let Some((_, from)) = from.into_iter().next() else { return Err(ApiError::bad_request("from: a step is needed")) };
     let direction = match value(&pairs, "direction") {
         None | Some("after") => Direction::After,
         Some("before") => Direction::Before,
@@ -32,7 +35,7 @@ pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiErr
         reports.journeys(question, &journey, paths)
     };
     let shape = |report: &Journeys| super::text(&Wire::of(report));
-    super::ask_both(app, "journeys", super::asked(app, &pairs)?, query, shape).await
+    super::ask_both(app, "journeys", asked, query, shape).await
 }
 
 fn depth(text: &str) -> Result<usize, ApiError> {

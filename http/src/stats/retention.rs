@@ -17,6 +17,12 @@ const WEEKS_MAX: usize = 52;
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
     let weeks = value(&pairs, "weeks").map_or(Ok(WEEKS_DEFAULT), weeks)?;
+    if value(&pairs, "as_of").is_some() {
+        // Which weeks had begun at a position of the log is not known.
+        let message =
+            "as_of: retention follows the weeks that have begun by now, and cannot be given as it stood. Remove as_of.";
+        return Err(ApiError::bad_request(message));
+    }
     let asked = super::asked(app, &pairs)?;
     let is_identified = app.sites.get(&asked.question.site).identify_users;
     let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| {

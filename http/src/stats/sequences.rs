@@ -15,15 +15,17 @@ const STEPS_MIN: usize = 2;
 /// The report; further parameter: `steps`.
 pub(crate) async fn get(app: &App, request: &Request) -> Result<Response, ApiError> {
     let pairs = request.query_pairs();
+    let asked = super::asked(app, &pairs)?;
     let list = value(&pairs, "steps").unwrap_or_default();
-    let steps = if list.trim().is_empty() { Vec::new() } else { steps::steps(list)? };
+    let goals = app.goals.of(&asked.question.site);
+    let steps = if list.trim().is_empty() { Vec::new() } else { steps::labelled(list.split(','), &goals)? };
     if steps.len() < STEPS_MIN {
         return Err(ApiError::bad_request("At least 2 steps required for sequence analysis"));
     }
-    let funnel = Funnel { steps, window_us: None };
+    let funnel = Funnel { steps: steps.into_iter().map(|(_, step)| step).collect(), window_us: None };
     let query = move |reports: &Reports<'_>, question: &Question, _: Option<&_>| reports.funnel(question, &funnel);
     let shape = |report: &FunnelReport| super::text(&Wire::of(report));
-    super::ask_both(app, "sequences", super::asked(app, &pairs)?, query, shape).await
+    super::ask_both(app, "sequences", asked, query, shape).await
 }
 
 #[derive(Debug, Serialize)]

@@ -18,15 +18,6 @@ const UNITS: [(&str, i64, i64); 5] = [
     ("week", 7 * 86_400, 52),
 ];
 
-/// Reads a list of 1 to 32 steps.
-pub(super) fn steps(list: &str) -> Result<Vec<FunnelStep>, ApiError> {
-    let steps = list.split(',').map(|text| step(text.trim())).collect::<Result<Vec<_>, _>>()?;
-    if steps.len() > STEPS_MAX {
-        return Err(ApiError::bad_request(format!("steps must be at most {STEPS_MAX}")));
-    }
-    Ok(steps)
-}
-
 /// Reads 1 to 32 steps, of which some may be goals by their ids (`goal:1`), with what they are called.
 pub(crate) fn labelled<'a>(
     texts: impl Iterator<Item = &'a str>,
@@ -49,7 +40,7 @@ pub(crate) fn labelled<'a>(
 }
 
 /// Reads one step.
-pub(super) fn step(text: &str) -> Result<FunnelStep, ApiError> {
+fn step(text: &str) -> Result<FunnelStep, ApiError> {
     match text.split_once(':') {
         Some(("page", path)) => Ok(FunnelStep::Page(named(path, "Invalid page path")?)),
         Some(("event", name)) => Ok(FunnelStep::Event(named(name, "Invalid event name")?)),
@@ -67,7 +58,7 @@ fn named(name: &str, message: &'static str) -> Result<Box<str>, ApiError> {
 }
 
 /// A step as it is written.
-pub(super) fn label(step: &FunnelStep) -> String {
+fn label(step: &FunnelStep) -> String {
     match step {
         FunnelStep::Page(path) | FunnelStep::Views(path) => format!("page:{path}"),
         FunnelStep::Event(name) => format!("event:{name}"),
@@ -91,6 +82,10 @@ pub(crate) fn window_us(text: &str) -> Result<i64, ApiError> {
 mod tests {
     use super::*;
 
+    fn steps(list: &str) -> Result<Vec<FunnelStep>, ApiError> {
+        labelled(list.split(','), &[]).map(|steps| steps.into_iter().map(|(_, step)| step).collect())
+    }
+
     #[test]
     fn steps_are_read_trimmed_and_written_as_they_were() {
         let read = steps(" page:/pricing , event: sign up,page:/a:b ").unwrap();
@@ -107,6 +102,7 @@ mod tests {
             ("page: ", "Invalid page path"),
             (&long, "Invalid page path"),
             ("event:", "Invalid event name"),
+            ("page:/,goal:7", "There is no goal '7'"),
         ] {
             assert_eq!(steps(list).unwrap_err().to_string(), message, "{list}");
         }

@@ -84,6 +84,9 @@ pub enum FilterError {
         /// Its length.
         got: usize,
     },
+    /// A part that cannot be judged by an event alone, where it has to be.
+    #[error("{0} is about whole visits, and here only events are looked at, one by one; use filters about events")]
+    OfVisits(String),
     /// Not a pattern of RE2's syntax, or one that would need too much memory.
     #[error("'{pattern}' is not a regular expression in RE2 syntax: {reason}")]
     Pattern {
@@ -132,6 +135,18 @@ impl Filter {
     /// [`FilterError::Pattern`].
     pub fn tried(&self) -> Result<(), FilterError> {
         Program::new(self).map(drop)
+    }
+
+    /// Whether each event can be judged without its visit.
+    ///
+    /// # Errors
+    /// [`FilterError::OfVisits`] names the first part that needs the visit.
+    pub fn of_events(&self) -> Result<(), FilterError> {
+        match self {
+            Self::HasDone(_) => Err(FilterError::OfVisits("has_done".into())),
+            Self::Term(term) if term.subject().is_of_visit() => Err(FilterError::OfVisits(term.subject().name())),
+            _ => self.parts().iter().try_for_each(Self::of_events),
+        }
     }
 
     /// Whether it is true of every event by its form alone.

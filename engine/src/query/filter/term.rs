@@ -33,6 +33,18 @@ impl Subject {
         }
     }
 
+    /// What it is called in an error.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Dimension(dimension) => dimension.name().to_owned(),
+            Self::Visit(dimension) => format!("the visit's value of {}", dimension.name()),
+            Self::EventName => "the name of the event".to_owned(),
+            Self::Prop(key) => format!("props:{key}"),
+            Self::Source => "visit:source".to_owned(),
+            Self::Referrer => "visit:referrer".to_owned(),
+        }
+    }
+
     /// Whether all events of a visit share the value.
     pub(in crate::query) fn is_of_visit(&self) -> bool {
         match self {

@@ -28,7 +28,7 @@ const WEEK_US: i64 = 8 * 86_400 * 1_000_000;
 const WEEKS_MAX: usize = u64::BITS as usize;
 
 /// Answers for every week of the span that has begun by `now_us`, over users if the site identifies them and any event
-/// has one, else over visitors. `weeks` is the number of weeks followed, the first included.
+/// up to the end of the last week followed has one, else over visitors. `weeks` is the number of weeks followed, the first included.
 pub(in crate::query) fn report(
     asked: &Asked<'_>,
     weeks: usize,

@@ -10,7 +10,7 @@ use mallard_wal::Lsn;
 use super::behaviour::{pageview, question};
 use super::fixture::{Days, Fixture};
 use crate::query::journey::FunnelStep;
-use crate::query::{Dimension, Filter, Groups, Key, QueryError, Question, Subject, Term};
+use crate::query::{Dimension, Filter, Groups, Key, QueryError, Question, Span, Subject, Term};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -118,4 +118,24 @@ fn retention_over_users_says_what_it_misses_of_all_the_days_that_it_reads() {
     };
     assert_eq!(cohorts(true), ["lost at 0"]);
     assert_eq!(cohorts(false), Vec::<String>::new(), "of visitors, no earlier day is read");
+}
+
+#[test]
+fn the_minutes_of_realtime_say_what_they_miss_of_the_day_before() {
+    let fixture = Fixture::new();
+    let mut snapshot = in_memory(&fixture, &visit(3, |_, event| event));
+    // A gap ten minutes before midnight, asked about two minutes after it.
+    let (minute_us, now_us) = (60_000_000, 2 * 60_000_000);
+    snapshot.gap_us = Some(-10 * minute_us);
+    let of = |minutes: i64| Question {
+        span: Span { start_us: now_us - minutes * minute_us, end_us: now_us },
+        ..question(0..1)
+    };
+    let answer =
+        |minutes| crate::query::realtime(&fixture.duck, &snapshot, &of(5), &of(minutes), &fixture.deadline()).unwrap();
+    assert_eq!(
+        (answer(30).incomplete, answer(30).value.figures.total_pageviews),
+        (vec!["lost at -600000000".to_owned()], 3)
+    );
+    assert_eq!(answer(8).incomplete, Vec::<String>::new());
 }

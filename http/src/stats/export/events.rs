@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
-use mallard_engine::{Engine, Export, Filter, QueryError, Question};
+use mallard_engine::{Engine, Export, QueryError, Question};
 use mallard_event::{Stored, Subject};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -26,9 +26,6 @@ pub(super) async fn get(
     subject: Option<Subject>,
     is_gzip: bool,
 ) -> Result<Response, ApiError> {
-    if question.filter != Filter::default() {
-        return Err(ApiError::bad_request("kind=events cannot be filtered. Remove the filters."));
-    }
     let export = app.engine.export(question).map_err(|error| stats::failed(app, error))?;
     let (as_of, incomplete) = (export.as_of(), export.incomplete().to_vec());
     let (pieces, body) = mpsc::channel(PIECES_WAITING_MAX);
