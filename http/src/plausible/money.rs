@@ -79,7 +79,7 @@ fn long(ten_thousandths: u128, decimals: u32) -> String {
     let whole = (units / unit).to_string();
     let mut text = String::new();
     for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

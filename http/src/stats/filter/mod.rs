@@ -220,8 +220,8 @@ fn compared(comparison: &Comparison) -> Result<Filter, ApiError> {
         Operator::Contains if !named.renamed.is_empty() => {
             let cased = |text: &str| if is_case_sensitive { text.to_owned() } else { text.to_lowercase() };
             let is_meant = |theirs: &str| texts().any(|part| cased(theirs).contains(&cased(part)));
-            let names = named.renamed.iter().chain(named.aliases);
-            let meant = names.filter(|(_, theirs)| is_meant(theirs)).map(|(ours, _)| *ours);
+            let both = named.renamed.iter().chain(named.aliases);
+            let meant = both.filter(|(_, theirs)| is_meant(theirs)).map(|(ours, _)| *ours);
             let renamed = Term::is(subject(), named.renamed.iter().map(|(ours, _)| *ours), true).map_err(refused)?;
             let others = Term::contains(subject(), texts(), is_case_sensitive).map_err(refused)?;
             let others = Filter::All(vec![Filter::Not(Box::new(Filter::Term(renamed))), Filter::Term(others)]);
