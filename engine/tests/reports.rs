@@ -69,7 +69,7 @@ fn live_through_everything(seed: u64) -> Counts {
     // All reports in all situations are asked for of some of the histories.
     let check = |lab: &mut Lab, when: &str| {
         lab.check(when);
-        if seed % 4 == 0 {
+        if seed.is_multiple_of(4) {
             lab.check_every(when);
         }
     };

@@ -11,7 +11,6 @@ use super::support::oracle::Oracle;
 use super::support::values::rows_inside;
 use super::{CASES, SMALL};
 use crate::query::{FilterError, Grouping, QueryError, Revenue};
-use mallard_event::Stored;
 
 #[test]
 fn events_by_name_and_property_equal_the_reference() {
