@@ -30,7 +30,7 @@ const PASSWORD: &str = "correct horse battery";
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Asks again and again until it is so, and fails with a message where it never is.
-pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < PATIENCE, "this does not come true: {what}");
