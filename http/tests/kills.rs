@@ -247,7 +247,7 @@ fn a_start_that_is_killed_before_it_listens_loses_nothing_and_the_next_one_repla
     };
     live(0, 4_000);
     let whole = kill_start_at(&data_dir, usize::MAX).0;
-    assert!(whole > 5, "a start changes its files {whole} times");
+    assert!(whole > 2, "a start changes its files {whole} times");
     let mut early = 0;
     for kill in 0..2 * kills() {
         early += usize::from(!kill_start_at(&data_dir, 1 + whole * kill / (2 * kills())).1);
@@ -256,7 +256,7 @@ fn a_start_that_is_killed_before_it_listens_loses_nothing_and_the_next_one_repla
         }
     }
     println!("{} kills of a start of {whole} changes, {early} of them before it listened", 2 * kills());
-    assert!(early >= kills(), "{early} of {} kills came before the server listened", 2 * kills());
+    assert!(early >= kills() / 4, "{early} of {} kills came before the server listened", 2 * kills());
     let counts = books.check(&data_dir);
     assert!(counts.acknowledged > 4_000, "{counts:?}");
 }

@@ -40,7 +40,9 @@ fn a_failed_write_of_the_log_ends_ingest_and_then_the_process_and_loses_nothing(
 
     let answer = server.post_event(&event(10));
     assert_eq!((answer.status, answer.lsn()), (503, None), "{}", answer.text());
-    assert_eq!(answer.text(), r#"{"error":"Outcome unknown. Retry with the same id."}"#);
+    // Maintenance may have been the first to meet the failing disk: then the log has taken nothing.
+    let meant = ["Outcome unknown. Retry with the same id.", "Events cannot be stored until the server is restarted"];
+    assert!(meant.contains(&answer.error().as_str()), "{}", answer.text());
     let answer = server.post_event(&event(11));
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{}", answer.text());
 
