@@ -304,7 +304,7 @@ impl Lab {
             9 => {
                 // The flush interval passes, or a few events would wait.
                 self.clock.advance_us(HOUR_US);
-                self.settle();
+                self.maintain_until(|step| matches!(step, Step::Idle { .. }));
                 " settle"
             }
             10 => {
