@@ -152,7 +152,7 @@ fn live_at_random(seed: u64) -> Counts {
     }
     lab.append(usize::MAX);
     lab.clock.advance_us(HOUR_US);
-    lab.settle();
+    lab.maintain_until(|step| matches!(step, Step::Idle { .. }));
     lab.check(&format!("in the end of{lived}"));
     lab.counts
 }
